@@ -1,0 +1,7 @@
+"""Autoencoders as scikit-learn estimators, anchored on PCA."""
+
+from skae._transformer import AutoencoderTransformer
+
+__version__ = "0.1.0.dev0"
+
+__all__ = ["AutoencoderTransformer", "__version__"]

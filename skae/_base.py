@@ -1,0 +1,248 @@
+"""The fit sequence both estimators share, and the bridge from NumPy to the networks."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skae._fitted import FittedAutoencoder
+from skae._model._activations import ACTIVATIONS
+from skae._model._autoencoder import AnchoredAutoencoder, Architecture
+from skae._model._code_map import metric_map, spread_rows, whitening_map
+from skae._model._linear_anchor import LinearAnchor
+from skae._numerics._principal_axes import PrincipalAxes, principal_axes
+from skae._support._callbacks import CallbackSupportMixin, EpochReporter
+from skae._support._inputs import check_sample_weight
+from skae._support._parameters import (
+    Boolean,
+    Constraint,
+    Float,
+    InstanceOf,
+    Integer,
+    LayerSizes,
+    OneOf,
+    check_parameters,
+)
+from skae._support._torch import make_generator, resolve_device, resolve_dtype, to_numpy, to_tensor
+from skae._training import _automatic
+from skae._training._loop import SOLVERS, Network, NonFiniteError, Split, TrainingResult, train
+from skae._training._rows import Rows
+from skae._training._settings import TrainingSettings
+
+AUTO = OneOf(("auto",))
+# An epoch that still gains this share of the loss at the end of a run says that the run was too short.
+UNFINISHED_GAIN = 0.01
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """Checked rows and weights, with what is known of them before training."""
+
+    X: Any
+    sample_weight: np.ndarray | None
+    axes: PrincipalAxes
+    dtype: torch.dtype
+    device: torch.device
+
+    @property
+    def n_rows(self) -> int:
+        return self.X.shape[0]
+
+    def rows(self, unit: float) -> Rows:
+        return Rows(self.X, self.axes.mean, self.axes.scale * unit, self.dtype, self.device)
+
+
+class BaseAutoencoder(CallbackSupportMixin, BaseEstimator):
+    """Checks, training and batched inference common to the autoencoders."""
+
+    _constraints: ClassVar[dict[str, tuple[Constraint, ...]]] = {
+        "hidden_layer_sizes": (LayerSizes(),),
+        "activation": (OneOf(tuple(ACTIVATIONS)),),
+        "scale": (Boolean(),),
+        "solver": (OneOf(SOLVERS),),
+        "alpha": (Float(0), AUTO),
+        "corruption_level": (Float(0), AUTO),
+        "batch_size": (Integer(1), AUTO),
+        "learning_rate_init": (Float(0, low_open=True),),
+        "max_iter": (Integer(0), AUTO),
+        "shuffle": (Boolean(),),
+        "tol": (Float(0),),
+        "n_iter_no_change": (Integer(1),),
+        "early_stopping": (Boolean(), AUTO),
+        "validation_fraction": (Float(0, 1, low_open=True, high_open=True),),
+        "dtype": (OneOf(("auto", "float32", "float64")),),
+        "device": (InstanceOf((str,), "a str"),),
+        "verbose": (Boolean(), Integer(0)),
+    }
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def _check_X(self, X, *, reset: bool, min_samples: int = 1):
+        return validate_data(
+            self,
+            X,
+            accept_sparse="csr",
+            dtype=(np.float64, np.float32),
+            reset=reset,
+            ensure_min_samples=min_samples,
+        )
+
+    def _check_fitted_X(self, X):
+        check_is_fitted(self)
+        return self._check_X(X, reset=False)
+
+    def _prepare(self, X, sample_weight, n_components, random_state: np.random.RandomState) -> TrainingData:
+        """Check everything `fit` is given and find the principal axes."""
+        check_parameters(type(self).__name__, self.get_params(deep=False), self._constraints)
+        device = resolve_device(self.device)
+        X = self._check_X(X, reset=True, min_samples=2)
+        weights = check_sample_weight(sample_weight, X)
+        if weights is not None and not weights.all():
+            X, weights = X[weights > 0], weights[weights > 0]
+        axes = principal_axes(
+            X, n_components, sample_weight=weights, scale_features=self.scale, random_state=random_state
+        )
+        if not np.isfinite(axes.total_variance):
+            raise ValueError("The variance of X is too large for float64; scale X.")
+        return TrainingData(X, weights, axes, resolve_dtype(self.dtype, X.shape[0]), device)
+
+    @property
+    def _fitted(self) -> FittedAutoencoder:
+        return FittedAutoencoder(**self._state)
+
+    def _fit_autoencoder(self, data: TrainingData, whiten: bool, random_state: np.random.RandomState) -> dict[str, Any]:
+        """Train the anchored autoencoder; the fitted attributes."""
+        anchor = LinearAnchor.from_axes(data.axes)
+        generator = make_generator(random_state, data.device)
+        n_features, n_components = anchor.encoder_axes.shape
+        architecture = Architecture(n_features, n_components, tuple(self.hidden_layer_sizes), self.activation)
+        network = AnchoredAutoencoder(
+            architecture,
+            to_tensor(anchor.encoder_axes, data.dtype, data.device),
+            to_tensor(anchor.decoder_axes, data.dtype, data.device),
+            torch.zeros(architecture.n_parameters, dtype=data.dtype, device=data.device),
+            corruption_level=self._resolved("corruption_level", data.n_rows),
+            generator=generator,
+        )
+        network.initialise(generator)
+        result = TrainingResult()
+
+        def fitted_attributes() -> dict[str, Any]:
+            state = _plain_state(data, anchor, network, architecture, whiten)
+            return _public_attributes(data.axes, result) | {"_state": state}
+
+        self._train(network, data, data.rows(anchor.unit), result, fitted_attributes, random_state)
+        return fitted_attributes()
+
+    def _train(
+        self,
+        network: Network,
+        data: TrainingData,
+        rows: Rows,
+        result: TrainingResult,
+        fitted_attributes: Callable[[], dict[str, Any]],
+        random_state: np.random.RandomState,
+    ) -> None:
+        """Train, report every epoch, and say in scikit-learn's way how it ended."""
+        settings = self._settings(data.n_rows)
+        split = self._split(data, random_state)
+        reporter = EpochReporter(self, data.X, settings.max_iter, fitted_attributes)
+        try:
+            train(network, rows, split, settings, random_state, reporter.on_epoch, result)
+        except NonFiniteError:
+            raise ValueError(
+                "Training met infinite or NaN values: scale X or lower learning_rate_init "
+                f"(now {self.learning_rate_init})."
+            ) from None
+        reporter.close()
+        if result.interrupted:
+            warnings.warn("Training interrupted by user; the best parameters so far are kept.", UserWarning, stacklevel=5)
+        elif result.unfinished_gain > UNFINISHED_GAIN:
+            warnings.warn(
+                f"The loss was still falling when the maximum number of iterations ({settings.max_iter}) was reached. "
+                "Increase max_iter.",
+                ConvergenceWarning,
+                stacklevel=5,
+            )
+
+    def _resolved(self, name: str, n_rows: int) -> Any:
+        """The value of a parameter, "auto" replaced by what it means for this many rows."""
+        value = getattr(self, name)
+        return getattr(_automatic, name)(n_rows) if isinstance(value, str) else value
+
+    def _settings(self, n_rows: int) -> TrainingSettings:
+        return TrainingSettings(
+            solver=self.solver,
+            alpha=self._resolved("alpha", n_rows),
+            batch_size=min(n_rows, self._resolved("batch_size", n_rows)),
+            learning_rate_init=self.learning_rate_init,
+            max_iter=self._resolved("max_iter", n_rows),
+            shuffle=self.shuffle,
+            tol=self.tol,
+            n_iter_no_change=self.n_iter_no_change,
+        )
+
+    def _split(self, data: TrainingData, random_state: np.random.RandomState) -> Split:
+        """Rows to train on and, if `early_stopping`, to hold out."""
+        if not self._resolved("early_stopping", data.n_rows):
+            return Split(np.arange(data.n_rows), None, data.sample_weight)
+        train_rows, held_out = _automatic.hold_out(data.n_rows, self.validation_fraction, random_state)
+        return Split(train_rows, held_out, data.sample_weight)
+
+
+def _public_attributes(axes: PrincipalAxes, result: TrainingResult) -> dict[str, Any]:
+    return {
+        "n_components_": len(axes.components),
+        "mean_": axes.mean,
+        "scale_": axes.scale,
+        "components_": axes.components,
+        "explained_variance_ratio_": axes.variances / (axes.total_variance or 1.0),
+        "n_iter_": len(result.losses),
+        "loss_curve_": list(result.losses),
+        "validation_loss_curve_": list(result.held_out_losses) or None,
+        "best_loss_": result.best_loss,
+        "pca_loss_": result.anchor_loss,
+    }
+
+
+def _plain_state(
+    data: TrainingData, anchor: LinearAnchor, network: AnchoredAutoencoder, architecture: Architecture, whiten: bool
+) -> dict[str, Any]:
+    """The arguments of `FittedAutoencoder`."""
+    code_map = public_code_map(network, data.rows(anchor.unit), data.sample_weight, anchor.unit, whiten)
+    return {
+        "mean": data.axes.mean,
+        "scale": data.axes.scale,
+        "unit": anchor.unit,
+        "encoder_axes": np.ascontiguousarray(anchor.encoder_axes),
+        "decoder_axes": np.ascontiguousarray(anchor.decoder_axes),
+        "weights": to_numpy(network.parameters).copy(),
+        "code_map": code_map,
+        "code_map_inverse": np.linalg.inv(code_map),
+        "hidden_layer_sizes": architecture.hidden_layer_sizes,
+        "activation": architecture.activation,
+    }
+
+
+def public_code_map(
+    network: AnchoredAutoencoder, rows: Rows, sample_weight: np.ndarray | None, unit: float, whiten: bool
+) -> np.ndarray:
+    """The map from the network's codes to public ones, from all training rows or a spread of them."""
+    with torch.no_grad():
+        if whiten:
+            codes = np.concatenate([to_numpy(network.encode(x)) for _, x in rows.blocks()])
+            return whitening_map(codes.astype(np.float64), sample_weight)
+        chosen = spread_rows(len(rows))
+        z = network.encode(rows.take(chosen))
+    return metric_map(network, z, None if sample_weight is None else sample_weight[chosen], unit)

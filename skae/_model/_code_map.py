@@ -1,0 +1,60 @@
+"""The linear map from the network's codes to the ones users see."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from scipy import linalg
+from torch import Tensor
+
+from skae._model._autoencoder import AnchoredAutoencoder
+
+# The metric is a mean over rows: 256 of them settle it to a few per cent.
+MAX_METRIC_ROWS = 256
+# Jacobians of one block of rows hold at most this many numbers (64 MB in float32).
+BLOCK_ELEMENTS = 1 << 24
+
+
+def metric_map(network: AnchoredAutoencoder, z: Tensor, weight: np.ndarray | None, unit: float) -> np.ndarray:
+    r"""Map codes so that distances between them mimic distances between reconstructions.
+
+    Training fixes codes only up to an invertible map, and in a warped one nearest neighbours mean little. The decoder's
+    mean pullback metric :math:`M = E[J J^\top]` (J: its derivative at a row's code) says how far reconstructions move
+    when codes do; in codes :math:`z M^{1/2}` that metric is the identity on average. For the anchor alone
+    :math:`M^{1/2}` is the diagonal of PCA's deviations: the codes are PCA's scores.
+    """
+    n_components = z.shape[1]
+    metric = np.zeros((n_components, n_components))
+    weight = np.ones(len(z)) if weight is None else weight
+    rows_at_once = max(1, BLOCK_ELEMENTS // (n_components * network.n_features))
+    for start in range(0, len(z), rows_at_once):
+        part = slice(start, start + rows_at_once)
+        share = torch.as_tensor(weight[part], dtype=z.dtype, device=z.device)
+        metric += network.squared_jacobian(z[part], share).double().cpu().numpy()
+    return unit * _symmetric_power(metric / weight.sum(), 0.5)
+
+
+def whitening_map(z: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
+    """Map codes to unit variance and no correlation over the training rows, as ``PCA(whiten=True)`` does.
+
+    Weights count as repetitions: the variance is divided by their sum less one. Axes along which the codes are
+    constant stay as they are.
+    """
+    weight = np.ones(len(z)) if weight is None else weight
+    total = weight.sum()
+    centred = z - np.average(z, axis=0, weights=weight)
+    covariance = (centred * weight[:, np.newaxis]).T @ centred / max(total - 1.0, 0.5 * total)
+    return _symmetric_power(covariance, -0.5)
+
+
+def spread_rows(n_rows: int, at_most: int = MAX_METRIC_ROWS) -> np.ndarray:
+    """Indices of at most `at_most` rows, evenly spread, so that sorted rows are all represented."""
+    return np.unique(np.linspace(0, n_rows - 1, min(n_rows, at_most)).astype(np.intp))
+
+
+def _symmetric_power(matrix: np.ndarray, power: float) -> np.ndarray:
+    """A power of a positive semi-definite matrix; eigenvalues that are zero up to rounding count as one."""
+    values, vectors = linalg.eigh(matrix)
+    floor = len(values) * np.finfo(np.float64).eps * values.max(initial=0.0)
+    values = np.where(values > floor, values, 1.0)
+    return (vectors * values**power) @ vectors.T

@@ -1,0 +1,88 @@
+"""A multi-layer perceptron with its own back-propagation, over slices of one flat vector.
+
+Written out by hand because autograd's bookkeeping takes longer than the matrix products at the sizes tabular data
+needs, and because one flat vector makes the optimiser a single call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from skae._model._activations import ACTIVATIONS
+
+
+class Perceptron:
+    r"""Layers :math:`h_{l+1} = a(h_l W_l + b_l)`; the last one is linear.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Width of the input, of each hidden layer and of the output.
+    activation : str
+        A key of `ACTIVATIONS`.
+    parameters : Tensor of shape (count_parameters(sizes),)
+        Weights and biases, layer by layer; the layers are views of it.
+    """
+
+    def __init__(self, sizes: Sequence[int], activation: str, parameters: Tensor) -> None:
+        self._activation = ACTIVATIONS[activation]
+        self._layers = _layer_views(sizes, parameters)
+
+    @staticmethod
+    def count_parameters(sizes: Sequence[int]) -> int:
+        return sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(sizes))
+
+    def initialise(self, generator: torch.Generator) -> None:
+        """Draw the hidden layers; the last layer stays zero, so that the output starts at zero."""
+        for weight, bias in self._layers[:-1]:
+            deviation = weight.shape[0] ** -0.5
+            weight.normal_(0.0, self._activation.gain * deviation, generator=generator)
+            bias.uniform_(-deviation, deviation, generator=generator)
+
+    def __call__(self, inputs: Tensor) -> Tensor:
+        for weight, bias in self._layers[:-1]:
+            inputs = self._activation.function(torch.addmm(bias, inputs, weight))
+        weight, bias = self._layers[-1]
+        return torch.addmm(bias, inputs, weight)
+
+    def forward(self, inputs: Tensor) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
+        """The output, and what `backward` needs: each hidden layer's argument and value."""
+        tape = [(inputs, inputs)]
+        for weight, bias in self._layers[:-1]:
+            argument = torch.addmm(bias, inputs, weight)
+            inputs = self._activation.function(argument)
+            tape.append((argument, inputs))
+        weight, bias = self._layers[-1]
+        return torch.addmm(bias, inputs, weight), tape
+
+    def backward(self, gradient: Tensor, tape: list[tuple[Tensor, Tensor]], into: Tensor) -> Tensor:
+        """Write the parameters' gradient `into` a flat vector laid out as the parameters.
+
+        Returns the gradient with respect to the first layer's argument; see `input_gradient`.
+        """
+        sizes = [self._layers[0][0].shape[0], *(weight.shape[1] for weight, _ in self._layers)]
+        slots = _layer_views(sizes, into)
+        for depth in range(len(self._layers) - 1, -1, -1):
+            weight_gradient, bias_gradient = slots[depth]
+            torch.mm(tape[depth][1].t(), gradient, out=weight_gradient)
+            torch.sum(gradient, 0, out=bias_gradient)
+            if depth > 0:
+                gradient = self._activation.backward(gradient @ self._layers[depth][0].t(), *tape[depth])
+        return gradient
+
+    def input_gradient(self, first_layer_gradient: Tensor) -> Tensor:
+        """The gradient with respect to the inputs, from what `backward` returned."""
+        return first_layer_gradient @ self._layers[0][0].t()
+
+
+def _layer_views(sizes: Sequence[int], flat: Tensor) -> list[tuple[Tensor, Tensor]]:
+    layers, start = [], 0
+    for fan_in, fan_out in pairwise(sizes):
+        end = start + fan_in * fan_out
+        layers.append((flat[start:end].view(fan_in, fan_out), flat[end : end + fan_out]))
+        start = end + fan_out
+    return layers

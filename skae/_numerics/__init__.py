@@ -1,0 +1,1 @@
+"""Moments and principal axes in NumPy: arrays in, arrays out."""

@@ -1,0 +1,75 @@
+"""Weighted mean, scale and covariance of rows, read a block at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+FloatArray = NDArray[np.float64]
+
+# 4 million numbers (32 MB in float64): large enough for BLAS, small beside any data that needs blocks.
+BLOCK_ELEMENTS = 1 << 22
+
+
+def row_blocks(n_rows: int, n_features: int, elements: int = BLOCK_ELEMENTS) -> Iterator[slice]:
+    """Slices that cover `n_rows` rows with about `elements` numbers in each."""
+    size = max(1, elements // max(1, n_features))
+    for start in range(0, n_rows, size):
+        yield slice(start, min(start + size, n_rows))
+
+
+def dense_rows(X, rows) -> np.ndarray:
+    """Rows of an array, memmap or CSR matrix as a dense array."""
+    block = X[rows]
+    return block.toarray() if sparse.issparse(block) else np.asarray(block)
+
+
+def weighted_mean(X, sample_weight: FloatArray | None = None) -> FloatArray:
+    r"""Mean of the rows, :math:`\sum_i w_i x_i / \sum_i w_i`, in float64."""
+    n_rows, n_features = X.shape
+    total = np.zeros(n_features)
+    for rows in row_blocks(n_rows, n_features):
+        block = dense_rows(X, rows)
+        if sample_weight is None:
+            total += block.sum(axis=0, dtype=np.float64)
+        else:
+            total += sample_weight[rows] @ block.astype(np.float64, copy=False)
+    return total / (n_rows if sample_weight is None else sample_weight.sum())
+
+
+def weighted_variance(X, mean: FloatArray, sample_weight: FloatArray | None = None) -> FloatArray:
+    """Variance of each feature about `mean` (divided by the total weight), in float64."""
+    n_rows, n_features = X.shape
+    total = np.zeros(n_features)
+    for rows in row_blocks(n_rows, n_features):
+        squares = np.square(dense_rows(X, rows) - mean)
+        total += squares.sum(axis=0) if sample_weight is None else sample_weight[rows] @ squares
+    return total / (n_rows if sample_weight is None else sample_weight.sum())
+
+
+def weighted_covariance(
+    X, mean: FloatArray, scale: FloatArray, sample_weight: FloatArray | None = None
+) -> FloatArray:
+    """Covariance of ``(X - mean) / scale`` (divided by the total weight), in float64."""
+    n_rows, n_features = X.shape
+    covariance = np.zeros((n_features, n_features))
+    for rows in row_blocks(n_rows, n_features):
+        centred = (dense_rows(X, rows) - mean) / scale
+        if sample_weight is not None:
+            centred *= np.sqrt(sample_weight[rows])[:, np.newaxis]
+        covariance += centred.T @ centred
+    return covariance / (n_rows if sample_weight is None else sample_weight.sum())
+
+
+def constant_safe_scale(mean: FloatArray, variance: FloatArray) -> FloatArray:
+    """Standard deviations, with 1 for features that are constant up to rounding.
+
+    A feature whose spread is within rounding of its mean carries no information; dividing by that spread would turn
+    rounding into signal (scikit-learn's StandardScaler uses the same kind of bound).
+    """
+    rounding = 10 * np.finfo(np.float64).eps * np.abs(mean)
+    scale = np.sqrt(variance)
+    return np.where(scale > rounding, scale, 1.0)

@@ -1,0 +1,105 @@
+"""Principal axes of weighted rows: exact where the width allows, randomised beyond."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import linalg
+from sklearn.utils.extmath import randomized_svd, svd_flip
+
+from skae._numerics._moments import (
+    FloatArray,
+    constant_safe_scale,
+    dense_rows,
+    weighted_covariance,
+    weighted_mean,
+    weighted_variance,
+)
+
+# Up to this width the covariance matrix (32 MB) and its leading eigenvectors take about a second at worst.
+MAX_COVARIANCE_WIDTH = 2000
+# Below this share of the smaller side, a randomised SVD needs far less work than an exact one.
+RANDOMIZED_SHARE = 0.25
+
+
+@dataclass(frozen=True)
+class PrincipalAxes:
+    """Mean, scale and leading principal axes of ``(X - mean) / scale``.
+
+    `components` has shape (n_components, n_features); axes beyond the rank are zero. `variances` are about the mean,
+    divided by the total weight; `total_variance` is their sum over *all* axes.
+    """
+
+    mean: FloatArray
+    scale: FloatArray
+    components: FloatArray
+    variances: FloatArray
+    total_variance: float
+
+
+def principal_axes(
+    X,
+    n_components: int | float | None,
+    *,
+    sample_weight: FloatArray | None = None,
+    scale_features: bool = False,
+    random_state: np.random.RandomState,
+) -> PrincipalAxes:
+    """Principal axes of the rows of X.
+
+    An int `n_components` may exceed the rank: the axes beyond it are zero. A float in (0, 1) asks for the smallest
+    number of axes that explains more than that share of the variance. None asks for ``min(n_samples, n_features)``.
+    """
+    n_rows, n_features = X.shape
+    mean = weighted_mean(X, sample_weight)
+    variance = weighted_variance(X, mean, sample_weight)
+    scale = constant_safe_scale(mean, variance) if scale_features else np.ones(n_features)
+    total = float(np.sum(variance / scale**2))
+
+    rank = min(n_rows, n_features)
+    wanted = min(n_components, rank) if isinstance(n_components, int) else rank
+    if n_features <= MAX_COVARIANCE_WIDTH and n_features <= n_rows:
+        covariance = weighted_covariance(X, mean, scale, sample_weight)
+        variances, components = _leading_eigenvectors(covariance, wanted)
+    else:
+        variances, components = _leading_singular_vectors(X, mean, scale, sample_weight, wanted, random_state)
+    if isinstance(n_components, float):
+        share = np.cumsum(variances) / total if total > 0 else np.ones_like(variances)
+        wanted = int(np.searchsorted(share, n_components, side="right")) + 1
+        variances, components = variances[:wanted], components[:wanted]
+    elif n_components is not None and n_components > rank:
+        variances = np.pad(variances, (0, n_components - rank))
+        components = np.pad(components, ((0, n_components - rank), (0, 0)))
+    return PrincipalAxes(mean, scale, components, variances, total)
+
+
+def _leading_eigenvectors(covariance: FloatArray, n_components: int) -> tuple[FloatArray, FloatArray]:
+    n_features = len(covariance)
+    first = n_features - n_components
+    values, vectors = linalg.eigh(covariance, subset_by_index=[first, n_features - 1], check_finite=False)
+    _, components = svd_flip(None, vectors[:, ::-1].T, u_based_decision=False)
+    return np.clip(values[::-1], 0.0, None), np.ascontiguousarray(components)
+
+
+def _leading_singular_vectors(
+    X,
+    mean: FloatArray,
+    scale: FloatArray,
+    sample_weight: FloatArray | None,
+    n_components: int,
+    random_state: np.random.RandomState,
+) -> tuple[FloatArray, FloatArray]:
+    centred = (dense_rows(X, slice(None)) - mean) / scale
+    total_weight = float(len(centred))
+    if sample_weight is not None:
+        centred *= np.sqrt(sample_weight)[:, np.newaxis]
+        total_weight = float(sample_weight.sum())
+    smaller_side = min(centred.shape)
+    if smaller_side > 500 and n_components < RANDOMIZED_SHARE * smaller_side:
+        _, singular, axes = randomized_svd(centred, n_components, flip_sign=False, random_state=random_state)
+    else:
+        _, singular, axes = linalg.svd(centred, full_matrices=False, check_finite=False)
+        singular, axes = singular[:n_components], axes[:n_components]
+    _, components = svd_flip(None, axes, u_based_decision=False)
+    return singular**2 / total_weight, np.ascontiguousarray(components)

@@ -1,0 +1,1 @@
+"""Checks of parameters and inputs, and the choice of device and dtype."""

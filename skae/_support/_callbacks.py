@@ -1,0 +1,59 @@
+"""scikit-learn's callbacks (1.9 and later), and reports of progress."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+try:
+    from sklearn.callback import CallbackSupportMixin, with_callbacks
+except ImportError:  # scikit-learn < 1.9 has no callbacks
+
+    class CallbackSupportMixin:  # type: ignore[no-redef]
+        """Stands in for scikit-learn's mixin."""
+
+    def with_callbacks(method):  # type: ignore[no-redef]
+        """Stand in for scikit-learn's decorator."""
+        return method
+
+
+class EpochReporter:
+    """Tells callbacks and, if `verbose`, the console about every epoch.
+
+    `fitted_attributes` makes the attributes the estimator would have if training stopped now.
+    """
+
+    def __init__(self, estimator, X, max_iter: int, fitted_attributes: Callable[[], Mapping[str, Any]]) -> None:
+        self._estimator, self._X, self._max_iter = estimator, X, max_iter
+        self._fitted_attributes = fitted_attributes
+        self._context = self._epoch_context = None
+        if hasattr(estimator, "_init_callback_context"):
+            self._context = estimator._init_callback_context(max_subtasks=max_iter)
+            self._context.call_on_fit_task_begin(estimator=estimator, X=X)
+            if max_iter > 0:
+                self._begin_epoch()
+
+    def on_epoch(self, epoch: int, loss: float, held_out_loss: float | None) -> bool:
+        """Report a finished epoch; True asks training to stop."""
+        if self._estimator.verbose:
+            held_out = "" if held_out_loss is None else f", held-out loss {held_out_loss:.6f}"
+            print(f"Epoch {epoch + 1}/{self._max_iter}: loss {loss:.6f}{held_out}")
+        if self._epoch_context is None:
+            return False
+        stop = self._epoch_context.call_on_fit_task_end(
+            estimator=self._estimator, X=self._X, reconstruction_attributes=self._fitted_attributes
+        )
+        if not stop and epoch + 1 < self._max_iter:
+            self._begin_epoch()
+        return bool(stop)
+
+    def close(self) -> None:
+        """Report the end of fitting."""
+        if self._context is not None:
+            self._context.call_on_fit_task_end(
+                estimator=self._estimator, X=self._X, reconstruction_attributes=self._fitted_attributes
+            )
+
+    def _begin_epoch(self) -> None:
+        self._epoch_context = self._context.subcontext(task_name="epoch")
+        self._epoch_context.call_on_fit_task_begin(estimator=self._estimator, X=self._X)

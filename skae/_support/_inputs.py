@@ -1,0 +1,49 @@
+"""Checks of weights, and fits that change nothing when they fail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_array, check_consistent_length
+
+
+@contextmanager
+def unchanged_on_error(estimator) -> Iterator[None]:
+    """Put every attribute of `estimator` back when the body raises."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
+
+
+def check_sample_weight(sample_weight, X) -> np.ndarray | None:
+    """Weights of the rows as float64, or None where all are equal.
+
+    A number stands for equal weights. Raises ValueError for weights that are negative, all zero or of another length.
+    """
+    if sample_weight is None or np.isscalar(sample_weight):
+        return None
+    weights = check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight")
+    if weights.ndim != 1:
+        raise ValueError(f"Sample weights must be 1D array or scalar, got {weights.ndim}D array.")
+    check_consistent_length(X, weights)
+    if np.any(weights < 0):
+        raise ValueError("Negative values in data passed to `sample_weight`.")
+    if not np.any(weights > 0):
+        raise ValueError("Sample weights must not all be zero.")
+    return weights
+
+
+def local_random_state(random_state) -> np.random.RandomState:
+    """Turn `random_state` into a generator that is nobody else's.
+
+    scikit-learn's `check_random_state` returns NumPy's global generator for None; drawing from that would change the
+    caller's.
+    """
+    return np.random.RandomState() if random_state is None else check_random_state(random_state)

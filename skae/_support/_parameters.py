@@ -1,0 +1,113 @@
+"""Parameter checks, worded as scikit-learn words them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any, Protocol
+
+
+class Constraint(Protocol):
+    """What a parameter may be: a test, and the words an error uses for it."""
+
+    def accepts(self, value: object) -> bool: ...
+
+    def __str__(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Integer:
+    """An integer of at least `low`."""
+
+    low: int
+
+    def accepts(self, value: object) -> bool:
+        return isinstance(value, Integral) and not isinstance(value, bool) and value >= self.low
+
+    def __str__(self) -> str:
+        return f"an int >= {self.low}"
+
+
+@dataclass(frozen=True)
+class Float:
+    """A finite real number between `low` and `high`; each bound may be open."""
+
+    low: float = -math.inf
+    high: float = math.inf
+    low_open: bool = False
+    high_open: bool = False
+
+    def accepts(self, value: object) -> bool:
+        if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value):
+            return False
+        above = value > self.low if self.low_open else value >= self.low
+        below = value < self.high if self.high_open else value <= self.high
+        return above and below
+
+    def __str__(self) -> str:
+        if math.isinf(self.high):
+            return f"a float {'>' if self.low_open else '>='} {self.low:g}"
+        left, right = "(" if self.low_open else "[", ")" if self.high_open else "]"
+        return f"a float in {left}{self.low:g}, {self.high:g}{right}"
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """One of the given strings, or None where that is among them."""
+
+    options: tuple[str | None, ...]
+
+    def accepts(self, value: object) -> bool:
+        return (value is None or isinstance(value, str)) and value in self.options
+
+    def __str__(self) -> str:
+        if len(self.options) == 1:
+            return repr(self.options[0])
+        return "one of {" + ", ".join(repr(option) for option in self.options) + "}"
+
+
+@dataclass(frozen=True)
+class Boolean:
+    """True or False."""
+
+    def accepts(self, value: object) -> bool:
+        return isinstance(value, bool) or type(value).__name__ == "bool"
+
+    def __str__(self) -> str:
+        return "a bool"
+
+
+@dataclass(frozen=True)
+class LayerSizes:
+    """An array-like of integers of at least 1, possibly empty."""
+
+    def accepts(self, value: object) -> bool:
+        size = Integer(1)
+        return isinstance(value, list | tuple) and all(size.accepts(width) for width in value)
+
+    def __str__(self) -> str:
+        return "a tuple or list of ints >= 1"
+
+
+@dataclass(frozen=True)
+class InstanceOf:
+    """An instance of one of the given types."""
+
+    types: tuple[type, ...]
+    words: str
+
+    def accepts(self, value: object) -> bool:
+        return isinstance(value, self.types) and not isinstance(value, bool)
+
+    def __str__(self) -> str:
+        return self.words
+
+
+def check_parameters(owner: str, values: Mapping[str, Any], constraints: Mapping[str, tuple[Constraint, ...]]) -> None:
+    """Raise a ValueError for the first parameter that meets none of its constraints."""
+    for name, alternatives in constraints.items():
+        if not any(constraint.accepts(values[name]) for constraint in alternatives):
+            words = " or ".join(str(constraint) for constraint in alternatives)
+            raise ValueError(f"The {name!r} parameter of {owner} must be {words}. Got {values[name]!r} instead.")

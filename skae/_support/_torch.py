@@ -1,0 +1,57 @@
+"""The only file that knows devices: NumPy to torch and back, devices, dtypes and generators."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+# Up to this many rows float64 costs next to nothing, and rounding stays far below what a user could notice.
+FLOAT64_MAX_ROWS = 256
+
+
+def resolve_device(device: str) -> torch.device:
+    """The torch device for `device`; "auto" is CUDA where there is one, else the CPU.
+
+    MPS is used only on request: it has no float64.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        resolved = torch.device(device)
+        torch.empty(0, device=resolved)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ValueError(
+            f"The 'device' parameter must be 'auto' or a torch device that is available here. Got {device!r} instead."
+        ) from error
+    return resolved
+
+
+def resolve_dtype(dtype: str, n_rows: int) -> torch.dtype:
+    """The dtype to compute in; "auto" is float64 for at most 256 rows and float32 beyond."""
+    if dtype == "auto":
+        return torch.float64 if n_rows <= FLOAT64_MAX_ROWS else torch.float32
+    return getattr(torch, dtype)
+
+
+def to_tensor(array: np.ndarray, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+    """A tensor with the values of `array`; shares memory where dtype, layout and device allow."""
+    # torch cannot hold negative strides or foreign byte order, and warns about arrays it could write through.
+    native = np.require(array, dtype=array.dtype.newbyteorder("="), requirements=["C", "W"])
+    return torch.from_numpy(native).to(device=device, dtype=dtype)
+
+
+def to_numpy(tensor: torch.Tensor) -> np.ndarray:
+    """The values of `tensor` as a NumPy array in main memory."""
+    return tensor.detach().cpu().numpy()
+
+
+def make_generator(random_state: np.random.RandomState, device: torch.device) -> torch.Generator:
+    """A generator of its own, so that neither torch's nor NumPy's global state is touched."""
+    generator = torch.Generator(device=device)
+    generator.manual_seed(int(random_state.randint(np.iinfo(np.int32).max)))
+    return generator
+
+
+def dtype_of(array: np.ndarray) -> torch.dtype:
+    """The torch dtype of a NumPy array."""
+    return torch.from_numpy(np.empty(0, dtype=array.dtype)).dtype

@@ -1,0 +1,1 @@
+"""The training loop: a network, rows and settings in; the best parameters out."""

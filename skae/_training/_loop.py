@@ -1,0 +1,220 @@
+"""One loop for every network: batches in, parameters moved, the best ones kept, the starting point among them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from skae._training._rows import Rows
+from skae._training._schedule import learning_rate_factor
+from skae._training._settings import TrainingSettings
+
+
+OnEpoch = Callable[[int, float, float | None], bool]
+
+
+class Network(Protocol):
+    """What the loop needs of a network."""
+
+    parameters: Tensor
+
+    def row_losses(self, x: Tensor) -> Tensor:
+        """The loss of each row."""
+
+    def loss_and_gradient(self, x: Tensor, weight: Tensor | None, gradient: Tensor) -> Tensor:
+        """The weighted mean loss of a batch; its gradient is written into `gradient`."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Indices of the rows to train on and to hold out (None: no hold-out), and the rows' weights, if any."""
+
+    train: np.ndarray
+    held_out: np.ndarray | None
+    sample_weight: np.ndarray | None
+
+
+@dataclass
+class TrainingResult:
+    """What happened. Losses are means over rows of the row loss; index 0 of `held_out_losses` is the start's."""
+
+    anchor_loss: float = math.nan
+    best_loss: float = math.nan
+    best_iter: int = 0
+    losses: list[float] = field(default_factory=list)
+    held_out_losses: list[float] = field(default_factory=list)
+    interrupted: bool = False
+    reached_max_iter: bool = False
+
+    @property
+    def unfinished_gain(self) -> float:
+        """Share of the training loss that the last of all epochs still removed; 0 if training stopped by itself."""
+        if not self.reached_max_iter or not self.losses:
+            return 0.0
+        before = self.losses[-2] if len(self.losses) > 1 else self.anchor_loss
+        return 1.0 - self.losses[-1] / before if before > 0 else 0.0
+
+
+class NonFiniteError(ArithmeticError):
+    """The loss or a weight became infinite or NaN."""
+
+
+import os
+EPS=float(os.environ.get("EPS","1e-8"))
+_SOLVERS = {
+    # beta_2 = .98 forgets the large first gradients soon enough for runs of a few hundred steps.
+    "adamw": lambda p, s: torch.optim.AdamW(
+        [p], lr=s.learning_rate_init, betas=(0.9, 0.98), eps=EPS, weight_decay=s.alpha, fused=True
+    ),
+    "adam": lambda p, s: torch.optim.Adam(
+        [p], lr=s.learning_rate_init, betas=(0.9, 0.98), eps=EPS, weight_decay=s.alpha, fused=True
+    ),
+    "sgd": lambda p, s: torch.optim.SGD(
+        [p], lr=s.learning_rate_init, momentum=0.9, nesterov=True, weight_decay=s.alpha, fused=True
+    ),
+}
+SOLVERS = tuple(_SOLVERS)
+
+
+def train(
+    network: Network,
+    rows: Rows,
+    split: Split,
+    settings: TrainingSettings,
+    random_state: np.random.RandomState,
+    on_epoch: OnEpoch,
+    result: TrainingResult,
+) -> None:
+    """Move ``network.parameters`` to the best point met, the starting point included.
+
+    With a hold-out "best" is by its loss, and a point must beat the start by more than one standard error of the rows'
+    differences; without one it is the last point, unless its training loss is above the start's. `on_epoch`, given the
+    epoch and its losses, may return True to stop; `result` is filled in as training goes.
+    """
+    start = network.parameters.clone()
+    judge = _Judge(network, rows, split)
+    result.anchor_loss = result.best_loss = judge.start_loss
+    if judge.held_out is not None:
+        result.held_out_losses.append(judge.start_loss)
+    try:
+        _run_epochs(network, rows, split, settings, random_state, on_epoch, judge, result)
+    except KeyboardInterrupt:
+        result.interrupted = True
+    judge.restore_best(result, start)
+
+
+def _run_epochs(network, rows, split, settings, random_state, on_epoch, judge, result) -> None:
+    stepper = _Stepper(network, split, settings)
+    epochs_without_gain, mark = 0, judge.start_loss
+    for epoch in range(settings.max_iter):
+        order = random_state.permutation(split.train) if settings.shuffle else split.train
+        loss = stepper.run_epoch(rows, order)
+        result.losses.append(loss)
+        held_out_loss = judge.look(epoch + 1, result)
+        if on_epoch(epoch, loss, held_out_loss):
+            return
+        current = loss if held_out_loss is None else held_out_loss
+        if current < mark * (1.0 - settings.tol):
+            mark, epochs_without_gain = current, 0
+        else:
+            epochs_without_gain += 1
+        if epochs_without_gain >= settings.n_iter_no_change:
+            return
+    result.reached_max_iter = True
+
+
+class _Stepper:
+    """The optimiser, its gradient buffer and its place in the schedule."""
+
+    def __init__(self, network: Network, split: Split, settings: TrainingSettings) -> None:
+        self._network, self._settings = network, settings
+        self._weight = split.sample_weight
+        self._gradient = torch.zeros_like(network.parameters)
+        parameter = torch.nn.Parameter(network.parameters)
+        parameter.grad = self._gradient
+        self._optimizer = _SOLVERS[settings.solver](parameter, settings)
+        self._n_steps = settings.max_iter * max(1, len(split.train) // settings.batch_size)
+        self._step = 0
+
+    @torch.no_grad()
+    def run_epoch(self, rows: Rows, order: np.ndarray) -> float:
+        """One pass over the rows of `order`; the mean loss over it, read from the device once."""
+        total, total_weight = 0.0, 0.0
+        for indices, x in rows.batches(order, self._settings.batch_size):
+            weight = None
+            share = float(len(indices))
+            if self._weight is not None:
+                weight = torch.as_tensor(self._weight[indices], dtype=x.dtype, device=x.device)
+                share = float(self._weight[indices].sum())
+            total = total + share * self._network.loss_and_gradient(x, weight, self._gradient)
+            total_weight += share
+            self._update()
+        loss = float(total) / total_weight
+        if not (math.isfinite(loss) and bool(torch.isfinite(self._network.parameters).all())):
+            raise NonFiniteError
+        return loss
+
+    def _update(self) -> None:
+        factor = learning_rate_factor(self._step, self._n_steps)
+        self._optimizer.param_groups[0]["lr"] = self._settings.learning_rate_init * factor
+        self._optimizer.step()
+        self._step += 1
+
+
+class _Judge:
+    """Keeps the best parameters by held-out loss."""
+
+    def __init__(self, network: Network, rows: Rows, split: Split) -> None:
+        self._network, self._split, self._rows = network, split, rows
+        self.held_out = None if split.held_out is None else rows.take(split.held_out)
+        self._start_rows = self._row_losses()
+        self.start_loss = self._mean(self._start_rows)
+        self._best = network.parameters.clone()
+
+    def look(self, epoch: int, result: TrainingResult) -> float | None:
+        """Held-out loss of the present parameters (None without a hold-out); remembers them if they are the best."""
+        if self.held_out is None:
+            return None
+        losses = self._row_losses()
+        loss = self._mean(losses)
+        result.held_out_losses.append(loss)
+        if loss < result.best_loss and self._mean(self._start_rows - losses) > self._standard_error(losses):
+            result.best_loss, result.best_iter = loss, epoch
+            self._best.copy_(self._network.parameters)
+        return loss
+
+    def restore_best(self, result: TrainingResult, start: Tensor) -> None:
+        if self.held_out is not None:
+            self._network.parameters.copy_(self._best)
+            return
+        loss = self._mean(self._row_losses()) if result.losses else self.start_loss
+        if loss < self.start_loss:
+            result.best_loss, result.best_iter = loss, len(result.losses)
+        else:
+            self._network.parameters.copy_(start)
+
+    @torch.no_grad()
+    def _row_losses(self) -> np.ndarray:
+        """Row losses on the hold-out, or on the training rows where there is none."""
+        if self.held_out is not None:
+            return self._network.row_losses(self.held_out).double().cpu().numpy()
+        order = self._split.train
+        parts = [self._network.row_losses(x) for _, x in self._rows.batches(order, min(len(order), 1024))]
+        return torch.cat(parts).double().cpu().numpy()
+
+    def _weight(self) -> np.ndarray | None:
+        chosen = self._split.train if self._split.held_out is None else self._split.held_out
+        return None if self._split.sample_weight is None else self._split.sample_weight[chosen]
+
+    def _mean(self, values: np.ndarray) -> float:
+        return float(np.average(values, weights=self._weight()))
+
+    def _standard_error(self, losses: np.ndarray) -> float:
+        gains = self._start_rows - losses
+        return float(np.sqrt(self._mean((gains - self._mean(gains)) ** 2) / len(gains)))

@@ -1,0 +1,56 @@
+"""Rows of X, standardised and moved to the device a block at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from skae._numerics._moments import dense_rows, row_blocks
+from skae._support._torch import to_tensor
+
+# 1 million numbers: a block of standardised rows stays in the CPU's outer cache.
+BLOCK_ELEMENTS = 1 << 20
+
+
+class Rows:
+    """Standardised rows of an array, memmap or CSR matrix; X itself is never copied whole.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse matrix} of shape (n_rows, n_features)
+    mean, scale : ndarray of shape (n_features,)
+        Rows come out as ``(X - mean) / scale``.
+    dtype : torch.dtype
+    device : torch.device
+    """
+
+    def __init__(self, X, mean: np.ndarray, scale: np.ndarray, dtype: torch.dtype, device: torch.device) -> None:
+        self._X, self._mean, self._scale = X, mean, scale
+        self._dtype, self._device = dtype, device
+
+    def __len__(self) -> int:
+        return self._X.shape[0]
+
+    def take(self, rows: np.ndarray | slice) -> Tensor:
+        """The given rows. Centred before the cast to a lower precision, which large means would not survive."""
+        block = dense_rows(self._X, rows) - self._mean
+        block /= self._scale
+        return to_tensor(block, self._dtype, self._device)
+
+    def blocks(self) -> Iterator[tuple[slice, Tensor]]:
+        """All rows in order."""
+        for rows in row_blocks(*self._X.shape, BLOCK_ELEMENTS):
+            yield rows, self.take(rows)
+
+    def batches(self, order: np.ndarray, batch_size: int) -> Iterator[tuple[np.ndarray, Tensor]]:
+        """The rows of `order` in batches of about `batch_size`, as even as can be: none is left with a single row."""
+        n_batches = max(1, len(order) // batch_size)
+        batches_at_once = max(1, BLOCK_ELEMENTS // (batch_size * self._X.shape[1]))
+        indices = np.array_split(order, n_batches)
+        for first in range(0, n_batches, batches_at_once):
+            group = indices[first : first + batches_at_once]
+            block = self.take(np.concatenate(group))
+            yield from zip(group, block.split([len(batch) for batch in group]), strict=True)

@@ -1,0 +1,22 @@
+"""What training needs to know."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """Settings of one training run, every "auto" resolved.
+
+    `alpha` is AdamW's decoupled L2 decay.
+    """
+
+    solver: str
+    alpha: float
+    batch_size: int
+    learning_rate_init: float
+    max_iter: int
+    shuffle: bool
+    tol: float
+    n_iter_no_change: int

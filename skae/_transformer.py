@@ -1,0 +1,345 @@
+"""AutoencoderTransformer: non-linear dimensionality reduction that starts at PCA."""
+
+from __future__ import annotations
+
+from numbers import Integral
+
+import numpy as np
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_array, check_is_fitted
+
+from skae._base import BaseAutoencoder
+from skae._support._callbacks import with_callbacks
+from skae._support._inputs import check_sample_weight, local_random_state, unchanged_on_error
+from skae._support._parameters import Boolean, Float, Integer, OneOf
+
+
+class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAutoencoder):
+    r"""Non-linear dimensionality reduction by an autoencoder that starts at PCA and only improves on it.
+
+    The encoder and the decoder are PCA's projections plus a correction each,
+
+    .. math::
+
+        z = V^\top \tilde x + f(\tilde x), \qquad \hat x = V z + g(z), \qquad \tilde x = (x - \mu) / s,
+
+    where V holds the principal axes and the perceptrons f and g start at zero. Before training the estimator is
+    ``PCA(n_components)``, and ``max_iter=0`` returns just that. Training keeps the parameters that reconstruct
+    held-out rows best, the starting point included.
+
+    Parameters
+    ----------
+    n_components : int, float or None, default=2
+        Number of columns of the code. An int of at least 1, which may exceed the number of features; a float in
+        (0, 1): the smallest number of principal components that explains more than that share of the variance;
+        None: ``min(n_samples, n_features)``.
+    hidden_layer_sizes : tuple of int, default=(256, 128, 64)
+        Widths of the encoder's hidden layers; the decoder mirrors them. ``()`` makes a linear autoencoder.
+    activation : {"silu", "relu", "gelu", "tanh", "identity"}, default="silu"
+        Activation function of the hidden layers.
+    whiten : bool, default=False
+        Whether codes have unit variance and no correlation over the training rows. Without it codes keep the metric
+        of the data: distances between them mimic distances between reconstructions.
+    scale : bool, default=False
+        Whether features are divided by their standard deviation first. Losses and scores are then in those units.
+    solver : {"adamw", "adam", "sgd"}, default="adamw"
+        Optimiser. "sgd" has Nesterov momentum 0.9.
+    alpha : float or "auto", default="auto"
+        L2 decay of the corrections, which shrinks them towards PCA. "auto" is ``min(2, 1000 / n_samples)``.
+    corruption_level : float or "auto", default="auto"
+        Standard deviation of the Gaussian noise that training adds to the inputs [2]_, in units of the root mean
+        variance of a feature. "auto" is ``min(0.2, 150 / n_samples)`` and 0 up to 256 rows.
+    batch_size : int or "auto", default="auto"
+        Rows per step. "auto" is all rows up to 256, 64 up to some 18,000 rows, and grows with the square root of their
+        number beyond.
+    learning_rate_init : float, default=0.003
+        Highest learning rate. It is warmed up over 5 % of the steps and falls to zero along a half cosine.
+    max_iter : int or "auto", default="auto"
+        Number of epochs at most. "auto" is 80, and 400 up to 256 rows, where an epoch is a single step.
+    shuffle : bool, default=True
+        Whether the order of the rows changes with every epoch.
+    tol : float, default=1e-4
+        An epoch counts as a gain when it lowers the loss (the held-out one, where there is one) by this share.
+    n_iter_no_change : int, default=20
+        Training stops after this many epochs without gain.
+    early_stopping : bool or "auto", default="auto"
+        Whether to hold out rows, and to keep the parameters that reconstruct those best. "auto" is True from 100 rows.
+    validation_fraction : float, default=0.1
+        Share of the rows to hold out.
+    dtype : {"auto", "float32", "float64"}, default="auto"
+        Precision to compute in. "auto" is float64 up to 256 rows and float32 beyond. Output has the input's dtype.
+    device : str, default="auto"
+        torch device to compute on. "auto" is CUDA where there is one, else the CPU.
+    verbose : bool or int, default=False
+        Whether to print the losses of every epoch.
+    random_state : int, RandomState instance or None, default=None
+        Draws the hold-out, the initial hidden layers, the batches and the noise. Pass an int for results that repeat.
+        No global generator is ever used or changed.
+
+    Attributes
+    ----------
+    n_components_ : int
+        Number of columns of the code.
+    mean_ : ndarray of shape (n_features_in_,)
+        Mean of the training rows.
+    scale_ : ndarray of shape (n_features_in_,)
+        What features are divided by: their standard deviation if `scale` (1 where they are constant), else 1.
+    components_ : ndarray of shape (n_components_, n_features_in_)
+        Principal axes: the linear part of the encoder. Axes beyond the rank of the data are zero.
+    explained_variance_ratio_ : ndarray of shape (n_components_,)
+        Share of the variance each principal axis explains. The autoencoder explains more in total; see `score`.
+    n_iter_ : int
+        Number of epochs run.
+    loss_curve_ : list of float
+        Training loss of every epoch: the share of the training rows' variance left unexplained.
+    validation_loss_curve_ : list of float or None
+        The same on the held-out rows after every epoch, starting with PCA's; None without a hold-out.
+    best_loss_ : float
+        Loss of the parameters kept, on the held-out rows if there are any, else on the training rows.
+    pca_loss_ : float
+        PCA's loss on the same rows.
+    n_features_in_ : int
+        Number of features seen during `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if all are strings.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of its range, the input is not finite, or training meets values that are not.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If the last of `max_iter` epochs still lowered the loss by more than 1 %.
+
+    See Also
+    --------
+    sklearn.decomposition.PCA : The linear transformer this one starts at.
+    sklearn.neural_network.MLPRegressor : Fit to ``(X, X)``, an autoencoder without anchor or code.
+
+    Notes
+    -----
+    Losses are means over rows of :math:`\|\tilde x - \hat x\|^2 / d` with s such that :math:`\tilde x` has mean square
+    one, so a loss of 0.2 on the training rows means that 80 % of their variance is explained.
+
+    References
+    ----------
+    .. [1] Hinton, G. E. & Salakhutdinov, R. R. (2006). Reducing the dimensionality of data with neural networks.
+       Science, 313, 504-507. :doi:`10.1126/science.1127647`
+    .. [2] Vincent, P. et al. (2010). Stacked denoising autoencoders. Journal of Machine Learning Research, 11,
+       3371-3408.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.decomposition import PCA
+    >>> from sklearn.metrics import r2_score
+    >>> from skae import AutoencoderTransformer
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> train, test = X[:1400], X[1400:]
+    >>> pca = PCA(n_components=8).fit(train)
+    >>> linear = pca.inverse_transform(pca.transform(test))
+    >>> autoencoder = AutoencoderTransformer(n_components=8, random_state=0).fit(train)
+    >>> autoencoder.transform(test).shape
+    (397, 8)
+    >>> autoencoder.score(test) > r2_score(test, linear, multioutput="variance_weighted") + 0.1
+    True
+    """
+
+    _constraints = BaseAutoencoder._constraints | {
+        "n_components": (Integer(1), Float(0, 1, low_open=True, high_open=True), OneOf((None,))),
+        "whiten": (Boolean(),),
+    }
+
+    def __init__(
+        self,
+        n_components=2,
+        *,
+        hidden_layer_sizes=(256, 128, 64),
+        activation="silu",
+        whiten=False,
+        scale=False,
+        solver="adamw",
+        alpha="auto",
+        corruption_level="auto",
+        batch_size="auto",
+        learning_rate_init=0.003,
+        max_iter="auto",
+        shuffle=True,
+        tol=1e-4,
+        n_iter_no_change=20,
+        early_stopping="auto",
+        validation_fraction=0.1,
+        dtype="auto",
+        device="auto",
+        verbose=False,
+        random_state=None,
+    ):
+        self.n_components = n_components
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.whiten = whiten
+        self.scale = scale
+        self.solver = solver
+        self.alpha = alpha
+        self.corruption_level = corruption_level
+        self.batch_size = batch_size
+        self.learning_rate_init = learning_rate_init
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.dtype = dtype
+        self.device = device
+        self.verbose = verbose
+        self.random_state = random_state
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.n_components_
+
+    @with_callbacks
+    def fit(self, X, y=None, sample_weight=None):
+        """Fit the principal axes, then train the corrections.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training rows.
+        y : Ignored
+            Present for scikit-learn's API.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows: a weight of two counts as the row given twice.
+
+        Returns
+        -------
+        self : AutoencoderTransformer
+            The fitted estimator. If `fit` raises, it is what it was before.
+        """
+        with unchanged_on_error(self):
+            random_state = local_random_state(self.random_state)
+            wanted = int(self.n_components) if isinstance(self.n_components, Integral) else self.n_components
+            data = self._prepare(X, sample_weight, wanted, random_state)
+            vars(self).update(self._fit_autoencoder(data, self.whiten, random_state))
+        return self
+
+    def transform(self, X):
+        """Encode rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        codes : ndarray of shape (n_samples, n_components_)
+            Their codes, in the dtype of X (float64 for integers).
+        """
+        X = self._check_fitted_X(X)
+        return self._fitted.encode(X, self.device)
+
+    def inverse_transform(self, X):
+        """Decode codes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_components_)
+            Codes.
+
+        Returns
+        -------
+        X_original : ndarray of shape (n_samples, n_features_in_)
+            Rows in the units of the training rows, in the dtype of the codes.
+        """
+        check_is_fitted(self)
+        X = check_array(X, dtype=(np.float64, np.float32))
+        if X.shape[1] != self.n_components_:
+            raise ValueError(
+                f"X has {X.shape[1]} features, but {type(self).__name__} is expecting {self.n_components_} "
+                "components as input."
+            )
+        return self._fitted.decode(X, self.device)
+
+    def reconstruct(self, X):
+        """Encode and decode rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        X_reconstructed : ndarray of shape (n_samples, n_features)
+            What their codes retain of them, in the dtype of X.
+        """
+        X = self._check_fitted_X(X)
+        return self._fitted.reconstruct(X, self.device)
+
+    def predict(self, X):
+        """Encode and decode rows: the same as `reconstruct`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        X_reconstructed : ndarray of shape (n_samples, n_features)
+            What their codes retain of them, in the dtype of X.
+        """
+        return self.reconstruct(X)
+
+    def score_samples(self, X):
+        r"""Return the negative squared error of each row, :math:`-\|x - \hat x\|^2`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,)
+            Scores, at most 0; with `scale` in units of the features' variances, else in those of X.
+        """
+        X = self._check_fitted_X(X)
+        errors, _ = self._fitted.squared_errors(X, self.device)
+        return -errors
+
+    def score(self, X, y=None, sample_weight=None):
+        r"""Return the share of variance explained (R²), about the mean of the training rows.
+
+        .. math:: R^2 = 1 - \sum_i w_i \|x_i - \hat x_i\|^2 / \sum_i w_i \|x_i - \mu\|^2
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+        y : Ignored
+            Present for scikit-learn's API.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        score : float
+            1 for a perfect reconstruction, 0 for one as good as the mean.
+        """
+        X = self._check_fitted_X(X)
+        weight = check_sample_weight(sample_weight, X)
+        errors, norms = self._fitted.squared_errors(X, self.device)
+        error, norm = np.average(errors, weights=weight), np.average(norms, weights=weight)
+        if norm == 0.0:
+            return 1.0 if error == 0.0 else 0.0
+        return float(1.0 - error / norm)
