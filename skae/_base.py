@@ -31,6 +31,7 @@ from skae._support._parameters import (
     OneOf,
     check_parameters,
 )
+from skae._support._threads import single_thread_if
 from skae._support._torch import make_generator, resolve_device, resolve_dtype, to_numpy, to_tensor
 from skae._training import _automatic
 from skae._training._loop import SOLVERS, Network, NonFiniteError, Split, TrainingResult, train
@@ -40,6 +41,8 @@ from skae._training._settings import TrainingSettings
 AUTO = OneOf(("auto",))
 # An epoch that still gains this share of the loss at the end of a run says that the run was too short.
 UNFINISHED_GAIN = 0.01
+# Below this many parameters times rows (a step of about a millisecond) threads wait for each other longer than they work.
+SINGLE_THREAD_NUMBERS = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ class BaseAutoencoder(CallbackSupportMixin, BaseEstimator):
         "tol": (Float(0),),
         "n_iter_no_change": (Integer(1),),
         "early_stopping": (Boolean(), AUTO),
-        "validation_fraction": (Float(0, 1, low_open=True, high_open=True),),
+        "validation_fraction": (Float(0, 1, low_open=True, high_open=True), AUTO),
         "dtype": (OneOf(("auto", "float32", "float64")),),
         "device": (InstanceOf((str,), "a str"),),
         "verbose": (Boolean(), Integer(0)),
@@ -132,7 +135,7 @@ class BaseAutoencoder(CallbackSupportMixin, BaseEstimator):
             to_tensor(anchor.encoder_axes, data.dtype, data.device),
             to_tensor(anchor.decoder_axes, data.dtype, data.device),
             torch.zeros(architecture.n_parameters, dtype=data.dtype, device=data.device),
-            corruption_level=self._resolved("corruption_level", data.n_rows),
+            corruption_level=self._resolved("corruption_level", data),
             generator=generator,
         )
         network.initialise(generator)
@@ -155,11 +158,13 @@ class BaseAutoencoder(CallbackSupportMixin, BaseEstimator):
         random_state: np.random.RandomState,
     ) -> None:
         """Train, report every epoch, and say in scikit-learn's way how it ended."""
-        settings = self._settings(data.n_rows)
+        settings = self._settings(data)
         split = self._split(data, random_state)
         reporter = EpochReporter(self, data.X, settings.max_iter, fitted_attributes)
+        numbers_per_step = settings.batch_size * network.parameters.numel()
         try:
-            train(network, rows, split, settings, random_state, reporter.on_epoch, result)
+            with single_thread_if(numbers_per_step < SINGLE_THREAD_NUMBERS):
+                train(network, rows, split, settings, random_state, reporter.on_epoch, result)
         except NonFiniteError:
             raise ValueError(
                 "Training met infinite or NaN values: scale X or lower learning_rate_init "
@@ -176,18 +181,18 @@ class BaseAutoencoder(CallbackSupportMixin, BaseEstimator):
                 stacklevel=5,
             )
 
-    def _resolved(self, name: str, n_rows: int) -> Any:
-        """The value of a parameter, "auto" replaced by what it means for this many rows."""
+    def _resolved(self, name: str, data: TrainingData) -> Any:
+        """The value of a parameter, "auto" replaced by what it means for rows and features this many."""
         value = getattr(self, name)
-        return getattr(_automatic, name)(n_rows) if isinstance(value, str) else value
+        return getattr(_automatic, name)(*data.X.shape) if isinstance(value, str) else value
 
-    def _settings(self, n_rows: int) -> TrainingSettings:
+    def _settings(self, data: TrainingData) -> TrainingSettings:
         return TrainingSettings(
             solver=self.solver,
-            alpha=self._resolved("alpha", n_rows),
-            batch_size=min(n_rows, self._resolved("batch_size", n_rows)),
+            alpha=self._resolved("alpha", data),
+            batch_size=min(data.n_rows, self._resolved("batch_size", data)),
             learning_rate_init=self.learning_rate_init,
-            max_iter=self._resolved("max_iter", n_rows),
+            max_iter=self._resolved("max_iter", data),
             shuffle=self.shuffle,
             tol=self.tol,
             n_iter_no_change=self.n_iter_no_change,
@@ -195,9 +200,10 @@ class BaseAutoencoder(CallbackSupportMixin, BaseEstimator):
 
     def _split(self, data: TrainingData, random_state: np.random.RandomState) -> Split:
         """Rows to train on and, if `early_stopping`, to hold out."""
-        if not self._resolved("early_stopping", data.n_rows):
+        if not self._resolved("early_stopping", data):
             return Split(np.arange(data.n_rows), None, data.sample_weight)
-        train_rows, held_out = _automatic.hold_out(data.n_rows, self.validation_fraction, random_state)
+        fraction = self._resolved("validation_fraction", data)
+        train_rows, held_out = _automatic.hold_out(data.n_rows, fraction, random_state)
         return Split(train_rows, held_out, data.sample_weight)
 
 

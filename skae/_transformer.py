@@ -33,7 +33,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         Number of columns of the code. An int of at least 1, which may exceed the number of features; a float in
         (0, 1): the smallest number of principal components that explains more than that share of the variance;
         None: ``min(n_samples, n_features)``.
-    hidden_layer_sizes : tuple of int, default=(256, 128, 64)
+    hidden_layer_sizes : tuple of int, default=(256, 128)
         Widths of the encoder's hidden layers; the decoder mirrors them. ``()`` makes a linear autoencoder.
     activation : {"silu", "relu", "gelu", "tanh", "identity"}, default="silu"
         Activation function of the hidden layers.
@@ -156,7 +156,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         self,
         n_components=2,
         *,
-        hidden_layer_sizes=(256, 128, 64),
+        hidden_layer_sizes=(256, 128),
         activation="silu",
         whiten=False,
         scale=False,
@@ -164,13 +164,13 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         alpha="auto",
         corruption_level="auto",
         batch_size="auto",
-        learning_rate_init=0.003,
+        learning_rate_init=0.008,
         max_iter="auto",
         shuffle=True,
         tol=1e-4,
         n_iter_no_change=20,
         early_stopping="auto",
-        validation_fraction=0.1,
+        validation_fraction="auto",
         dtype="auto",
         device="auto",
         verbose=False,

@@ -10,45 +10,47 @@ import math
 
 import numpy as np
 
-# Up to this many rows training uses all of them in each step and draws no noise: the result then depends on the rows
-# and their weights alone, not on their order, and a weight of two is the same as the row given twice.
-FULL_BATCH_MAX_ROWS = 256
-# With fewer rows a hold-out is too small to tell the network from the anchor.
-HOLD_OUT_MIN_ROWS = 100
+# With fewer rows nothing held out could tell a trained network from the anchor: the anchor stands.
+MIN_ROWS_TO_TRAIN = 50
+# A hold-out of this many rows tells them apart; more than that beyond a twentieth of the rows is better trained on.
+HOLD_OUT_ROWS = 100
+MAX_HOLD_OUT_ROWS = 2000
 
 
-def batch_size(n_rows: int) -> int:
-    """All rows when they are few; else 64, growing with the square root of the rows beyond 8,192."""
-    if n_rows <= FULL_BATCH_MAX_ROWS:
-        return n_rows
-    return 64 * max(1, min(16, round(math.sqrt(n_rows / 8192))))
+def max_iter(n_rows: int, n_features: int) -> int:
+    """40 epochs; fewer, but at least 15, beyond 128 features, where each costs more; none without rows to judge them."""
+    if n_rows < MIN_ROWS_TO_TRAIN:
+        return 0
+    return max(15, round(40 * min(1.0, math.sqrt(128 / n_features))))
 
 
-def max_iter(n_rows: int) -> int:
-    """80 epochs; more for few rows (at least 400 steps), fewer for many."""
-    if n_rows <= FULL_BATCH_MAX_ROWS:
-        return 400
-    return 80
+def batch_size(n_rows: int, n_features: int) -> int:
+    """The power of two nearest the square root of ``2 * n_rows``, between 32 and 1,024."""
+    return 2 ** min(10, max(5, round(math.log2(2 * n_rows) / 2)))
 
 
-def alpha(n_rows: int) -> float:
-    """L2 decay, 1000 / n_rows and at most 2."""
-    return min(2.0, 1000.0 / n_rows)
+def alpha(n_rows: int, n_features: int) -> float:
+    """L2 decay, 500 / n_rows and at most 1."""
+    return min(1.0, 500.0 / n_rows)
 
 
-def corruption_level(n_rows: int) -> float:
-    """Input noise, 150 / n_rows and at most 0.2, in units of a feature's root mean variance."""
-    return 0.0 if n_rows <= FULL_BATCH_MAX_ROWS else min(0.2, 150.0 / n_rows)
+def corruption_level(n_rows: int, n_features: int) -> float:
+    """Input noise, 100 / n_rows and at most 0.1, in units of a feature's root mean variance."""
+    return min(0.1, 100.0 / n_rows)
 
 
-def early_stopping(n_rows: int) -> bool:
-    """Whether there are rows enough to hold some out."""
-    return n_rows >= HOLD_OUT_MIN_ROWS
+def early_stopping(n_rows: int, n_features: int) -> bool:
+    """Whether to hold out rows: wherever there are enough to train at all."""
+    return n_rows >= MIN_ROWS_TO_TRAIN
 
 
-def hold_out(
-    n_rows: int, fraction: float, random_state: np.random.RandomState
-) -> tuple[np.ndarray, np.ndarray]:
+def validation_fraction(n_rows: int, n_features: int) -> float:
+    """A quarter of few rows, up to 100 rows; a twentieth of many, up to 2,000 rows."""
+    wanted = min(MAX_HOLD_OUT_ROWS, max(HOLD_OUT_ROWS, n_rows / 20))
+    return min(0.25, wanted / n_rows)
+
+
+def hold_out(n_rows: int, fraction: float, random_state: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
     """Random indices to train on and to hold out; both sorted, neither empty."""
     n_held_out = min(max(1, round(fraction * n_rows)), n_rows - 1)
     order = random_state.permutation(n_rows)

@@ -65,15 +65,13 @@ class NonFiniteError(ArithmeticError):
     """The loss or a weight became infinite or NaN."""
 
 
-import os
-EPS=float(os.environ.get("EPS","1e-8"))
 _SOLVERS = {
     # beta_2 = .98 forgets the large first gradients soon enough for runs of a few hundred steps.
     "adamw": lambda p, s: torch.optim.AdamW(
-        [p], lr=s.learning_rate_init, betas=(0.9, 0.98), eps=EPS, weight_decay=s.alpha, fused=True
+        [p], lr=s.learning_rate_init, betas=(0.9, 0.98), weight_decay=s.alpha, fused=True
     ),
     "adam": lambda p, s: torch.optim.Adam(
-        [p], lr=s.learning_rate_init, betas=(0.9, 0.98), eps=EPS, weight_decay=s.alpha, fused=True
+        [p], lr=s.learning_rate_init, betas=(0.9, 0.98), weight_decay=s.alpha, fused=True
     ),
     "sgd": lambda p, s: torch.optim.SGD(
         [p], lr=s.learning_rate_init, momentum=0.9, nesterov=True, weight_decay=s.alpha, fused=True

@@ -1,0 +1,37 @@
+"""torch's thread count: lowered for small work, always put back."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+_lock = threading.Lock()
+_users = 0
+_count_before = 1
+
+
+@contextmanager
+def single_thread_if(small: bool) -> Iterator[None]:
+    """Run the body on one thread if the work is `small`; the thread count is what it was afterwards.
+
+    The count is the process' own, and bodies of several Python threads may overlap: the first to enter notes it and
+    every one puts that back.
+    """
+    global _users, _count_before
+    if not small:
+        yield
+        return
+    with _lock:
+        if _users == 0:
+            _count_before = torch.get_num_threads()
+        _users += 1
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        with _lock:
+            _users -= 1
+            torch.set_num_threads(_count_before)
