@@ -2,6 +2,6 @@
 
 from skae._transformer import AutoencoderTransformer
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.1.0"
 
 __all__ = ["AutoencoderTransformer", "__version__"]

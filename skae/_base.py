@@ -41,7 +41,8 @@ from skae._training._settings import TrainingSettings
 AUTO = OneOf(("auto",))
 # An epoch that still gains this share of the loss at the end of a run says that the run was too short.
 UNFINISHED_GAIN = 0.01
-# Below this many parameters times rows (a step of about a millisecond) threads wait for each other longer than they work.
+# Below this many parameters times rows, a step of about a millisecond, threads wait for each other longer than they
+# work.
 SINGLE_THREAD_NUMBERS = 1 << 24
 
 
@@ -172,7 +173,9 @@ class BaseAutoencoder(CallbackSupportMixin, BaseEstimator):
             ) from None
         reporter.close()
         if result.interrupted:
-            warnings.warn("Training interrupted by user; the best parameters so far are kept.", UserWarning, stacklevel=5)
+            warnings.warn(
+                "Training interrupted by user; the best parameters so far are kept.", UserWarning, stacklevel=5
+            )
         elif result.unfinished_gain > UNFINISHED_GAIN:
             warnings.warn(
                 f"The loss was still falling when the maximum number of iterations ({settings.max_iter}) was reached. "

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Integral
-
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted
@@ -45,17 +43,18 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     solver : {"adamw", "adam", "sgd"}, default="adamw"
         Optimiser. "sgd" has Nesterov momentum 0.9.
     alpha : float or "auto", default="auto"
-        L2 decay of the corrections, which shrinks them towards PCA. "auto" is ``min(2, 1000 / n_samples)``.
+        L2 decay of the corrections, which shrinks them towards PCA: few rows need it, many do not. "auto" is
+        ``min(1, 500 / n_samples)``.
     corruption_level : float or "auto", default="auto"
         Standard deviation of the Gaussian noise that training adds to the inputs [2]_, in units of the root mean
-        variance of a feature. "auto" is ``min(0.2, 150 / n_samples)`` and 0 up to 256 rows.
+        variance of a feature. "auto" is ``min(0.1, 100 / n_samples)``.
     batch_size : int or "auto", default="auto"
-        Rows per step. "auto" is all rows up to 256, 64 up to some 18,000 rows, and grows with the square root of their
-        number beyond.
-    learning_rate_init : float, default=0.003
+        Rows per step. "auto" is the power of two nearest ``sqrt(2 * n_samples)``, between 32 and 1,024.
+    learning_rate_init : float, default=0.008
         Highest learning rate. It is warmed up over 5 % of the steps and falls to zero along a half cosine.
     max_iter : int or "auto", default="auto"
-        Number of epochs at most. "auto" is 80, and 400 up to 256 rows, where an epoch is a single step.
+        Number of epochs at most; 0 makes the estimator PCA. "auto" is 40, fewer but at least 15 beyond 128 features,
+        and 0 below 50 rows, too few to tell whether a correction to PCA is one.
     shuffle : bool, default=True
         Whether the order of the rows changes with every epoch.
     tol : float, default=1e-4
@@ -63,9 +62,11 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     n_iter_no_change : int, default=20
         Training stops after this many epochs without gain.
     early_stopping : bool or "auto", default="auto"
-        Whether to hold out rows, and to keep the parameters that reconstruct those best. "auto" is True from 100 rows.
-    validation_fraction : float, default=0.1
-        Share of the rows to hold out.
+        Whether to hold out rows, and to keep the parameters that reconstruct those best; parameters that do not beat
+        PCA's loss there by more than one standard error are never kept. "auto" is True from 50 rows.
+    validation_fraction : float or "auto", default="auto"
+        Share of the rows to hold out. "auto" is a quarter of them up to 100 held-out rows, which suffice up to 2,000,
+        then a twentieth up to 2,000 held-out rows.
     dtype : {"auto", "float32", "float64"}, default="auto"
         Precision to compute in. "auto" is float64 up to 256 rows and float32 beyond. Output has the input's dtype.
     device : str, default="auto"
@@ -226,9 +227,9 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         """
         with unchanged_on_error(self):
             random_state = local_random_state(self.random_state)
-            wanted = int(self.n_components) if isinstance(self.n_components, Integral) else self.n_components
-            data = self._prepare(X, sample_weight, wanted, random_state)
-            vars(self).update(self._fit_autoencoder(data, self.whiten, random_state))
+            data = self._prepare(X, sample_weight, self.n_components, random_state)
+            for name, value in self._fit_autoencoder(data, self.whiten, random_state).items():
+                setattr(self, name, value)
         return self
 
     def transform(self, X):

@@ -64,6 +64,7 @@ class AnchoredAutoencoder:
         sizes = architecture.encoder_sizes
         self._split = Perceptron.count_parameters(sizes)
         self._encoder_axes, self._decoder_axes = encoder_axes, decoder_axes
+        self._transposed_decoder_axes = decoder_axes.t()
         self._encoder = Perceptron(sizes, architecture.activation, parameters[: self._split])
         self._decoder = Perceptron(sizes[::-1], architecture.activation, parameters[self._split :])
         self._corruption_level, self._generator = corruption_level, generator
@@ -85,8 +86,13 @@ class AnchoredAutoencoder:
         """Mean squared error of each row's reconstruction."""
         return self.decode(self.encode(x)).sub_(x).square_().mean(1)
 
-    def loss_and_gradient(self, x: Tensor, weight: Tensor | None, gradient: Tensor) -> Tensor:
-        """The weighted mean of `row_losses` on corrupted inputs; writes its gradient into `gradient`."""
+    def bind_gradient(self, gradient: Tensor) -> None:
+        """Name the vector that `loss_and_gradient` writes to."""
+        self._encoder_gradient = self._encoder.layer_views(gradient[: self._split])
+        self._decoder_gradient = self._decoder.layer_views(gradient[self._split :])
+
+    def loss_and_gradient(self, x: Tensor, weight: Tensor | None) -> Tensor:
+        """The weighted mean of `row_losses` on corrupted inputs; its gradient goes into the bound vector."""
         inputs = self._corrupt(x)
         z, encoder_tape = self._encoder.forward(inputs)
         z.addmm_(inputs, self._encoder_axes)
@@ -97,9 +103,9 @@ class AnchoredAutoencoder:
         if weight is not None:
             slope.mul_(weight[:, None] * (len(x) / weight.sum()))
         loss = torch.dot(residual.view(-1), slope.view(-1)).mul_(0.5)
-        hidden = self._decoder.backward(slope, decoder_tape, gradient[self._split :])
-        code_gradient = self._decoder.input_gradient(hidden).addmm_(slope, self._decoder_axes.t())
-        self._encoder.backward(code_gradient, encoder_tape, gradient[: self._split])
+        hidden = self._decoder.backward(slope, decoder_tape, self._decoder_gradient)
+        code_gradient = self._decoder.input_gradient(hidden).addmm_(slope, self._transposed_decoder_axes)
+        self._encoder.backward(code_gradient, encoder_tape, self._encoder_gradient)
         return loss
 
     def squared_jacobian(self, z: Tensor, weight: Tensor) -> Tensor:

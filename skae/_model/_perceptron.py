@@ -14,6 +14,9 @@ from torch import Tensor
 
 from skae._model._activations import ACTIVATIONS
 
+Layers = list[tuple[Tensor, Tensor]]
+Tape = list[tuple[Tensor, Tensor]]
+
 
 class Perceptron:
     r"""Layers :math:`h_{l+1} = a(h_l W_l + b_l)`; the last one is linear.
@@ -30,11 +33,22 @@ class Perceptron:
 
     def __init__(self, sizes: Sequence[int], activation: str, parameters: Tensor) -> None:
         self._activation = ACTIVATIONS[activation]
-        self._layers = _layer_views(sizes, parameters)
+        self._sizes = tuple(sizes)
+        self._layers = self.layer_views(parameters)
+        self._transposed_weights = [weight.t() for weight, _ in self._layers]
 
     @staticmethod
     def count_parameters(sizes: Sequence[int]) -> int:
         return sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(sizes))
+
+    def layer_views(self, flat: Tensor) -> Layers:
+        """Weights and biases as views of a vector laid out as the parameters are."""
+        layers, start = [], 0
+        for fan_in, fan_out in pairwise(self._sizes):
+            end = start + fan_in * fan_out
+            layers.append((flat[start:end].view(fan_in, fan_out), flat[end : end + fan_out]))
+            start = end + fan_out
+        return layers
 
     def initialise(self, generator: torch.Generator) -> None:
         """Draw the hidden layers; the last layer stays zero, so that the output starts at zero."""
@@ -49,7 +63,7 @@ class Perceptron:
         weight, bias = self._layers[-1]
         return torch.addmm(bias, inputs, weight)
 
-    def forward(self, inputs: Tensor) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
+    def forward(self, inputs: Tensor) -> tuple[Tensor, Tape]:
         """The output, and what `backward` needs: each hidden layer's argument and value."""
         tape = [(inputs, inputs)]
         for weight, bias in self._layers[:-1]:
@@ -59,30 +73,19 @@ class Perceptron:
         weight, bias = self._layers[-1]
         return torch.addmm(bias, inputs, weight), tape
 
-    def backward(self, gradient: Tensor, tape: list[tuple[Tensor, Tensor]], into: Tensor) -> Tensor:
-        """Write the parameters' gradient `into` a flat vector laid out as the parameters.
+    def backward(self, gradient: Tensor, tape: Tape, into: Layers) -> Tensor:
+        """Write the parameters' gradient `into` views made by `layer_views`.
 
         Returns the gradient with respect to the first layer's argument; see `input_gradient`.
         """
-        sizes = [self._layers[0][0].shape[0], *(weight.shape[1] for weight, _ in self._layers)]
-        slots = _layer_views(sizes, into)
         for depth in range(len(self._layers) - 1, -1, -1):
-            weight_gradient, bias_gradient = slots[depth]
+            weight_gradient, bias_gradient = into[depth]
             torch.mm(tape[depth][1].t(), gradient, out=weight_gradient)
             torch.sum(gradient, 0, out=bias_gradient)
             if depth > 0:
-                gradient = self._activation.backward(gradient @ self._layers[depth][0].t(), *tape[depth])
+                gradient = self._activation.backward(gradient.mm(self._transposed_weights[depth]), *tape[depth])
         return gradient
 
     def input_gradient(self, first_layer_gradient: Tensor) -> Tensor:
         """The gradient with respect to the inputs, from what `backward` returned."""
-        return first_layer_gradient @ self._layers[0][0].t()
-
-
-def _layer_views(sizes: Sequence[int], flat: Tensor) -> list[tuple[Tensor, Tensor]]:
-    layers, start = [], 0
-    for fan_in, fan_out in pairwise(sizes):
-        end = start + fan_in * fan_out
-        layers.append((flat[start:end].view(fan_in, fan_out), flat[end : end + fan_out]))
-        start = end + fan_out
-    return layers
+        return first_layer_gradient.mm(self._transposed_weights[0])

@@ -50,9 +50,7 @@ def weighted_variance(X, mean: FloatArray, sample_weight: FloatArray | None = No
     return total / (n_rows if sample_weight is None else sample_weight.sum())
 
 
-def weighted_covariance(
-    X, mean: FloatArray, scale: FloatArray, sample_weight: FloatArray | None = None
-) -> FloatArray:
+def weighted_covariance(X, mean: FloatArray, scale: FloatArray, sample_weight: FloatArray | None = None) -> FloatArray:
     """Covariance of ``(X - mean) / scale`` (divided by the total weight), in float64."""
     n_rows, n_features = X.shape
     covariance = np.zeros((n_features, n_features))

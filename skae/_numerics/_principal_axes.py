@@ -58,19 +58,20 @@ def principal_axes(
     total = float(np.sum(variance / scale**2))
 
     rank = min(n_rows, n_features)
-    wanted = min(n_components, rank) if isinstance(n_components, int) else rank
+    count = int(n_components) if isinstance(n_components, int | np.integer) else None
+    wanted = rank if count is None else min(count, rank)
     if n_features <= MAX_COVARIANCE_WIDTH and n_features <= n_rows:
         covariance = weighted_covariance(X, mean, scale, sample_weight)
         variances, components = _leading_eigenvectors(covariance, wanted)
     else:
         variances, components = _leading_singular_vectors(X, mean, scale, sample_weight, wanted, random_state)
-    if isinstance(n_components, float):
+    if count is None and n_components is not None:
         share = np.cumsum(variances) / total if total > 0 else np.ones_like(variances)
         wanted = int(np.searchsorted(share, n_components, side="right")) + 1
         variances, components = variances[:wanted], components[:wanted]
-    elif n_components is not None and n_components > rank:
-        variances = np.pad(variances, (0, n_components - rank))
-        components = np.pad(components, ((0, n_components - rank), (0, 0)))
+    elif count is not None and count > rank:
+        variances = np.pad(variances, (0, count - rank))
+        components = np.pad(components, ((0, count - rank), (0, 0)))
     return PrincipalAxes(mean, scale, components, variances, total)
 
 

@@ -12,7 +12,7 @@ except ImportError:  # scikit-learn < 1.9 has no callbacks
     class CallbackSupportMixin:  # type: ignore[no-redef]
         """Stands in for scikit-learn's mixin."""
 
-    def with_callbacks(method):  # type: ignore[no-redef]
+    def with_callbacks(method):
         """Stand in for scikit-learn's decorator."""
         return method
 
@@ -26,7 +26,8 @@ class EpochReporter:
     def __init__(self, estimator, X, max_iter: int, fitted_attributes: Callable[[], Mapping[str, Any]]) -> None:
         self._estimator, self._X, self._max_iter = estimator, X, max_iter
         self._fitted_attributes = fitted_attributes
-        self._context = self._epoch_context = None
+        self._context: Any = None
+        self._epoch_context: Any = None
         if hasattr(estimator, "_init_callback_context"):
             self._context = estimator._init_callback_context(max_subtasks=max_iter)
             self._context.call_on_fit_task_begin(estimator=estimator, X=X)

@@ -24,7 +24,7 @@ class Integer:
     low: int
 
     def accepts(self, value: object) -> bool:
-        return isinstance(value, Integral) and not isinstance(value, bool) and value >= self.low
+        return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= self.low
 
     def __str__(self) -> str:
         return f"an int >= {self.low}"
@@ -42,8 +42,9 @@ class Float:
     def accepts(self, value: object) -> bool:
         if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value):
             return False
-        above = value > self.low if self.low_open else value >= self.low
-        below = value < self.high if self.high_open else value <= self.high
+        number = float(value)
+        above = number > self.low if self.low_open else number >= self.low
+        below = number < self.high if self.high_open else number <= self.high
         return above and below
 
     def __str__(self) -> str:

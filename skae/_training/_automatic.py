@@ -18,7 +18,7 @@ MAX_HOLD_OUT_ROWS = 2000
 
 
 def max_iter(n_rows: int, n_features: int) -> int:
-    """40 epochs; fewer, but at least 15, beyond 128 features, where each costs more; none without rows to judge them."""
+    """40 epochs; beyond 128 features, where each costs more, fewer but at least 15; none without rows to judge them."""
     if n_rows < MIN_ROWS_TO_TRAIN:
         return 0
     return max(15, round(40 * min(1.0, math.sqrt(128 / n_features))))

@@ -15,7 +15,6 @@ from skae._training._rows import Rows
 from skae._training._schedule import learning_rate_factor
 from skae._training._settings import TrainingSettings
 
-
 OnEpoch = Callable[[int, float, float | None], bool]
 
 
@@ -27,8 +26,11 @@ class Network(Protocol):
     def row_losses(self, x: Tensor) -> Tensor:
         """The loss of each row."""
 
-    def loss_and_gradient(self, x: Tensor, weight: Tensor | None, gradient: Tensor) -> Tensor:
-        """The weighted mean loss of a batch; its gradient is written into `gradient`."""
+    def bind_gradient(self, gradient: Tensor) -> None:
+        """Name the vector, as long as `parameters`, that `loss_and_gradient` writes to."""
+
+    def loss_and_gradient(self, x: Tensor, weight: Tensor | None) -> Tensor:
+        """The weighted mean loss of a batch; its gradient goes into the bound vector."""
 
 
 @dataclass(frozen=True)
@@ -133,9 +135,9 @@ class _Stepper:
     def __init__(self, network: Network, split: Split, settings: TrainingSettings) -> None:
         self._network, self._settings = network, settings
         self._weight = split.sample_weight
-        self._gradient = torch.zeros_like(network.parameters)
         parameter = torch.nn.Parameter(network.parameters)
-        parameter.grad = self._gradient
+        parameter.grad = torch.zeros_like(network.parameters)
+        network.bind_gradient(parameter.grad)
         self._optimizer = _SOLVERS[settings.solver](parameter, settings)
         self._n_steps = settings.max_iter * max(1, len(split.train) // settings.batch_size)
         self._step = 0
@@ -143,14 +145,15 @@ class _Stepper:
     @torch.no_grad()
     def run_epoch(self, rows: Rows, order: np.ndarray) -> float:
         """One pass over the rows of `order`; the mean loss over it, read from the device once."""
-        total, total_weight = 0.0, 0.0
+        total = torch.zeros((), dtype=self._network.parameters.dtype, device=self._network.parameters.device)
+        total_weight = 0.0
         for indices, x in rows.batches(order, self._settings.batch_size):
             weight = None
             share = float(len(indices))
             if self._weight is not None:
                 weight = torch.as_tensor(self._weight[indices], dtype=x.dtype, device=x.device)
                 share = float(self._weight[indices].sum())
-            total = total + share * self._network.loss_and_gradient(x, weight, self._gradient)
+            total.add_(self._network.loss_and_gradient(x, weight), alpha=share)
             total_weight += share
             self._update()
         loss = float(total) / total_weight

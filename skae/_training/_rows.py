@@ -42,7 +42,7 @@ class Rows:
 
     def blocks(self) -> Iterator[tuple[slice, Tensor]]:
         """All rows in order."""
-        for rows in row_blocks(*self._X.shape, BLOCK_ELEMENTS):
+        for rows in row_blocks(self._X.shape[0], self._X.shape[1], BLOCK_ELEMENTS):
             yield rows, self.take(rows)
 
     def batches(self, order: np.ndarray, batch_size: int) -> Iterator[tuple[np.ndarray, Tensor]]:
