@@ -39,7 +39,7 @@ from skae._training._rows import Rows
 from skae._training._settings import TrainingSettings
 
 AUTO = OneOf(("auto",))
-# An epoch that still gains this share of the loss at the end of a run says that the run was too short.
+# A last tenth of the epochs that still removes this share of the loss says that `max_iter` was too small.
 UNFINISHED_GAIN = 0.01
 # Below this many parameters times rows, a step of about a millisecond, threads wait for each other longer than they
 # work.
@@ -176,7 +176,7 @@ class BaseAutoencoder(CallbackSupportMixin, BaseEstimator):
             warnings.warn(
                 "Training interrupted by user; the best parameters so far are kept.", UserWarning, stacklevel=5
             )
-        elif result.unfinished_gain > UNFINISHED_GAIN:
+        elif self.max_iter != "auto" and result.unfinished_gain > UNFINISHED_GAIN:
             warnings.warn(
                 f"The loss was still falling when the maximum number of iterations ({settings.max_iter}) was reached. "
                 "Increase max_iter.",
@@ -217,7 +217,7 @@ def _public_attributes(axes: PrincipalAxes, result: TrainingResult) -> dict[str,
         "scale_": axes.scale,
         "components_": axes.components,
         "explained_variance_ratio_": axes.variances / (axes.total_variance or 1.0),
-        "n_iter_": len(result.losses),
+        "n_iter_": max(1, len(result.losses)),
         "loss_curve_": list(result.losses),
         "validation_loss_curve_": list(result.held_out_losses) or None,
         "best_loss_": result.best_loss,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted
 
@@ -70,7 +71,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     dtype : {"auto", "float32", "float64"}, default="auto"
         Precision to compute in. "auto" is float64 up to 256 rows and float32 beyond. Output has the input's dtype.
     device : str, default="auto"
-        torch device to compute on. "auto" is CUDA where there is one, else the CPU.
+        Where to compute, as torch names it. "auto" is CUDA where there is one, else the CPU.
     verbose : bool or int, default=False
         Whether to print the losses of every epoch.
     random_state : int, RandomState instance or None, default=None
@@ -90,7 +91,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     explained_variance_ratio_ : ndarray of shape (n_components_,)
         Share of the variance each principal axis explains. The autoencoder explains more in total; see `score`.
     n_iter_ : int
-        Number of epochs run.
+        Number of epochs run; where there are none, finding the principal axes counts as one.
     loss_curve_ : list of float
         Training loss of every epoch: the share of the training rows' variance left unexplained.
     validation_loss_curve_ : list of float or None
@@ -112,7 +113,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     Warns
     -----
     ConvergenceWarning
-        If the last of `max_iter` epochs still lowered the loss by more than 1 %.
+        If `max_iter` is an int and the last tenth of that many epochs still lowered the loss by more than 1 %.
 
     See Also
     --------
@@ -222,7 +223,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
         Returns
         -------
-        self : AutoencoderTransformer
+        AutoencoderTransformer
             The fitted estimator. If `fit` raises, it is what it was before.
         """
         with unchanged_on_error(self):
@@ -242,7 +243,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
         Returns
         -------
-        codes : ndarray of shape (n_samples, n_components_)
+        ndarray of shape (n_samples, n_components_)
             Their codes, in the dtype of X (float64 for integers).
         """
         X = self._check_fitted_X(X)
@@ -258,7 +259,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
         Returns
         -------
-        X_original : ndarray of shape (n_samples, n_features_in_)
+        ndarray of shape (n_samples, n_features_in_)
             Rows in the units of the training rows, in the dtype of the codes.
         """
         check_is_fitted(self)
@@ -280,25 +281,27 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
         Returns
         -------
-        X_reconstructed : ndarray of shape (n_samples, n_features)
+        ndarray of shape (n_samples, n_features)
             What their codes retain of them, in the dtype of X.
         """
         X = self._check_fitted_X(X)
         return self._fitted.reconstruct(X, self.device)
 
     def predict(self, X):
-        """Encode and decode rows: the same as `reconstruct`.
+        """Encode and decode rows: `reconstruct`, for dense input.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : array-like of shape (n_samples, n_features)
             Rows.
 
         Returns
         -------
-        X_reconstructed : ndarray of shape (n_samples, n_features)
+        ndarray of shape (n_samples, n_features)
             What their codes retain of them, in the dtype of X.
         """
+        if sparse.issparse(X):
+            raise TypeError("Sparse data was passed to predict, whose result is dense. Call reconstruct instead.")
         return self.reconstruct(X)
 
     def score_samples(self, X):
@@ -311,7 +314,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
         Returns
         -------
-        scores : ndarray of shape (n_samples,)
+        ndarray of shape (n_samples,)
             Scores, at most 0; with `scale` in units of the features' variances, else in those of X.
         """
         X = self._check_fitted_X(X)
@@ -334,7 +337,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
         Returns
         -------
-        score : float
+        float
             1 for a perfect reconstruction, 0 for one as good as the mean.
         """
         X = self._check_fitted_X(X)

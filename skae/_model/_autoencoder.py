@@ -113,7 +113,7 @@ class AnchoredAutoencoder:
 
         Row j of J is the derivative of the reconstruction along code axis j.
         """
-        jacobian = torch.func.vmap(torch.func.jacfwd(lambda code: self.decode(code[None])[0]))(z)
+        jacobian = self._decoder.jacobian(z) + self._decoder_axes
         return torch.einsum("n,nfa,nfb->ab", weight, jacobian, jacobian)
 
     def _corrupt(self, x: Tensor) -> Tensor:

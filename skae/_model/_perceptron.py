@@ -73,6 +73,15 @@ class Perceptron:
         weight, bias = self._layers[-1]
         return torch.addmm(bias, inputs, weight), tape
 
+    def jacobian(self, inputs: Tensor) -> Tensor:
+        """Derivatives at each row, shape (n_rows, n_inputs, n_outputs)."""
+        _, tape = self.forward(inputs)
+        derivatives = self._layers[0][0].expand(len(inputs), -1, -1)
+        for (argument, value), (weight, _) in zip(tape[1:], self._layers[1:], strict=True):
+            slope = self._activation.backward(torch.ones_like(argument), argument, value)
+            derivatives = (derivatives * slope[:, None]) @ weight
+        return derivatives
+
     def backward(self, gradient: Tensor, tape: Tape, into: Layers) -> Tensor:
         """Write the parameters' gradient `into` views made by `layer_views`.
 

@@ -62,12 +62,12 @@ def weighted_covariance(X, mean: FloatArray, scale: FloatArray, sample_weight: F
     return covariance / (n_rows if sample_weight is None else sample_weight.sum())
 
 
-def constant_safe_scale(mean: FloatArray, variance: FloatArray) -> FloatArray:
+def constant_safe_scale(mean: FloatArray, variance: FloatArray, n_rows: int) -> FloatArray:
     """Standard deviations, with 1 for features that are constant up to rounding.
 
-    A feature whose spread is within rounding of its mean carries no information; dividing by that spread would turn
-    rounding into signal (scikit-learn's StandardScaler uses the same kind of bound).
+    The mean of `n_rows` equal numbers is off by up to `n_rows` units of rounding. A spread within that carries no
+    information, and dividing by it would turn rounding into signal (scikit-learn's StandardScaler has the same bound).
     """
-    rounding = 10 * np.finfo(np.float64).eps * np.abs(mean)
+    rounding = n_rows * np.finfo(np.float64).eps * np.abs(mean)
     scale = np.sqrt(variance)
     return np.where(scale > rounding, scale, 1.0)

@@ -54,7 +54,7 @@ def principal_axes(
     n_rows, n_features = X.shape
     mean = weighted_mean(X, sample_weight)
     variance = weighted_variance(X, mean, sample_weight)
-    scale = constant_safe_scale(mean, variance) if scale_features else np.ones(n_features)
+    scale = constant_safe_scale(mean, variance, n_rows) if scale_features else np.ones(n_features)
     total = float(np.sum(variance / scale**2))
 
     rank = min(n_rows, n_features)

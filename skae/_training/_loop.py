@@ -56,11 +56,15 @@ class TrainingResult:
 
     @property
     def unfinished_gain(self) -> float:
-        """Share of the training loss that the last of all epochs still removed; 0 if training stopped by itself."""
+        """Share of the loss that the last tenth of all epochs still removed; 0 if training stopped by itself.
+
+        The loss is the held-out one where there is one.
+        """
         if not self.reached_max_iter or not self.losses:
             return 0.0
-        before = self.losses[-2] if len(self.losses) > 1 else self.anchor_loss
-        return 1.0 - self.losses[-1] / before if before > 0 else 0.0
+        curve = self.held_out_losses or [self.anchor_loss, *self.losses]
+        before = curve[-1 - max(1, len(self.losses) // 10)]
+        return 1.0 - curve[-1] / before if before > 0 else 0.0
 
 
 class NonFiniteError(ArithmeticError):

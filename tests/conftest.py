@@ -1,0 +1,27 @@
+"""Settings that must hold before scikit-learn and SciPy are imported, and data shared by the tests."""
+
+import os
+
+# Without it scikit-learn skips its array API checks.
+os.environ["SCIPY_ARRAY_API"] = "1"
+os.environ.setdefault("MPLBACKEND", "agg")
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+
+@pytest.fixture(scope="session")
+def digits():
+    """Training and test pixels of scikit-learn's digits, in [0, 1]."""
+    X = load_digits().data / 16.0
+    order = np.random.RandomState(0).permutation(len(X))
+    return X[order[:1400]], X[order[1400:]]
+
+
+@pytest.fixture(scope="session")
+def curve():
+    """Points on a noisy parabola in three dimensions: one curved dimension that PCA cannot follow."""
+    rng = np.random.RandomState(0)
+    t = rng.uniform(-1, 1, size=300)
+    return np.column_stack([t, t**2, -t]) + rng.normal(scale=0.02, size=(300, 3))

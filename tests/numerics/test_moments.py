@@ -1,0 +1,44 @@
+"""Weighted moments against NumPy's."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from skae._numerics import _moments
+
+RNG = np.random.RandomState(0)
+X = RNG.normal(loc=5.0, size=(50, 4))
+WEIGHT = RNG.randint(1, 4, size=50).astype(float)
+REPEATED = np.repeat(X, WEIGHT.astype(int), axis=0)
+
+
+@pytest.mark.parametrize("block_elements", [4, 40, 1 << 22])
+def test_weights_are_repetitions(monkeypatch, block_elements):
+    monkeypatch.setattr(_moments.row_blocks, "__defaults__", (block_elements,))
+    mean = _moments.weighted_mean(X, WEIGHT)
+    np.testing.assert_allclose(mean, REPEATED.mean(axis=0))
+    np.testing.assert_allclose(_moments.weighted_variance(X, mean, WEIGHT), REPEATED.var(axis=0))
+    covariance = _moments.weighted_covariance(X, mean, np.ones(4), WEIGHT)
+    np.testing.assert_allclose(covariance, np.cov(REPEATED.T, bias=True))
+
+
+def test_sparse_rows_and_unweighted_moments():
+    rows = sparse.csr_array(X)
+    mean = _moments.weighted_mean(rows)
+    np.testing.assert_allclose(mean, X.mean(axis=0))
+    np.testing.assert_allclose(_moments.weighted_covariance(rows, mean, X.std(axis=0)), np.corrcoef(X.T))
+
+
+def test_blocks_cover_every_row_once():
+    covered = np.concatenate([np.arange(10)[rows] for rows in _moments.row_blocks(10, 3, 9)])
+    np.testing.assert_array_equal(covered, np.arange(10))
+
+
+def test_constant_features_are_not_scaled():
+    column = np.full(1000, 0.1)  # its computed variance is rounding, not zero
+    X = np.column_stack([column, np.arange(1000.0)])
+    assert column.var() > 0.0
+    mean = _moments.weighted_mean(X)
+    scale = _moments.constant_safe_scale(mean, _moments.weighted_variance(X, mean), len(X))
+    assert scale[0] == 1.0
+    assert scale[1] == pytest.approx(X[:, 1].std())

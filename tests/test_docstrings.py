@@ -1,0 +1,50 @@
+"""Public docstrings follow numpydoc and name every parameter and fitted attribute."""
+
+import inspect
+
+import pytest
+from numpydoc.docscrape import FunctionDoc, NumpyDocString
+from numpydoc.validate import validate
+
+import skae
+
+# ES01 extended summary, SA01 See Also, EX01 Examples, RT03: asked of classes, not of every method.
+OPTIONAL_FOR_METHODS = {"ES01", "SA01", "EX01"}
+# GL08 is an inherited object's; GL01 and SS06 contradict the one-line summaries that ruff's convention asks for.
+NEVER = {"GL01", "SS06"}
+
+
+def public_classes():
+    return [getattr(skae, name) for name in skae.__all__ if inspect.isclass(getattr(skae, name))]
+
+
+def own_methods(cls):
+    for name, value in inspect.getmembers(cls, inspect.isfunction):
+        if not name.startswith("_") and value.__module__.startswith("skae"):
+            yield name
+
+
+@pytest.mark.parametrize("cls", public_classes())
+def test_class_docstring(cls):
+    errors = [code for code, _ in validate(f"skae.{cls.__name__}")["errors"] if code not in NEVER]
+    assert errors == []
+
+
+@pytest.mark.parametrize(("cls", "method"), [(cls, name) for cls in public_classes() for name in own_methods(cls)])
+def test_method_docstring(cls, method):
+    errors = validate(f"skae.{cls.__name__}.{method}")["errors"]
+    assert [(code, text) for code, text in errors if code not in NEVER | OPTIONAL_FOR_METHODS] == []
+    assert FunctionDoc(getattr(cls, method))["Summary"]
+
+
+@pytest.mark.parametrize("cls", public_classes())
+def test_parameters_and_attributes_are_documented(cls, digits):
+    documentation = NumpyDocString(inspect.cleandoc(cls.__doc__))
+    documented = [entry.name for entry in documentation["Parameters"]]
+    assert documented == list(inspect.signature(cls.__init__).parameters)[1:]
+
+    estimator = cls(max_iter=1).fit(digits[0][:60])
+    fitted = {name for name in vars(estimator) if name.endswith("_") and not name.startswith("_")}
+    listed = {entry.name for entry in documentation["Attributes"]}
+    assert fitted - listed == set()
+    assert listed - fitted <= {"feature_names_in_"}

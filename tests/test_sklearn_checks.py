@@ -1,0 +1,48 @@
+"""scikit-learn's own estimator checks, those that `check_estimator` leaves out among them."""
+
+import pytest
+from sklearn.utils import estimator_checks
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from skae import AutoencoderTransformer
+
+# At its defaults the estimator does not train on the few rows of most checks. This one trains on any number, on all
+# rows at once and without noise, so that its result depends on rows and weights alone; and by plain gradients: at PCA's
+# optimum some are zero up to rounding, which Adam would scale up.
+TRAINED = {"max_iter": 10, "batch_size": 10_000, "early_stopping": False, "corruption_level": 0.0, "solver": "sgd"}
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    # Some checks fit with names and transform without them on purpose.
+    pytest.mark.filterwarnings("ignore:X (has feature names, but|does not have valid feature names):UserWarning"),
+]
+ESTIMATORS = [
+    AutoencoderTransformer(),
+    AutoencoderTransformer(**TRAINED),
+    AutoencoderTransformer(n_components=3, whiten=True, scale=True),
+]
+EXTRA_CHECKS = [
+    "check_dataframe_column_names_consistency",
+    "check_transformer_get_feature_names_out",
+    "check_transformer_get_feature_names_out_pandas",
+    "check_set_output_transform",
+    "check_set_output_transform_pandas",
+    "check_set_output_transform_polars",
+    "check_global_output_transform_pandas",
+    "check_inplace_ensure_writeable",
+]
+
+
+@parametrize_with_checks(ESTIMATORS)
+def test_check_estimator(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=["defaults", "trained", "whitened"])
+@pytest.mark.parametrize("name", EXTRA_CHECKS)
+def test_checks_outside_check_estimator(estimator, name):
+    getattr(estimator_checks, name)(type(estimator).__name__, estimator)
+
+
+def test_no_tag_hides_non_determinism():
+    for estimator in ESTIMATORS:
+        assert not estimator.__sklearn_tags__().non_deterministic
