@@ -114,7 +114,7 @@ class AnchoredAutoencoder:
         Row j of J is the derivative of the reconstruction along code axis j.
         """
         jacobian = self._decoder.jacobian(z) + self._decoder_axes
-        return torch.einsum("n,nfa,nfb->ab", weight, jacobian, jacobian)
+        return torch.einsum("n,naf,nbf->ab", weight, jacobian, jacobian)
 
     def _corrupt(self, x: Tensor) -> Tensor:
         if not self._corruption_level:
