@@ -1,0 +1,148 @@
+"""
+Structure or noise?
+===================
+
+What a rule made can be compressed by whoever finds the rule; what chance made cannot. This example compresses
+windows of two sequences that look irregular but follow a rule, and of the same values in random order:
+
+* **hailstone**: an even x is followed by x/2, an odd one by 3x + 1 (shown on a logarithmic scale);
+* **logistic map**: x is followed by 4x(1 - x). Its values are uncorrelated at every lag, so to PCA it looks
+  exactly like noise.
+
+Shuffling keeps every value and destroys the rule. It is the control: without it, one cannot say how much of a
+compressor's success comes from the rule.
+"""
+
+import argparse
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.decomposition import PCA
+from sklearn.metrics import r2_score
+
+from skae import AutoencoderTransformer
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--out", type=Path, default=Path("."), help="folder for the pictures")
+out = parser.parse_known_args()[0].out
+out.mkdir(parents=True, exist_ok=True)
+
+# %%
+# Windows of four sequences
+# -------------------------
+#
+# Every row is a window of 24 successive values from a starting point of its own, so the held-out windows start where
+# no training window does.
+
+rng = np.random.default_rng(0)
+length, n_train, n_test = 24, 3000, 1000
+
+
+def hailstone(x):
+    return np.where(x % 2 == 0, x // 2, 3 * x + 1)
+
+
+def logistic(x):
+    return 4 * x * (1 - x)
+
+
+def windows(rule, x):
+    rows = [x]
+    while len(rows) < length:
+        rows.append(rule(rows[-1]))
+    return np.column_stack(rows)
+
+
+numbers = rng.choice(np.arange(1_000, 1_000_000), n_train + n_test, replace=False)
+hailstones = np.log2(windows(hailstone, numbers))
+# The square of a sine at a random phase has the distribution that the map leaves as it is.
+logistics = windows(logistic, np.sin(np.pi * rng.uniform(size=n_train + n_test)) ** 2)
+sequences = {
+    "hailstone": hailstones,
+    "hailstone, shuffled": rng.permutation(hailstones.ravel()).reshape(hailstones.shape),
+    "logistic map": logistics,
+    "logistic map, shuffled": rng.permutation(logistics.ravel()).reshape(logistics.shape),
+}
+
+# %%
+# Compress them
+# -------------
+#
+# R² on held-out windows, the share of their variance that survives coding and decoding, at several code sizes.
+
+code_sizes = [1, 2, 4, 8, 12, 16]
+shown_size = 8
+methods = {"PCA": PCA, "Autoencoder": AutoencoderTransformer}
+r2 = {(sequence, method): [] for sequence in sequences for method in methods}
+shown = {}
+for sequence, rows in sequences.items():
+    train, test = rows[:n_train], rows[n_train:]
+    for method, make in methods.items():
+        for size in code_sizes:
+            model = make(size, random_state=0).fit(train)
+            decoded = model.inverse_transform(model.transform(test))
+            r2[sequence, method].append(r2_score(test, decoded, multioutput="variance_weighted"))
+            if size == shown_size:
+                shown[sequence, method] = decoded[0]
+    shown[sequence, "original"] = test[0]
+
+print(f"R² on {n_test} held-out windows of {length} values")
+print(f"{'code size':36s}" + "".join(f"{size:8d}" for size in code_sizes))
+for (sequence, method), values in r2.items():
+    print(f"{sequence + ', ' + method:36s}" + "".join(f"{value:8.4f}" for value in values))
+
+# %%
+# Reading the picture
+# -------------------
+#
+# The upper row shows a held-out window of each sequence and what eight numbers preserve of it. The lower row shows how much
+# variance is lost, on a logarithmic scale.
+#
+# *Rule.* The autoencoder's loss falls far below PCA's as soon as the code is large enough to hold the starting point
+# and the turns that follow from it. The hailstone sequence is smooth enough for PCA to keep most of it; what PCA leaves,
+# the rule explains. In the logistic map PCA finds nothing at all: its two curves, with rule and without, coincide.
+#
+# *Noise.* Shuffled, both sequences resist, and nearly every number left out of the code is lost. PCA loses exactly
+# the share it leaves out. The autoencoder loses slightly less, and this is no structure in time: a code is made of real
+# numbers, and a folded line through a square passes closer to its points than a straight one. The longer the window and the
+# fewer the rows, the smaller this gain; it vanishes where training cannot find such folds. So a lead over PCA does not
+# by itself prove a rule. A lead that shuffling takes away does.
+
+colors = {"PCA": "#D55E00", "Autoencoder": "#0072B2"}
+markers = {"PCA": "s", "Autoencoder": "o"}
+units = {"hailstone": "log2 of the value", "logistic map": "value"}
+
+figure = plt.figure(figsize=(13, 8), layout="constrained")
+top, bottom = figure.subfigures(2, 1, height_ratios=[0.75, 1], hspace=0.05)
+top.suptitle(f"A held-out window of {length} values, coded as {shown_size} numbers", fontsize="large")
+for ax, sequence in zip(top.subplots(1, 4), sequences, strict=True):
+    ax.plot(shown[sequence, "original"], color="black", linewidth=3.5, alpha=0.3, label="original")
+    for method in methods:
+        ax.plot(shown[sequence, method], color=colors[method], marker=markers[method], markersize=3, label=method)
+    ax.set(title=sequence, xlabel="step", ylabel=units[sequence.removesuffix(", shuffled")])
+handles, labels = ax.get_legend_handles_labels()
+top.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
+
+for ax, name in zip(bottom.subplots(1, 2), units, strict=True):
+    for method in methods:
+        for sequence, style, label in [(name, "-", "rule"), (f"{name}, shuffled", "--", "shuffled")]:
+            lost = 100 * (1 - np.array(r2[sequence, method]))
+            face = colors[method] if label == "rule" else "white"
+            ax.plot(
+                code_sizes,
+                lost,
+                style,
+                color=colors[method],
+                marker=markers[method],
+                markerfacecolor=face,
+                label=f"{method}, {label}",
+            )
+    ax.set(
+        yscale="log", title=name, xlabel="code size (numbers a window)", ylabel="variance lost, held-out windows (%)"
+    )
+    ax.set_xticks(code_sizes)
+    ax.grid(alpha=0.3)
+    ax.legend(loc="lower left", frameon=False)
+
+figure.savefig(out / "plot_structure_or_noise_1.png", dpi=120)
