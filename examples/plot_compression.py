@@ -2,8 +2,9 @@
 Compress pictures to a few bytes
 ================================
 
-A code is a compressed picture. Here codes of the handwritten digits are stored in bytes, and what comes back is compared
-with the original at every size: the autoencoder against PCA, and both against a transform coder of the kind JPEG uses.
+A code is a compressed picture. Here codes of the handwritten digits are stored in bytes, and what comes back is
+compared with the original at every size: the autoencoder against PCA, and both against a transform coder of the kind
+JPEG uses.
 
 Two ways to store a code are shown, for they answer different questions. *One byte a number*: every number is rounded to
 256 levels between its smallest and largest value over the training pictures, so a code of eight numbers is eight
@@ -45,9 +46,10 @@ X_train, X_valid = train_test_split(X_rest, test_size=0.2, stratify=y_rest, rand
 # Two ways to store a code
 # ------------------------
 #
-# The second counts :math:`-\\log_2` of each symbol's frequency among the training pictures, one table of frequencies for
-# each column of the code. That is what an ideal arithmetic coder would need for pictures it has not seen; headers are
-# not counted. A symbol is decoded to the mean of the training values it stands for. All three coders use the same function.
+# The second charges each symbol :math:`-\log_2` of its frequency among the training pictures, in bits, with one table
+# of frequencies for each column of the code. That is what an ideal arithmetic coder would need for pictures it has not
+# seen: an estimate, for no bit stream is written, and headers are not counted. A symbol is decoded to the mean of the
+# training values it stands for. All coders use the same two functions.
 
 
 def store_bytes(train_codes, codes):
@@ -95,7 +97,7 @@ def inverse_cosine_transform(Z):
 
 
 code_sizes = [2, 4, 6, 8, 12, 16, 24, 32]
-steps = np.geomspace(2, 32, 17)
+steps = np.geomspace(2, 32, 33)
 cosine = FunctionTransformer(cosine_transform, inverse_cosine_transform, check_inverse=False).fit(X_train)
 pcas = [PCA(size, random_state=0).fit(X_train) for size in [*code_sizes, 64]]
 autoencoders = [AutoencoderTransformer(size, random_state=0).fit(X_train) for size in code_sizes]
@@ -142,7 +144,7 @@ for name, settings in coders.items():
     results = [code(setting, X_test) for _, setting in settings]
     curves[name] = np.array([(n_bytes, psnr(X_test, decoded)) for n_bytes, decoded in results])
 
-sizes = [2, 4, 8, 16]
+sizes = [2, 4, 8, 12]
 print("PSNR (dB) of test pictures, interpolated between settings where needed")
 print(f"{'bytes a picture':32s}" + "".join(f"{size:8d}" for size in sizes))
 for name, curve in curves.items():
@@ -154,9 +156,9 @@ for name, curve in curves.items():
 # ------------------
 #
 # At a byte a number the autoencoder is well above PCA at every size, and up to eight bytes a picture it is above the
-# JPEG-like coder too, although that one enjoys entropy coding and the bytes do not. Given the same entropy coding, the
-# autoencoder gains most where bytes are scarcest. PCA with entropy coding overtakes it when there are bytes to
-# spare: fine detail is close to noise, which no model predicts, and PCA's exact inverse then costs nothing.
+# JPEG-like coder too, although that one enjoys entropy coding and the bytes do not. Entropy coded as well, it is the
+# best of all while bytes are few. PCA overtakes it when there are bytes to spare, for its 64 components lose nothing
+# but the rounding, while the autoencoder's smaller codes have an error of their own.
 #
 # One caveat belongs to every learned coder. The decoder is shared by all pictures and not counted here; the
 # autoencoder's weights are larger than this small data set, so it saves space only where pictures are many.
@@ -176,19 +178,19 @@ for name in coders:
     n_bytes, decoded = code(shown_setting(name), X_test)
     rows[name] = decoded[shown], f"{n_bytes:.1f} bytes, {psnr(X_test, decoded):.1f} dB"
 
-figure = plt.figure(figsize=(13, 6.2), layout="constrained")
+figure = plt.figure(figsize=(13, 5.6), layout="constrained")
 left, right = figure.subfigures(1, 2, width_ratios=[1, 1.12], wspace=0.03)
 ax = left.subplots()
 for name, curve in curves.items():
     plain = "byte" in name
-    style = {"marker": "o", "linestyle": "-"} if plain else {"marker": ".", "linestyle": "--"}
+    style = {"marker": "o", "linestyle": "-"} if plain else {"linestyle": "--"}
     ax.plot(*curve.T, color=next(color for key, color in colors.items() if name.startswith(key)), label=name, **style)
 ax.set(xscale="log", xlim=(0.9, 36), ylim=(11, 32), xlabel="bytes a picture", ylabel="PSNR on test pictures (dB)")
-ax.set_title("Bytes against error")
+ax.set_title("Quality against size")
 ax.set_xticks([1, 2, 4, 8, 16, 32], labels=[1, 2, 4, 8, 16, 32])
 ax.minorticks_off()
 ax.grid(alpha=0.3)
-ax.legend(loc="upper left", frameon=False)
+ax.legend(loc="upper left", edgecolor="none", framealpha=1)
 
 right.suptitle(f"The first test pictures at no more than {budget} bytes each", fontsize="large")
 axes = right.subplots(len(rows), 8)

@@ -81,16 +81,16 @@ for i, size in enumerate(code_sizes):
 # --------------------
 #
 # The smaller the code, the more the autoencoder gains. Its reconstructions keep strokes that PCA blurs, and with two
-# numbers a picture most digits form islands of their own where PCA piles them on top of each other. At the larger codes PCA's
-# neighbours are as good as the autoencoder's; what remains of the gain is the reconstruction.
+# numbers a picture most digits form islands of their own where PCA piles them on top of each other. At the larger codes
+# PCA's neighbours are as good as the autoencoder's; what remains of the gain is the reconstruction.
 
 colors = {"PCA": "#D55E00", "Autoencoder": "#0072B2"}
 markers = {"PCA": "s", "Autoencoder": "o"}
 shown_size = 8
 shown = X_test[:7]
 
-figure = plt.figure(figsize=(12, 8.6), layout="constrained")
-top, bottom = figure.subfigures(2, 1, height_ratios=[0.75, 1], hspace=0.04)
+figure = plt.figure(figsize=(12, 8.2), layout="constrained")
+top, bottom = figure.subfigures(2, 1, height_ratios=[0.68, 1], hspace=0.04)
 curves, pictures = top.subfigures(1, 2, width_ratios=[1, 1.05], wspace=0.03)
 
 panels = [(r2, "Variance explained", "R² on test pictures"), (accuracy, "Neighbours", "5-NN accuracy on test codes")]

@@ -143,7 +143,8 @@ class BaseAutoencoder(CallbackSupportMixin, BaseEstimator):
         result = TrainingResult()
 
         def fitted_attributes() -> dict[str, Any]:
-            state = _plain_state(data, anchor, network, architecture, whiten)
+            code_map = _public_code_map(data, anchor, network, whiten)
+            state = _plain_state(data, anchor, network, architecture, code_map)
             return _public_attributes(data.axes, result) | {"_state": state}
 
         self._train(network, data, data.rows(anchor.unit), result, fitted_attributes, random_state)
@@ -226,10 +227,13 @@ def _public_attributes(axes: PrincipalAxes, result: TrainingResult) -> dict[str,
 
 
 def _plain_state(
-    data: TrainingData, anchor: LinearAnchor, network: AnchoredAutoencoder, architecture: Architecture, whiten: bool
+    data: TrainingData,
+    anchor: LinearAnchor,
+    network: AnchoredAutoencoder,
+    architecture: Architecture,
+    code_map: np.ndarray,
 ) -> dict[str, Any]:
     """The arguments of `FittedAutoencoder`."""
-    code_map = public_code_map(network, data.rows(anchor.unit), data.sample_weight, anchor.unit, whiten)
     return {
         "mean": data.axes.mean,
         "scale": data.axes.scale,
@@ -244,14 +248,17 @@ def _plain_state(
     }
 
 
-def public_code_map(
-    network: AnchoredAutoencoder, rows: Rows, sample_weight: np.ndarray | None, unit: float, whiten: bool
+@torch.no_grad()
+def _public_code_map(
+    data: TrainingData, anchor: LinearAnchor, network: AnchoredAutoencoder, whiten: bool
 ) -> np.ndarray:
     """The map from the network's codes to public ones, from all training rows or a spread of them."""
-    with torch.no_grad():
-        if whiten:
-            codes = np.concatenate([to_numpy(network.encode(x)) for _, x in rows.blocks()])
-            return whitening_map(codes.astype(np.float64), sample_weight)
-        chosen = spread_rows(len(rows))
-        z = network.encode(rows.take(chosen))
-    return metric_map(network, z, None if sample_weight is None else sample_weight[chosen], unit)
+    rows, weight = data.rows(anchor.unit), data.sample_weight
+    if whiten:
+        codes = np.concatenate([to_numpy(network.encode(x)) for _, x in rows.blocks()])
+        return whitening_map(codes.astype(np.float64), weight)
+    if network.is_linear():
+        return np.diag(anchor.code_scale)
+    chosen = spread_rows(len(rows))
+    z = network.encode(rows.take(chosen))
+    return metric_map(network, z, None if weight is None else weight[chosen], anchor.unit)

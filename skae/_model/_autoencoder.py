@@ -76,6 +76,10 @@ class AnchoredAutoencoder:
         self._encoder.initialise(generator)
         self._decoder.initialise(generator)
 
+    def is_linear(self) -> bool:
+        """Whether f and g both return zero."""
+        return self._encoder.is_zero() and self._decoder.is_zero()
+
     def encode(self, x: Tensor) -> Tensor:
         return torch.addmm(self._encoder(x), x, self._encoder_axes)
 

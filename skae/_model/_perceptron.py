@@ -57,6 +57,11 @@ class Perceptron:
             weight.normal_(0.0, self._activation.gain * deviation, generator=generator)
             bias.uniform_(-deviation, deviation, generator=generator)
 
+    def is_zero(self) -> bool:
+        """Whether the last layer is zero, and the output with it."""
+        weight, bias = self._layers[-1]
+        return not (weight.any() or bias.any())
+
     def __call__(self, inputs: Tensor) -> Tensor:
         for weight, bias in self._layers[:-1]:
             inputs = self._activation.function(torch.addmm(bias, inputs, weight))

@@ -12,13 +12,18 @@ from sklearn.utils.validation import check_array, check_consistent_length
 
 @contextmanager
 def unchanged_on_error(estimator) -> Iterator[None]:
-    """Put every attribute of `estimator` back when the body raises."""
+    """Put parameters and fitted attributes of `estimator` back when the body raises.
+
+    Private attributes that appeared meanwhile stay: scikit-learn keeps the callbacks it has to end there.
+    """
     before = dict(vars(estimator))
     try:
         yield
     except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
+        for name in [name for name in vars(estimator) if name not in before and name.endswith("_")]:
+            delattr(estimator, name)
+        for name, value in before.items():
+            setattr(estimator, name, value)
         raise
 
 

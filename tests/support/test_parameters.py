@@ -1,0 +1,33 @@
+"""What each kind of constraint accepts, and the words of the error."""
+
+import numpy as np
+import pytest
+
+from skae._support._parameters import Boolean, Float, Integer, LayerSizes, OneOf, check_parameters
+
+
+@pytest.mark.parametrize(
+    ("constraint", "accepted", "refused"),
+    [
+        (Integer(1), [1, np.int64(5)], [0, 1.0, True, "1", None]),
+        (Float(0), [0, 0.0, np.float32(2)], [-1e-9, np.nan, np.inf, True, "0", None]),
+        (Float(0, 1, low_open=True, high_open=True), [0.5], [0, 1, 0.0, 1.0]),
+        (OneOf(("auto", None)), ["auto", None], ["Auto", 0, np.array(["auto", "auto"])]),
+        (Boolean(), [True, np.True_], [0, 1, "True", None]),
+        (LayerSizes(), [(), (3,), [4, np.int32(5)]], [3, (0,), (2.0,), "33", None]),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_constraint(constraint, accepted, refused):
+    assert all(constraint.accepts(value) for value in accepted)
+    assert not any(constraint.accepts(value) for value in refused)
+
+
+def test_error_is_worded_as_scikit_learn_does():
+    with pytest.raises(
+        ValueError, match=r"^The 'alpha' parameter of Thing must be a float >= 0 or 'auto'. Got -1 inst"
+    ):
+        check_parameters("Thing", {"alpha": -1}, {"alpha": (Float(0), OneOf(("auto",)))})
+    assert str(Float(0, 1, low_open=True)) == "a float in (0, 1]"
+    assert str(Float(0, low_open=True)) == "a float > 0"
+    assert str(OneOf(("a", "b"))) == "one of {'a', 'b'}"

@@ -1,0 +1,147 @@
+"""What every estimator of the package promises: determinism, untouched globals, honest interruptions, progress."""
+
+import threading
+
+import numpy as np
+import pytest
+import sklearn
+import torch
+from sklearn.base import clone
+from sklearn.utils.fixes import parse_version
+
+from skae import AutoencoderTransformer
+from skae._support import _threads
+
+ESTIMATORS = [AutoencoderTransformer(3, random_state=0)]
+each_estimator = pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda e: type(e).__name__)
+
+
+@each_estimator
+class TestRandomness:
+    def test_same_seed_same_result(self, estimator, digits):
+        X, X_test = digits[0][:300], digits[1]
+        first, second = clone(estimator).fit(X), clone(estimator).fit(X)
+        np.testing.assert_array_equal(first.score_samples(X_test), second.score_samples(X_test))
+        other = clone(estimator).set_params(random_state=1).fit(X)
+        assert np.any(first.score_samples(X_test) != other.score_samples(X_test))
+
+    def test_none_draws_a_new_seed_each_time(self, estimator, digits):
+        X = digits[0][:300]
+        first, second = (clone(estimator).set_params(random_state=None).fit(X) for _ in range(2))
+        assert np.any(first.score_samples(X) != second.score_samples(X))
+
+    @pytest.mark.parametrize("random_state", [0, None])
+    def test_global_generators_are_left_alone(self, estimator, digits, random_state):
+        numpy_state, torch_state = np.random.mtrand._rand.get_state(legacy=False), torch.get_rng_state()
+        clone(estimator).set_params(random_state=random_state).fit(digits[0][:300]).score_samples(digits[1])
+        after = np.random.mtrand._rand.get_state(legacy=False)
+        np.testing.assert_array_equal(numpy_state["state"]["key"], after["state"]["key"])
+        assert numpy_state["state"]["pos"] == after["state"]["pos"]
+        assert torch.equal(torch_state, torch.get_rng_state())
+
+    def test_concurrent_fits_equal_serial_ones(self, estimator, digits):
+        X, X_test = digits[0][:200], digits[1]
+        expected = clone(estimator).fit(X).score_samples(X_test)
+        fitted = [clone(estimator) for _ in range(4)]
+        threads = [threading.Thread(target=model.fit, args=(X,)) for model in fitted]
+        count = torch.get_num_threads()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert torch.get_num_threads() == count
+        for model in fitted:
+            np.testing.assert_array_equal(model.score_samples(X_test), expected)
+
+
+class TestThreads:
+    def test_count_is_put_back_also_after_an_error(self):
+        count = torch.get_num_threads()
+        torch.set_num_threads(2)
+        try:
+            with _threads.single_thread_if(True):
+                assert torch.get_num_threads() == 1
+            with pytest.raises(ZeroDivisionError), _threads.single_thread_if(True):
+                raise ZeroDivisionError
+            assert torch.get_num_threads() == 2
+            with _threads.single_thread_if(False):
+                assert torch.get_num_threads() == 2
+        finally:
+            torch.set_num_threads(count)
+
+
+@each_estimator
+class TestProgress:
+    def test_verbose_prints_one_line_an_epoch(self, estimator, digits, capsys):
+        model = clone(estimator).set_params(verbose=True).fit(digits[0][:100])
+        lines = capsys.readouterr().out.splitlines()
+        assert len(lines) == model.n_iter_
+        assert lines[0].startswith("Epoch 1/")
+
+    def test_interrupt_keeps_the_best_so_far_and_warns(self, estimator, digits, monkeypatch):
+        X = digits[0][:300]
+        from skae._training import _loop
+
+        epochs = []
+        original = _loop._Stepper.run_epoch
+
+        def interrupted(self, *arguments):
+            epochs.append(1)
+            if len(epochs) == 10:
+                raise KeyboardInterrupt
+            return original(self, *arguments)
+
+        monkeypatch.setattr(_loop._Stepper, "run_epoch", interrupted)
+        with pytest.warns(UserWarning, match="interrupted by user"):
+            model = clone(estimator).fit(X)
+        assert model.n_iter_ == 9
+        assert model.best_loss_ < model.pca_loss_
+
+
+needs_callbacks = pytest.mark.skipif(
+    parse_version(sklearn.__version__) < parse_version("1.9"), reason="callbacks came with scikit-learn 1.9"
+)
+
+
+class Recorder:
+    """A callback that notes the epochs it is told of, and may stop after some."""
+
+    def __init__(self, stop_after=None):
+        self.stop_after, self.epochs, self.ended = stop_after, [], False
+
+    def setup(self, estimator, context):
+        pass
+
+    def teardown(self, estimator, context):
+        self.ended = True
+
+    def on_fit_task_begin(self, estimator, context):
+        pass
+
+    def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+        if context.task_name != "epoch":
+            return False
+        self.epochs.append(fitted_estimator.n_iter_)
+        return len(self.epochs) == self.stop_after
+
+
+@needs_callbacks
+@each_estimator
+class TestCallbacks:
+    def test_progress_bar(self, estimator, digits, capsys):
+        from sklearn.callback import ProgressBar
+
+        clone(estimator).set_callbacks(ProgressBar()).fit(digits[0][:100])
+        assert type(estimator).__name__ in capsys.readouterr().out
+
+    def test_callbacks_are_ended_when_fit_fails(self, estimator, digits):
+        callback = Recorder()
+        with pytest.raises(ValueError, match="lower learning_rate_init"):
+            clone(estimator).set_params(learning_rate_init=1e300).set_callbacks(callback).fit(digits[0][:100])
+        assert callback.ended
+
+    def test_a_callback_sees_every_epoch_and_can_stop(self, estimator, digits):
+        callback = Recorder(stop_after=3)
+        model = clone(estimator).set_callbacks(callback).fit(digits[0][:100])
+        assert callback.epochs == [1, 2, 3]
+        assert model.n_iter_ == 3

@@ -1,0 +1,151 @@
+"""The training loop on a network whose optimum is known, and its ways to end."""
+
+import numpy as np
+import pytest
+import torch
+
+from skae._training._loop import NonFiniteError, Split, TrainingResult, train
+from skae._training._rows import Rows
+from skae._training._schedule import learning_rate_factor
+from skae._training._settings import TrainingSettings
+
+SETTINGS = {
+    "solver": "adamw",
+    "alpha": 0.0,
+    "batch_size": 10,
+    "learning_rate_init": 0.1,
+    "max_iter": 100,
+    "shuffle": True,
+    "tol": 0.0,
+    "n_iter_no_change": 1000,
+}
+X = np.random.RandomState(0).normal(loc=3.0, size=(45, 2))
+
+
+class Mean:
+    """Predicts the same point for every row: the optimum is the weighted mean of the rows."""
+
+    def __init__(self):
+        self.parameters = torch.zeros(2, dtype=torch.float64)
+
+    def row_losses(self, x):
+        return (x - self.parameters).square().mean(1)
+
+    def bind_gradient(self, gradient):
+        self.gradient = gradient
+
+    def loss_and_gradient(self, x, weight):
+        weight = torch.ones(len(x), dtype=x.dtype) if weight is None else weight
+        share = (weight / weight.sum())[:, None]
+        self.gradient.copy_((share * (self.parameters - x)).sum(0))
+        return (share[:, 0] * self.row_losses(x)).sum()
+
+
+def rows_of(X):
+    return Rows(X, np.zeros(2), np.ones(2), torch.float64, torch.device("cpu"))
+
+
+def run(network, held_out=None, on_epoch=lambda *_: False, weight=None, **settings):
+    result = TrainingResult()
+    inside = np.arange(len(X)) if held_out is None else np.setdiff1d(np.arange(len(X)), held_out)
+    split = Split(inside, held_out, weight)
+    train(
+        network, rows_of(X), split, TrainingSettings(**SETTINGS | settings), np.random.RandomState(0), on_epoch, result
+    )
+    return result
+
+
+@pytest.mark.parametrize("solver", ["adamw", "adam", "sgd"])
+def test_finds_the_optimum(solver):
+    network = Mean()
+    result = run(network, solver=solver)
+    # The learning rate ends near zero, so that the noise of batches of ten is averaged out.
+    np.testing.assert_allclose(network.parameters, X.mean(axis=0), atol=0.05)
+    assert len(result.losses) == 100
+    assert result.best_loss < result.anchor_loss
+
+
+def test_weights_move_the_optimum():
+    network, weight = Mean(), np.where(np.arange(45) < 10, 1.0, 1e-6)
+    run(network, weight=weight, batch_size=45, max_iter=300)
+    np.testing.assert_allclose(network.parameters, X[:10].mean(axis=0), atol=1e-3)
+
+
+def test_keeps_the_best_parameters_by_held_out_loss():
+    seen = []
+    network = Mean()
+    on_epoch = lambda *_: seen.append(network.parameters.clone()) or False  # noqa: E731
+    result = run(network, np.arange(8), on_epoch)
+    assert result.held_out_losses[0] == result.anchor_loss
+    assert result.best_loss == min(result.held_out_losses)
+    assert result.best_iter == int(np.argmin(result.held_out_losses))
+    assert torch.equal(network.parameters, seen[result.best_iter - 1])
+
+
+def test_keeps_the_start_when_nothing_beats_it():
+    network = Mean()
+    network.parameters.copy_(torch.as_tensor(X[:8].mean(axis=0)))
+    start = network.parameters.clone()
+    result = run(network, np.arange(8), max_iter=3)
+    assert torch.equal(network.parameters, start)
+    assert result.best_iter == 0
+
+
+def test_a_gain_within_the_noise_of_the_held_out_rows_is_none():
+    network = Mean()
+    network.parameters.copy_(torch.as_tensor(X[:8].mean(axis=0)) + 0.01)
+    result = run(network, np.arange(8), max_iter=1, learning_rate_init=1e-6)
+    assert result.held_out_losses[1] != result.held_out_losses[0]
+    assert result.best_iter == 0
+
+
+def test_stops_without_gain():
+    result = run(Mean(), tol=0.5, n_iter_no_change=3)
+    assert len(result.losses) < 100
+    assert result.unfinished_gain == 0.0
+
+
+def test_a_callback_can_stop():
+    result = run(Mean(), on_epoch=lambda epoch, *_: epoch == 4)
+    assert len(result.losses) == 5
+    assert not result.reached_max_iter
+
+
+def test_interrupt_keeps_what_is_there():
+    def interrupt(epoch, *_):
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+    network = Mean()
+    result = run(network, np.arange(8), interrupt)
+    assert result.interrupted
+    assert result.best_loss < result.anchor_loss
+    assert network.row_losses(torch.as_tensor(X[:8])).mean() == pytest.approx(result.best_loss)
+
+
+def test_non_finite_parameters_are_an_error():
+    with pytest.raises(NonFiniteError):
+        run(Mean(), solver="sgd", learning_rate_init=1e300)
+
+
+def test_a_run_cut_short_says_how_much_it_was_still_gaining():
+    assert run(Mean(), max_iter=2, learning_rate_init=1e-3).unfinished_gain > 0.0
+    assert run(Mean(), max_iter=0).unfinished_gain == 0.0
+
+
+def test_schedule():
+    factors = [learning_rate_factor(step, 200) for step in range(200)]
+    assert np.argmax(factors) == pytest.approx(10, abs=1)
+    assert factors[0] == pytest.approx(0.1, abs=0.01)
+    assert 0.0 < factors[-1] < 1e-3
+    assert factors[100] == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 7, 44, 45, 100])
+def test_batches_hold_every_row_once_and_none_a_single_one(batch_size):
+    batches = list(rows_of(X).batches(np.arange(45), batch_size))
+    np.testing.assert_array_equal(np.concatenate([rows for rows, _ in batches]), np.arange(45))
+    np.testing.assert_array_equal(torch.cat([x for _, x in batches]), X)
+    if batch_size > 1:
+        assert min(len(rows) for rows, _ in batches) > 1
+    assert max(len(rows) for rows, _ in batches) < 2 * max(batch_size, 2)
