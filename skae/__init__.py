@@ -1,7 +1,8 @@
 """Autoencoders as scikit-learn estimators, anchored on PCA."""
 
+from skae._outlier_detector import AutoencoderOutlierDetector
 from skae._transformer import AutoencoderTransformer
 
 __version__ = "0.1.0"
 
-__all__ = ["AutoencoderTransformer", "__version__"]
+__all__ = ["AutoencoderOutlierDetector", "AutoencoderTransformer", "__version__"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -48,11 +49,10 @@ SINGLE_THREAD_NUMBERS = 1 << 24
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Checked rows and weights, with what is known of them before training."""
+    """Checked rows and weights (None where all are equal), and how to compute with them."""
 
     X: Any
     sample_weight: np.ndarray | None
-    axes: PrincipalAxes
     dtype: torch.dtype
     device: torch.device
 
@@ -60,8 +60,8 @@ class TrainingData:
     def n_rows(self) -> int:
         return self.X.shape[0]
 
-    def rows(self, unit: float) -> Rows:
-        return Rows(self.X, self.axes.mean, self.axes.scale * unit, self.dtype, self.device)
+    def rows(self, mean: np.ndarray, scale: np.ndarray) -> Rows:
+        return Rows(self.X, mean, scale, self.dtype, self.device)
 
 
 class BaseAutoencoder(CallbackSupportMixin, BaseEstimator):
@@ -87,6 +87,11 @@ class BaseAutoencoder(CallbackSupportMixin, BaseEstimator):
         "verbose": (Boolean(), Integer(0)),
     }
 
+    @property
+    def _automatic(self) -> ModuleType:
+        """The module whose functions say what "auto" means for a parameter of their name."""
+        return _automatic
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
@@ -106,31 +111,45 @@ class BaseAutoencoder(CallbackSupportMixin, BaseEstimator):
         check_is_fitted(self)
         return self._check_X(X, reset=False)
 
-    def _prepare(self, X, sample_weight, n_components, random_state: np.random.RandomState) -> TrainingData:
-        """Check everything `fit` is given and find the principal axes."""
+    def _checked(self, X, sample_weight) -> TrainingData:
+        """Everything `fit` is given, checked; rows without weight are left out."""
         check_parameters(type(self).__name__, self.get_params(deep=False), self._constraints)
         device = resolve_device(self.device)
         X = self._check_X(X, reset=True, min_samples=2)
         weights = check_sample_weight(sample_weight, X)
         if weights is not None and not weights.all():
             X, weights = X[weights > 0], weights[weights > 0]
-        axes = principal_axes(
-            X, n_components, sample_weight=weights, scale_features=self.scale, random_state=random_state
-        )
-        if not np.isfinite(axes.total_variance):
-            raise ValueError("The variance of X is too large for float64; scale X.")
-        return TrainingData(X, weights, axes, resolve_dtype(self.dtype, X.shape[0]), device)
+        return TrainingData(X, weights, resolve_dtype(self.dtype, X.shape[0]), device)
 
     @property
     def _fitted(self) -> FittedAutoencoder:
         return FittedAutoencoder(**self._state)
 
-    def _fit_autoencoder(self, data: TrainingData, whiten: bool, random_state: np.random.RandomState) -> dict[str, Any]:
-        """Train the anchored autoencoder; the fitted attributes."""
-        anchor = LinearAnchor.from_axes(data.axes)
+    def _fit_autoencoder(
+        self,
+        data: TrainingData,
+        n_components,
+        whiten: bool,
+        random_state: np.random.RandomState,
+        split: Split | None = None,
+    ) -> dict[str, Any]:
+        """Find the principal axes and train the anchored autoencoder; the fitted attributes."""
+        axes = principal_axes(
+            data.X,
+            n_components,
+            sample_weight=data.sample_weight,
+            scale_features=self.scale,
+            random_state=random_state,
+        )
+        if not np.isfinite(axes.total_variance):
+            raise ValueError("The variance of X is too large for float64; scale X.")
+        anchor = LinearAnchor.from_axes(axes)
+        rows = data.rows(axes.mean, axes.scale * anchor.unit)
         generator = make_generator(random_state, data.device)
         n_features, n_components = anchor.encoder_axes.shape
-        architecture = Architecture(n_features, n_components, tuple(self.hidden_layer_sizes), self.activation)
+        architecture = Architecture(
+            n_features, n_components, tuple(self._resolved("hidden_layer_sizes", data)), self.activation
+        )
         network = AnchoredAutoencoder(
             architecture,
             to_tensor(anchor.encoder_axes, data.dtype, data.device),
@@ -143,11 +162,12 @@ class BaseAutoencoder(CallbackSupportMixin, BaseEstimator):
         result = TrainingResult()
 
         def fitted_attributes() -> dict[str, Any]:
-            code_map = _public_code_map(data, anchor, network, whiten)
-            state = _plain_state(data, anchor, network, architecture, code_map)
-            return _public_attributes(data.axes, result) | {"_state": state}
+            code_map = _public_code_map(rows, data.sample_weight, anchor, network, whiten)
+            state = _plain_state(axes, anchor, network, architecture, code_map)
+            return _axes_attributes(axes) | training_attributes(result) | {"_state": state}
 
-        self._train(network, data, data.rows(anchor.unit), result, fitted_attributes, random_state)
+        split = split or self._split(data, random_state)
+        self._train(network, data, rows, split, result, fitted_attributes, random_state)
         return fitted_attributes()
 
     def _train(
@@ -155,13 +175,13 @@ class BaseAutoencoder(CallbackSupportMixin, BaseEstimator):
         network: Network,
         data: TrainingData,
         rows: Rows,
+        split: Split,
         result: TrainingResult,
         fitted_attributes: Callable[[], dict[str, Any]],
         random_state: np.random.RandomState,
     ) -> None:
         """Train, report every epoch, and say in scikit-learn's way how it ended."""
         settings = self._settings(data)
-        split = self._split(data, random_state)
         reporter = EpochReporter(self, data.X, settings.max_iter, fitted_attributes)
         numbers_per_step = settings.batch_size * network.parameters.numel()
         try:
@@ -170,7 +190,7 @@ class BaseAutoencoder(CallbackSupportMixin, BaseEstimator):
         except NonFiniteError:
             raise ValueError(
                 "Training met infinite or NaN values: scale X or lower learning_rate_init "
-                f"(now {self.learning_rate_init})."
+                f"(now {settings.learning_rate_init})."
             ) from None
         reporter.close()
         if result.interrupted:
@@ -187,15 +207,15 @@ class BaseAutoencoder(CallbackSupportMixin, BaseEstimator):
 
     def _resolved(self, name: str, data: TrainingData) -> Any:
         """The value of a parameter, "auto" replaced by what it means for rows and features this many."""
-        value = getattr(self, name)
-        return getattr(_automatic, name)(*data.X.shape) if isinstance(value, str) else value
+        value = getattr(self, name, "auto")
+        return getattr(self._automatic, name)(*data.X.shape) if isinstance(value, str) else value
 
     def _settings(self, data: TrainingData) -> TrainingSettings:
         return TrainingSettings(
             solver=self.solver,
             alpha=self._resolved("alpha", data),
             batch_size=min(data.n_rows, self._resolved("batch_size", data)),
-            learning_rate_init=self.learning_rate_init,
+            learning_rate_init=self._resolved("learning_rate_init", data),
             max_iter=self._resolved("max_iter", data),
             shuffle=self.shuffle,
             tol=self.tol,
@@ -211,13 +231,19 @@ class BaseAutoencoder(CallbackSupportMixin, BaseEstimator):
         return Split(train_rows, held_out, data.sample_weight)
 
 
-def _public_attributes(axes: PrincipalAxes, result: TrainingResult) -> dict[str, Any]:
+def _axes_attributes(axes: PrincipalAxes) -> dict[str, Any]:
     return {
         "n_components_": len(axes.components),
         "mean_": axes.mean,
         "scale_": axes.scale,
         "components_": axes.components,
         "explained_variance_ratio_": axes.variances / (axes.total_variance or 1.0),
+    }
+
+
+def training_attributes(result: TrainingResult) -> dict[str, Any]:
+    """What training leaves behind for the user to read."""
+    return {
         "n_iter_": max(1, len(result.losses)),
         "loss_curve_": list(result.losses),
         "validation_loss_curve_": list(result.held_out_losses) or None,
@@ -227,7 +253,7 @@ def _public_attributes(axes: PrincipalAxes, result: TrainingResult) -> dict[str,
 
 
 def _plain_state(
-    data: TrainingData,
+    axes: PrincipalAxes,
     anchor: LinearAnchor,
     network: AnchoredAutoencoder,
     architecture: Architecture,
@@ -235,8 +261,8 @@ def _plain_state(
 ) -> dict[str, Any]:
     """The arguments of `FittedAutoencoder`."""
     return {
-        "mean": data.axes.mean,
-        "scale": data.axes.scale,
+        "mean": axes.mean,
+        "scale": axes.scale,
         "unit": anchor.unit,
         "encoder_axes": np.ascontiguousarray(anchor.encoder_axes),
         "decoder_axes": np.ascontiguousarray(anchor.decoder_axes),
@@ -250,10 +276,9 @@ def _plain_state(
 
 @torch.no_grad()
 def _public_code_map(
-    data: TrainingData, anchor: LinearAnchor, network: AnchoredAutoencoder, whiten: bool
+    rows: Rows, weight: np.ndarray | None, anchor: LinearAnchor, network: AnchoredAutoencoder, whiten: bool
 ) -> np.ndarray:
     """The map from the network's codes to public ones, from all training rows or a spread of them."""
-    rows, weight = data.rows(anchor.unit), data.sample_weight
     if whiten:
         codes = np.concatenate([to_numpy(network.encode(x)) for _, x in rows.blocks()])
         return whitening_map(codes.astype(np.float64), weight)

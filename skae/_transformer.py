@@ -228,8 +228,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         """
         with unchanged_on_error(self):
             random_state = local_random_state(self.random_state)
-            data = self._prepare(X, sample_weight, self.n_components, random_state)
-            for name, value in self._fit_autoencoder(data, self.whiten, random_state).items():
+            data = self._checked(X, sample_weight)
+            for name, value in self._fit_autoencoder(data, self.n_components, self.whiten, random_state).items():
                 setattr(self, name, value)
         return self
 

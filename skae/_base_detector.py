@@ -1,0 +1,143 @@
+"""How detectors are fitted, calibrated and scored; what the public class adds is names and documentation."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+
+from skae._base import BaseAutoencoder, TrainingData, training_attributes
+from skae._denoising_fit import as_counts, calibration_rows, denoiser_architecture, start_views, with_medians
+from skae._denoising_views import N_MEMBERS, DenoisingViews
+from skae._fitted import FittedAutoencoder
+from skae._model._denoiser import DenoiserEnsemble
+from skae._numerics._conformal import conformal_p_values
+from skae._numerics._moments import row_blocks, weighted_mean
+from skae._numerics._quantiles import weighted_quantile
+from skae._numerics._robust_axes import robust_axes
+from skae._numerics._view_scale import ViewScale
+from skae._reconstruction_views import ReconstructionViews
+from skae._support._torch import make_generator, to_numpy, to_tensor
+from skae._training import _automatic, _automatic_denoising
+from skae._training._loop import Split, TrainingResult
+from skae._training._rows import Rows
+
+# With contamination="auto" a row is an outlier from twice as far above the median as the 95th percentile is.
+AUTO_THRESHOLD = 2.0
+
+
+class BaseDetector(BaseAutoencoder):
+    """Fits views of how unusual rows are, puts them on one scale and finds the threshold."""
+
+    @property
+    def _automatic(self) -> ModuleType:
+        return _automatic_denoising if self.method == "denoising" else _automatic
+
+    def _fit_detector(self, data: TrainingData, random_state: np.random.RandomState) -> dict[str, Any]:
+        """The fitted attributes."""
+        if self.method == "denoising":
+            return self._fit_denoising(data, random_state)
+        return self._fit_reconstruction(data, random_state)
+
+    def _fit_denoising(self, data: TrainingData, random_state: np.random.RandomState) -> dict[str, Any]:
+        count = as_counts(data.sample_weight, data.n_rows)
+        axes = robust_axes(data.X, self.scale, count)
+        coordinates = np.concatenate([axes.coordinates(data.X, part) for part in row_blocks(*data.X.shape)])
+        if not np.isfinite(coordinates).all():
+            raise ValueError("The variance of X is too large for float64; scale X.")
+        sizes = tuple(self._resolved("hidden_layer_sizes", data))
+        architecture = denoiser_architecture(axes, sizes, self.activation)
+        start = start_views(axes, coordinates, count, architecture, random_state)
+        fold = random_state.permutation(data.n_rows) % N_MEMBERS
+        calibration = calibration_rows(data.n_rows, random_state)
+
+        generator = make_generator(random_state, data.device)
+        seen = np.ascontiguousarray((coordinates * start.whitening)[:, : architecture.n_features])
+        variances = to_tensor(start.whitened_variances[: architecture.n_features], data.dtype, data.device)
+        parameters = torch.zeros(architecture.n_parameters, dtype=data.dtype, device=data.device)
+        network = DenoiserEnsemble(architecture, variances, parameters, generator)
+        network.initialise(generator)
+        result = TrainingResult()
+
+        def fitted_attributes() -> dict[str, Any]:
+            views = replace(start, weights=to_numpy(parameters).copy())
+            views = with_medians(views, coordinates[calibration], count[calibration], self.device)
+            return training_attributes(result) | self._calibrated(views, data, count, calibration, fold[calibration])
+
+        width = architecture.n_features
+        rows = Rows(seen, np.zeros(width), np.ones(width), data.dtype, data.device)
+        # A member learns from two thirds of the rows and can judge the rest as it would new ones.
+        learns = count[:, np.newaxis] * (fold[:, np.newaxis] != np.arange(N_MEMBERS))
+        split = Split(np.arange(data.n_rows), None, learns)
+        self._train(network, data, rows, split, result, fitted_attributes, random_state)
+        return fitted_attributes()
+
+    def _fit_reconstruction(self, data: TrainingData, random_state: np.random.RandomState) -> dict[str, Any]:
+        split = self._split(data, random_state)
+        fitted = self._fit_autoencoder(data, self.n_components, True, random_state, split)
+        autoencoder = FittedAutoencoder(**fitted.pop("_state"))
+        count = as_counts(data.sample_weight, data.n_rows)
+        codes = autoencoder.encode(data.X, self.device)
+        views = ReconstructionViews(autoencoder, weighted_mean(codes, count))
+        calibration = split.train if split.held_out is None else split.held_out
+        names = training_attributes(TrainingResult())
+        kept = {name: value for name, value in fitted.items() if name in names}
+        return kept | self._calibrated(views, data, count, calibration, None)
+
+    def _calibrated(
+        self,
+        views: DenoisingViews | ReconstructionViews,
+        data: TrainingData,
+        count: np.ndarray,
+        calibration: np.ndarray,
+        left_out: np.ndarray | None,
+    ) -> dict[str, Any]:
+        """The scale of the views, the calibration scores and the threshold."""
+        rows, weight = data.X[calibration], count[calibration]
+        seen = views.views(rows, self.device, left_out)
+        scale = ViewScale.from_training(seen, weight)
+        scores = scale.scores(seen)
+        if isinstance(self.contamination, str):
+            trained_on = np.sort(scale.scores(views.views(rows, self.device)))
+            offset = -np.logaddexp(0.0, AUTO_THRESHOLD)
+            if len(trained_on) > 1:
+                offset = max(offset, 0.5 * (trained_on[0] + trained_on[1]))
+        else:
+            offset = weighted_quantile(scale.scores(views.views(data.X, self.device)), self.contamination, count)
+        state = {
+            "views": asdict(views),
+            "view_scale": asdict(scale),
+            "calibration_scores": scores,
+            "calibration_weight": weight,
+        }
+        return {"offset_": float(offset), "_state": state}
+
+    @property
+    def _views(self) -> DenoisingViews | ReconstructionViews:
+        state = self._state["views"]
+        if "autoencoder" in state:
+            return ReconstructionViews(FittedAutoencoder(**state["autoencoder"]), state["code_mean"])
+        return DenoisingViews(**state)
+
+    @property
+    def _view_scale(self) -> ViewScale:
+        return ViewScale(**self._state["view_scale"])
+
+    def _score_samples(self, X) -> np.ndarray:
+        return self._view_scale.scores(self._views.views(X, self.device))
+
+    def _p_values(self, scores: np.ndarray) -> np.ndarray:
+        return conformal_p_values(-scores, -self._state["calibration_scores"], self._state["calibration_weight"])
+
+    def _feature_errors(self, X) -> np.ndarray:
+        views, scale = self._views, self._view_scale
+        seen = views.views(X, self.device)
+        shares = views.feature_shares(X, scale.most_alarmed(seen), self.device)
+        return shares * -scale.scores(seen)[:, np.newaxis]
+
+    def _codes(self, X) -> np.ndarray:
+        codes = self._views.codes(X, self.device)
+        return codes[:, : self.n_components] if self.method == "denoising" else codes

@@ -1,0 +1,94 @@
+"""The parts of fitting an ensemble of denoisers that are not training: references, folds, calibration."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from skae._denoising_views import (
+    MAX_NETWORK_AXES,
+    N_MEMBERS,
+    NOISE_LEVELS,
+    DenoisingViews,
+)
+from skae._model._denoiser import DenoiserArchitecture
+from skae._numerics._quantiles import weighted_quantile
+from skae._numerics._robust_axes import RobustAxes
+from skae._support._torch import resolve_device, to_numpy, to_tensor
+
+# Bags of this many training rows: fine enough for detail, too small for a cluster of outliers to be dense in each.
+N_BAGS, BAG_SIZE = 8, 1024
+# Rows that bags are drawn from, and that the k-th nearest is sought among.
+MAX_REFERENCES = N_BAGS * BAG_SIZE
+# Fewer rows make a single bag.
+MIN_ROWS_FOR_BAGS = 50
+# Rows whose scores put the views on one scale and give p-values: a resolution of 1/2,000.
+MAX_CALIBRATION_ROWS = 2000
+
+
+def as_counts(sample_weight: np.ndarray | None, n_rows: int) -> np.ndarray:
+    """Weights as numbers of rows: taken as they are, or raised to as many as there are rows where they sum to less."""
+    if sample_weight is None:
+        return np.ones(n_rows)
+    return sample_weight * max(1.0, n_rows / sample_weight.sum())
+
+
+def denoiser_architecture(axes: RobustAxes, hidden_layer_sizes: tuple[int, ...], activation: str):
+    n_axes = min(MAX_NETWORK_AXES, len(axes.variances))
+    return DenoiserArchitecture(n_axes, hidden_layer_sizes, activation, N_MEMBERS)
+
+
+def start_views(
+    axes: RobustAxes,
+    coordinates: np.ndarray,
+    count: np.ndarray,
+    architecture: DenoiserArchitecture,
+    random_state: np.random.RandomState,
+) -> DenoisingViews:
+    """Views before training: references and bags are drawn, the denoisers are Wiener filters."""
+    references, weight = np.arange(len(coordinates)), count
+    if len(references) > MAX_REFERENCES:
+        references = _draw(len(coordinates), MAX_REFERENCES, count, random_state)
+        weight = np.ones(MAX_REFERENCES)
+    if count.sum() < MIN_ROWS_FOR_BAGS:
+        bags = np.arange(len(references))[np.newaxis]
+    else:
+        size = min(BAG_SIZE, max(1, len(references) // 2))
+        bags = np.stack([_draw(len(references), size, weight, random_state) for _ in range(N_BAGS)])
+    return DenoisingViews(
+        mean=axes.mean,
+        scale=axes.scale,
+        centre=axes.centre,
+        axes=axes.axes,
+        variances=axes.variances,
+        references=coordinates[references],
+        reference_weight=weight,
+        bags=bags,
+        weights=np.zeros(architecture.n_parameters),
+        residual_medians=np.ones((len(NOISE_LEVELS), N_MEMBERS)),
+        hidden_layer_sizes=architecture.hidden_layer_sizes,
+        activation=architecture.activation,
+    )
+
+
+def with_medians(views: DenoisingViews, coordinates: np.ndarray, count: np.ndarray, device: str) -> DenoisingViews:
+    """The views with the denoisers' median squared residuals over some rows."""
+    with torch.no_grad():
+        whitened = to_tensor(coordinates * views.whitening, torch.float64, resolve_device(device))
+        squares = to_numpy(views.squared_residuals(whitened))
+    medians = [[weighted_quantile(values, 0.5, count) for values in members] for members in squares]
+    return replace(views, residual_medians=np.maximum(medians, 1e-12))
+
+
+def calibration_rows(n_rows: int, random_state: np.random.RandomState) -> np.ndarray:
+    """Indices of the rows to calibrate with."""
+    return np.sort(random_state.permutation(n_rows)[:MAX_CALIBRATION_ROWS])
+
+
+def _draw(n_rows: int, size: int, weight: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:
+    """Indices without repetition, with chances that follow the weights; sorted."""
+    # The largest of log(u) / w are a weighted sample without replacement (Efraimidis & Spirakis 2006).
+    keys = np.log(random_state.uniform(size=n_rows)) / weight
+    return np.sort(np.argpartition(keys, n_rows - size)[n_rows - size :])

@@ -1,0 +1,194 @@
+"""How unusual rows are to a trained ensemble of denoisers and to the training rows themselves, as plain arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from skae._model._denoiser import DenoiserArchitecture, DenoiserEnsemble
+from skae._model._nearest_rows import NearestRows
+from skae._numerics._moments import row_blocks
+from skae._numerics._robust_axes import RobustAxes
+from skae._support._torch import dtype_of, resolve_device, to_numpy, to_tensor
+
+# No single level finds all anomalies; their mean over a geometric grid does better than each.
+NOISE_LEVELS = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
+N_MEMBERS = 3
+# The network sees this many leading axes; along the others it is the Wiener filter.
+MAX_NETWORK_AXES = 64
+# Axes along which the bulk hardly varies are magnified at most ((1 + .1) / .1)^(1/2) = 3.3 times.
+WHITENING_FLOOR = 0.1
+# A cluster of fewer rows than this cannot hide from the distance to the k-th nearest row.
+N_NEIGHBORS = 20
+# Added to mean squared coordinates: rows that coincide with others are not infinitely usual.
+SQUARED_FLOOR = 1e-3
+# 2 million numbers (16 MB): rows are scored in blocks.
+BLOCK_ELEMENTS = 1 << 21
+VIEWS = ("denoisers", "nearest", "nearest_whitened", "kth_whitened")
+
+
+@dataclass(frozen=True)
+class DenoisingViews:
+    """Four logarithms of distances: between a row and its denoised self, by denoisers learned and by training rows.
+
+    Coordinates are those of the robust axes, plain or whitened; `references` are training rows in plain ones, `bags`
+    indices into them, and `residual_medians` of shape (n_levels, n_members) the denoisers' median squared residuals.
+    """
+
+    mean: np.ndarray
+    scale: np.ndarray
+    centre: np.ndarray
+    axes: np.ndarray
+    variances: np.ndarray
+    references: np.ndarray
+    reference_weight: np.ndarray
+    bags: np.ndarray
+    weights: np.ndarray
+    residual_medians: np.ndarray
+    hidden_layer_sizes: tuple[int, ...]
+    activation: str
+
+    @property
+    def robust_axes(self) -> RobustAxes:
+        return RobustAxes(self.mean, self.scale, self.centre, self.axes, self.variances)
+
+    @property
+    def whitening(self) -> np.ndarray:
+        """What coordinates are multiplied by to whiten them."""
+        return np.sqrt((1.0 + WHITENING_FLOOR) / (self.variances + WHITENING_FLOOR))
+
+    def codes(self, X, device: str) -> np.ndarray:
+        """Coordinates on the robust axes, in X's dtype."""
+        codes = [to_numpy(coordinates) for _, coordinates in self._blocks(X, device)]
+        return np.concatenate(codes).astype(X.dtype, copy=False)
+
+    def views(self, X, device: str, left_out: np.ndarray | None = None) -> np.ndarray:
+        """The four views of each row, shape (n_rows, 4).
+
+        `left_out` names for each row the only member to ask, that which did not learn from it; None asks all.
+        """
+        views = np.empty((X.shape[0], len(VIEWS)))
+        for part, coordinates in self._blocks(X, device):
+            member = None if left_out is None else torch.as_tensor(left_out[part], device=coordinates.device)
+            views[part] = to_numpy(torch.stack(self._views(coordinates, member), 1))
+        return views
+
+    def _views(self, plain: Tensor, member: Tensor | None) -> list[Tensor]:
+        whitened = plain * to_tensor(self.whitening, plain.dtype, plain.device)
+        ratios = (self.squared_residuals(whitened) / self._medians(plain)).mean(0)
+        denoisers = ratios.mean(0) if member is None else ratios.gather(0, member[None, :])[0]
+        floor = SQUARED_FLOOR * plain.shape[1]
+        logs = [0.5 * torch.log(denoisers + SQUARED_FLOOR)]
+        for rows, nearest in ((plain, self._nearest(plain, False)), (whitened, self._nearest(plain, True))):
+            distances, _ = nearest.to_nearest(rows, self._bags(plain))
+            logs.append(0.5 * torch.log(_finite(distances) + floor).mean(1))
+        kth, _ = nearest.to_kth(whitened, self.n_neighbors)
+        logs.append(0.5 * torch.log(_finite(kth) + floor))
+        return logs
+
+    def feature_shares(self, X, view: np.ndarray, device: str) -> np.ndarray:
+        """Share of each feature in each row's view `view` (an index per row), shape of X; rows sum to one."""
+        shares = np.empty(X.shape)
+        axes = self.robust_axes
+        for part, plain in self._blocks(X, device):
+            deviations = axes.standardised(X, part)
+            chosen = view[part]
+            for index in np.unique(chosen):
+                rows = np.flatnonzero(chosen == index)
+                squares = np.zeros((len(rows), X.shape[1]))
+                for difference in self._differences(plain[torch.as_tensor(rows, device=plain.device)], int(index)):
+                    squares += np.square(_in_features(axes, difference, deviations[rows]))
+                shares[part.start + rows] = squares
+        total = shares.sum(axis=1, keepdims=True)
+        return np.divide(shares, total, out=np.full_like(shares, 1.0 / X.shape[1]), where=total > 0)
+
+    def _differences(self, plain: Tensor, view: int) -> Iterator[np.ndarray]:
+        """Differences between rows and their denoised selves whose squares the view adds up, in coordinates."""
+        whitened = plain * to_tensor(self.whitening, plain.dtype, plain.device)
+        if view == 0:
+            medians = self._medians(plain)
+            for level, noise in enumerate(NOISE_LEVELS):
+                for member, residual in enumerate(self._residuals(whitened, noise)):
+                    yield to_numpy(residual / medians[level, member].sqrt())
+            return
+        rows = plain if view == 1 else whitened
+        nearest = self._nearest(plain, view > 1)
+        if view < 3:
+            distances, indices = nearest.to_nearest(rows, self._bags(plain))
+        else:
+            distances, indices = (found[:, None] for found in nearest.to_kth(rows, self.n_neighbors))
+        references = to_tensor(self.references * (self.whitening if view > 1 else 1.0), plain.dtype, plain.device)
+        # The view adds up logarithms over bags: each counts by its share, not by its size.
+        sizes = (_finite(distances) + SQUARED_FLOOR * plain.shape[1]).sqrt()
+        for bag in range(indices.shape[1]):
+            yield to_numpy((rows - references[indices[:, bag]]) / sizes[:, bag, None])
+
+    def squared_residuals(self, whitened: Tensor) -> Tensor:
+        """Squared lengths of the denoisers' residuals, shape (n_levels, n_members, n_rows)."""
+        return torch.stack([self._residuals(whitened, noise).square().sum(2) for noise in NOISE_LEVELS])
+
+    def _residuals(self, whitened: Tensor, noise: float) -> Tensor:
+        network, split = self._network(whitened.device), self.n_network_axes
+        seen = whitened[:, :split].to(network.parameters.dtype)
+        residuals = network.residuals(seen, noise).to(whitened.dtype)
+        variances = to_tensor(self.whitened_variances[split:], whitened.dtype, whitened.device)
+        unseen = whitened[:, split:] * (-(noise**2) / (variances + noise**2))
+        return torch.cat([residuals, unseen.expand(len(residuals), -1, -1)], 2)
+
+    @property
+    def n_network_axes(self) -> int:
+        return min(MAX_NETWORK_AXES, len(self.variances))
+
+    @property
+    def whitened_variances(self) -> np.ndarray:
+        return self.variances * self.whitening**2
+
+    @property
+    def n_neighbors(self) -> float:
+        return min(N_NEIGHBORS, max(1.0, self.reference_weight.sum() - 1.0))
+
+    def _network(self, device: torch.device) -> DenoiserEnsemble:
+        dtype = dtype_of(self.weights)
+        architecture = DenoiserArchitecture(
+            self.n_network_axes, tuple(self.hidden_layer_sizes), self.activation, N_MEMBERS
+        )
+        variances = to_tensor(self.whitened_variances[: self.n_network_axes], dtype, device)
+        return DenoiserEnsemble(architecture, variances, to_tensor(self.weights, dtype, device))
+
+    def _nearest(self, like: Tensor, whitened: bool) -> NearestRows:
+        references = self.references * self.whitening if whitened else self.references
+        weight = to_tensor(self.reference_weight, like.dtype, like.device)
+        return NearestRows(to_tensor(references, like.dtype, like.device), weight)
+
+    def _bags(self, like: Tensor) -> Tensor:
+        return torch.as_tensor(self.bags, device=like.device)
+
+    def _medians(self, like: Tensor) -> Tensor:
+        return to_tensor(self.residual_medians, like.dtype, like.device)[:, :, None]
+
+    def _blocks(self, X, device: str) -> Iterator[tuple[slice, Tensor]]:
+        axes, where = self.robust_axes, resolve_device(device)
+        with torch.no_grad():
+            for part in row_blocks(X.shape[0], max(X.shape[1], len(NOISE_LEVELS) * N_MEMBERS * 16), BLOCK_ELEMENTS):
+                yield part, to_tensor(axes.coordinates(X, part), torch.float64, where)
+
+
+def _finite(squared_distances: Tensor) -> Tensor:
+    """Zero instead of infinity, which stands where every reference row coincides with the query."""
+    return squared_distances.masked_fill(squared_distances.isinf(), 0.0)
+
+
+def _in_features(axes: RobustAxes, difference: np.ndarray, deviations: np.ndarray) -> np.ndarray:
+    """A difference of coordinates as one of features.
+
+    Its last coordinate, where the axes are not complete, points along the row's own distance from their span.
+    """
+    if axes.complete:
+        return difference @ axes.axes.T
+    outside = deviations - deviations @ axes.axes @ axes.axes.T
+    outside /= np.maximum(np.linalg.norm(outside, axis=1, keepdims=True), np.finfo(np.float64).tiny)
+    return difference[:, :-1] @ axes.axes.T + difference[:, -1:] * outside

@@ -1,0 +1,101 @@
+"""Principal axes of the bulk of the rows: mean and covariance that a minority of outliers cannot bend."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import linalg
+
+from skae._numerics._moments import (
+    FloatArray,
+    constant_safe_scale,
+    dense_rows,
+    row_blocks,
+    weighted_covariance,
+    weighted_mean,
+    weighted_variance,
+)
+from skae._numerics._quantiles import weighted_quantile
+
+# Each step keeps this share of the rows, those nearest in the last step's metric.
+BULK = 0.8
+N_STEPS = 3
+# Added to the variances of standardised features when distances are measured: axes of less are mostly rounding or ties.
+VARIANCE_FLOOR = 0.05
+# Standard deviations beyond which a value counts as this far: one wild value must not drown all others.
+CLIP = 20.0
+
+
+@dataclass(frozen=True)
+class RobustAxes:
+    """Orthonormal axes for standardised, clipped rows, in the order of the bulk's variance along them.
+
+    ``coordinates(X) = (clip((X - mean) / scale) - centre) @ axes``; where there are fewer rows than features the axes
+    span the training rows, and a last coordinate holds the distance from that span.
+    """
+
+    mean: FloatArray
+    scale: FloatArray
+    centre: FloatArray
+    axes: FloatArray
+    variances: FloatArray
+
+    @property
+    def complete(self) -> bool:
+        """Whether the axes span the whole space."""
+        return self.axes.shape[0] == self.axes.shape[1]
+
+    def standardised(self, X, rows=slice(None)) -> FloatArray:
+        """Clipped deviations from the centre."""
+        deviations = (dense_rows(X, rows) - self.mean) / self.scale
+        return np.clip(deviations, -CLIP, CLIP, out=deviations) - self.centre
+
+    def coordinates(self, X, rows=slice(None)) -> FloatArray:
+        """Rows in the axes' coordinates, in float64."""
+        deviations = self.standardised(X, rows)
+        coordinates = deviations @ self.axes
+        if self.complete:
+            return coordinates
+        outside = np.linalg.norm(deviations - coordinates @ self.axes.T, axis=1)
+        # Rows of the span itself are off it by rounding only.
+        outside[outside < 1e-9 * np.linalg.norm(deviations, axis=1)] = 0.0
+        return np.column_stack([coordinates, outside])
+
+
+def robust_axes(X, scale_features: bool, sample_weight: FloatArray | None = None) -> RobustAxes:
+    """Axes of the bulk of X, by concentration steps (Rousseeuw & Van Driessen 1999) from all rows.
+
+    Robust to outliers that are far away; a cluster of more than a fifth of the rows is part of the bulk.
+    """
+    n_rows, n_features = X.shape
+    mean = weighted_mean(X, sample_weight)
+    variance = weighted_variance(X, mean, sample_weight)
+    scale = constant_safe_scale(mean, variance, n_rows) if scale_features else np.full(n_features, _unit(variance))
+    identity = RobustAxes(mean, scale, np.zeros(n_features), np.eye(n_features), np.ones(n_features))
+    rows = np.concatenate([identity.standardised(X, part) for part in row_blocks(n_rows, n_features)])
+
+    span = np.eye(n_features)
+    if n_features > n_rows:
+        _, singular, axes = linalg.svd(rows - rows.mean(axis=0), full_matrices=False)
+        span = axes[singular > 1e-9 * max(singular[0], 1e-300)].T
+        rows = rows @ span
+    weight = np.ones(n_rows) if sample_weight is None else sample_weight
+    kept = np.ones(n_rows, dtype=bool)
+    for step in range(N_STEPS + 1):
+        centre = weighted_mean(rows[kept], weight[kept])
+        covariance = weighted_covariance(rows[kept], centre, np.ones(rows.shape[1]), weight[kept])
+        variances, axes = linalg.eigh(covariance, check_finite=False)
+        variances = np.clip(variances, 0.0, None)
+        if step < N_STEPS:
+            distances = (np.square((rows - centre) @ axes) / (variances + VARIANCE_FLOOR)).sum(axis=1)
+            kept = distances <= weighted_quantile(distances, BULK, weight)
+    axes, variances = span @ axes[:, ::-1], variances[::-1]
+    centre = span @ centre
+    if axes.shape[1] < n_features:
+        variances = np.append(variances, 0.0)
+    return RobustAxes(mean, scale, centre, np.ascontiguousarray(axes), np.ascontiguousarray(variances))
+
+
+def _unit(variance: FloatArray) -> float:
+    return float(np.sqrt(variance.mean())) or 1.0
