@@ -10,7 +10,14 @@ import numpy as np
 import torch
 
 from skae._base import BaseAutoencoder, TrainingData, training_attributes
-from skae._denoising_fit import as_counts, calibration_rows, denoiser_architecture, start_views, with_medians
+from skae._denoising_fit import (
+    as_counts,
+    calibration_rows,
+    denoiser_architecture,
+    n_leading_components,
+    start_views,
+    with_medians,
+)
 from skae._denoising_views import N_MEMBERS, DenoisingViews
 from skae._fitted import FittedAutoencoder
 from skae._model._denoiser import DenoiserEnsemble
@@ -54,6 +61,7 @@ class BaseDetector(BaseAutoencoder):
         fold = random_state.permutation(data.n_rows) % N_MEMBERS
         calibration = calibration_rows(data.n_rows, random_state)
 
+        n_components = n_leading_components(axes.variances, self.n_components)
         generator = make_generator(random_state, data.device)
         seen = np.ascontiguousarray((coordinates * start.whitening)[:, : architecture.n_features])
         variances = to_tensor(start.whitened_variances[: architecture.n_features], data.dtype, data.device)
@@ -65,7 +73,8 @@ class BaseDetector(BaseAutoencoder):
         def fitted_attributes() -> dict[str, Any]:
             views = replace(start, weights=to_numpy(parameters).copy())
             views = with_medians(views, coordinates[calibration], count[calibration], self.device)
-            return training_attributes(result) | self._calibrated(views, data, count, calibration, fold[calibration])
+            calibrated = self._calibrated(views, data, count, calibration, fold[calibration])
+            return training_attributes(result) | calibrated | {"n_components_": n_components}
 
         width = architecture.n_features
         rows = Rows(seen, np.zeros(width), np.ones(width), data.dtype, data.device)
@@ -83,7 +92,7 @@ class BaseDetector(BaseAutoencoder):
         codes = autoencoder.encode(data.X, self.device)
         views = ReconstructionViews(autoencoder, weighted_mean(codes, count))
         calibration = split.train if split.held_out is None else split.held_out
-        names = training_attributes(TrainingResult())
+        names = {"n_components_", *training_attributes(TrainingResult())}
         kept = {name: value for name, value in fitted.items() if name in names}
         return kept | self._calibrated(views, data, count, calibration, None)
 
@@ -140,4 +149,4 @@ class BaseDetector(BaseAutoencoder):
 
     def _codes(self, X) -> np.ndarray:
         codes = self._views.codes(X, self.device)
-        return codes[:, : self.n_components] if self.method == "denoising" else codes
+        return codes[:, : self.n_components_]

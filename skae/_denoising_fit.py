@@ -40,6 +40,16 @@ def denoiser_architecture(axes: RobustAxes, hidden_layer_sizes: tuple[int, ...],
     return DenoiserArchitecture(n_axes, hidden_layer_sizes, activation, N_MEMBERS)
 
 
+def n_leading_components(variances: np.ndarray, n_components: int | float | None) -> int:
+    """The number that PCA's `n_components` stands for, given all variances."""
+    if n_components is None:
+        return len(variances)
+    if isinstance(n_components, int | np.integer):
+        return min(int(n_components), len(variances))
+    share = np.cumsum(variances) / (variances.sum() or 1.0)
+    return min(int(np.searchsorted(share, n_components, side="right")) + 1, len(variances))
+
+
 def start_views(
     axes: RobustAxes,
     coordinates: np.ndarray,

@@ -26,8 +26,8 @@ WHITENING_FLOOR = 0.1
 N_NEIGHBORS = 20
 # Added to mean squared coordinates: rows that coincide with others are not infinitely usual.
 SQUARED_FLOOR = 1e-3
-# 2 million numbers (16 MB): rows are scored in blocks.
-BLOCK_ELEMENTS = 1 << 21
+# 4 million numbers (32 MB): the distances of a block of rows to all references.
+BLOCK_ELEMENTS = 1 << 22
 VIEWS = ("denoisers", "nearest", "nearest_whitened", "kth_whitened")
 
 
@@ -83,10 +83,12 @@ class DenoisingViews:
         denoisers = ratios.mean(0) if member is None else ratios.gather(0, member[None, :])[0]
         floor = SQUARED_FLOOR * plain.shape[1]
         logs = [0.5 * torch.log(denoisers + SQUARED_FLOOR)]
+        bags = self._bags(plain)
         for rows, nearest in ((plain, self._nearest(plain, False)), (whitened, self._nearest(plain, True))):
-            distances, _ = nearest.to_nearest(rows, self._bags(plain))
-            logs.append(0.5 * torch.log(_finite(distances) + floor).mean(1))
-        kth, _ = nearest.to_kth(whitened, self.n_neighbors)
+            distances = nearest.distances(rows)
+            nearest_in_bags, _ = nearest.to_nearest(distances, bags)
+            logs.append(0.5 * torch.log(_finite(nearest_in_bags) + floor).mean(1))
+        kth, _ = nearest.to_kth(distances, self.n_neighbors)
         logs.append(0.5 * torch.log(_finite(kth) + floor))
         return logs
 
@@ -117,10 +119,11 @@ class DenoisingViews:
             return
         rows = plain if view == 1 else whitened
         nearest = self._nearest(plain, view > 1)
+        distances = nearest.distances(rows)
         if view < 3:
-            distances, indices = nearest.to_nearest(rows, self._bags(plain))
+            distances, indices = nearest.to_nearest(distances, self._bags(plain))
         else:
-            distances, indices = (found[:, None] for found in nearest.to_kth(rows, self.n_neighbors))
+            distances, indices = (found[:, None] for found in nearest.to_kth(distances, self.n_neighbors))
         references = to_tensor(self.references * (self.whitening if view > 1 else 1.0), plain.dtype, plain.device)
         # The view adds up logarithms over bags: each counts by its share, not by its size.
         sizes = (_finite(distances) + SQUARED_FLOOR * plain.shape[1]).sqrt()
@@ -173,7 +176,7 @@ class DenoisingViews:
     def _blocks(self, X, device: str) -> Iterator[tuple[slice, Tensor]]:
         axes, where = self.robust_axes, resolve_device(device)
         with torch.no_grad():
-            for part in row_blocks(X.shape[0], max(X.shape[1], len(NOISE_LEVELS) * N_MEMBERS * 16), BLOCK_ELEMENTS):
+            for part in row_blocks(X.shape[0], max(X.shape[1], len(self.references)), BLOCK_ELEMENTS):
                 yield part, to_tensor(axes.coordinates(X, part), torch.float64, where)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from sklearn.base import OutlierMixin
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, OutlierMixin, TransformerMixin
 
 from skae._base import AUTO, BaseAutoencoder
 from skae._base_detector import BaseDetector
@@ -12,7 +12,7 @@ from skae._support._inputs import local_random_state, unchanged_on_error
 from skae._support._parameters import Float, Integer, LayerSizes, OneOf
 
 
-class AutoencoderOutlierDetector(OutlierMixin, BaseDetector):
+class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseDetector):
     r"""Outlier detection by denoising: unusual rows are those that move when noise is removed from them.
 
     A denoiser learns to restore rows from Gaussian noise. On clean rows its residual is proportional to the gradient of
@@ -27,8 +27,8 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseDetector):
         "reconstruction" is the classical alternative: the error of an autoencoder with a bottleneck of `n_components`
         that starts at PCA, and the Mahalanobis distance of its code.
     n_components : int, float or None, default=2
-        Number of columns of the codes that `transform` gives. With "reconstruction" it is the width of the bottleneck,
-        and may be a float in (0, 1) or None as in `AutoencoderTransformer`.
+        Number of columns of the codes that `transform` gives, as in `AutoencoderTransformer`; at most one a feature
+        with "denoising". With "reconstruction" it is the width of the bottleneck.
     contamination : "auto" or float, default="auto"
         Share of the training rows to label as outliers, in (0, 0.5]. "auto" labels rows that are at least twice as far
         above the median as the 95th percentile of the training rows is, and at least one training row.
@@ -66,6 +66,8 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseDetector):
 
     Attributes
     ----------
+    n_components_ : int
+        Number of columns of the codes.
     offset_ : float
         ``decision_function = score_samples - offset_``, as in `IsolationForest`.
     n_iter_ : int
@@ -175,6 +177,15 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseDetector):
         self.verbose = verbose
         self.random_state = random_state
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.n_components_
+
     @with_callbacks
     def fit(self, X, y=None, sample_weight=None):
         """Fit the denoisers and calibrate their scores.
@@ -253,9 +264,10 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseDetector):
 
         If the training rows are exchangeable with new normal rows, the chance that a new normal row's p-value is at
         most a is at most a: ``p_values(X) <= 0.01`` has a false-alarm rate of at most 1 %, at any number of training
-        rows [4]_. Calibration scores are those of up to 2,000 training rows, each compared with the others only and scored
-        by the one denoiser that did not learn from it; the covariance and new rows' scores use all, so that no row is
-        wasted. That makes the guarantee exact for scores that do not depend on single rows, and approximate otherwise.
+        rows [4]_. Calibration scores are those of up to 2,000 training rows, each compared with the others only and
+        scored by the one denoiser that did not learn from it; the covariance and new rows' scores use all, so that no
+        row is wasted. That makes the guarantee exact for scores that do not depend on single rows, and approximate
+        otherwise.
         With "reconstruction" it is the held-out rows that calibrate.
 
         Parameters
@@ -266,7 +278,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseDetector):
         Returns
         -------
         ndarray of shape (n_samples,)
-            p-values in (0, 1].
+            Values in (0, 1].
         """
         scores = self._score_samples(self._check_fitted_X(X))
         return self._p_values(scores)

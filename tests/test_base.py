@@ -9,11 +9,15 @@ import torch
 from sklearn.base import clone
 from sklearn.utils.fixes import parse_version
 
-from skae import AutoencoderTransformer
+from skae import AutoencoderOutlierDetector, AutoencoderTransformer
 from skae._support import _threads
 
-ESTIMATORS = [AutoencoderTransformer(3, random_state=0)]
-each_estimator = pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda e: type(e).__name__)
+ESTIMATORS = {
+    "transformer": AutoencoderTransformer(3, random_state=0),
+    "denoising": AutoencoderOutlierDetector(random_state=0),
+    "reconstruction": AutoencoderOutlierDetector(method="reconstruction", random_state=0),
+}
+each_estimator = pytest.mark.parametrize("estimator", ESTIMATORS.values(), ids=ESTIMATORS)
 
 
 @each_estimator
@@ -103,11 +107,11 @@ needs_callbacks = pytest.mark.skipif(
 )
 
 
-class Recorder:
-    """A callback that notes the epochs it is told of, and may stop after some."""
+class Ended:
+    """A callback that notes when it is ended."""
 
-    def __init__(self, stop_after=None):
-        self.stop_after, self.epochs, self.ended = stop_after, [], False
+    def __init__(self):
+        self.ended = False
 
     def setup(self, estimator, context):
         pass
@@ -118,11 +122,22 @@ class Recorder:
     def on_fit_task_begin(self, estimator, context):
         pass
 
+    def on_fit_task_end(self, estimator, context):
+        pass
+
+
+class StopAfter(Ended):
+    """Looks at the fitted estimator after every epoch and stops after some."""
+
+    def __init__(self, n_epochs):
+        super().__init__()
+        self.n_epochs, self.epochs = n_epochs, []
+
     def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
         if context.task_name != "epoch":
             return False
         self.epochs.append(fitted_estimator.n_iter_)
-        return len(self.epochs) == self.stop_after
+        return len(self.epochs) == self.n_epochs
 
 
 @needs_callbacks
@@ -135,13 +150,13 @@ class TestCallbacks:
         assert type(estimator).__name__ in capsys.readouterr().out
 
     def test_callbacks_are_ended_when_fit_fails(self, estimator, digits):
-        callback = Recorder()
+        callback = Ended()
         with pytest.raises(ValueError, match="lower learning_rate_init"):
             clone(estimator).set_params(learning_rate_init=1e300).set_callbacks(callback).fit(digits[0][:100])
         assert callback.ended
 
     def test_a_callback_sees_every_epoch_and_can_stop(self, estimator, digits):
-        callback = Recorder(stop_after=3)
+        callback = StopAfter(3)
         model = clone(estimator).set_callbacks(callback).fit(digits[0][:100])
         assert callback.epochs == [1, 2, 3]
         assert model.n_iter_ == 3

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
-# Distances are measured for as many rows at once as make this many (64 MB in float64).
-BLOCK_ELEMENTS = 1 << 23
-# Squared distances below this share of the squared norms are rounding: the rows coincide.
+# Squared distances below this share of the row's squared norm are rounding: the two coincide.
 COINCIDENCE = 1e-12
 
 
@@ -29,38 +26,33 @@ class NearestRows:
     """
 
     def __init__(self, references: Tensor, weight: Tensor) -> None:
-        self._references, self._weight = references, weight
-        self._squared_norms = references.square().sum(1)
+        self._weight = weight
+        # One product then makes the squared distance: (x, |x|^2, 1) . (-2 r, 1, |r|^2).
+        norms = references.square().sum(1, keepdim=True)
+        self._factors = torch.cat([-2.0 * references, torch.ones_like(norms), norms], 1).t().contiguous()
 
-    def to_nearest(self, x: Tensor, bags: Tensor) -> tuple[Tensor, Tensor]:
-        """Squared distance to, and index of, the nearest row of each bag, shapes (n_rows, n_bags).
+    def distances(self, x: Tensor) -> Tensor:
+        """Squared distances, shape (n_rows, n_references); infinite to references that coincide with the row."""
+        norms = x.square().sum(1, keepdim=True)
+        distances = torch.cat([x, norms, torch.ones_like(norms)], 1) @ self._factors
+        return distances.masked_fill_(distances <= COINCIDENCE * norms, torch.inf)
+
+    @staticmethod
+    def to_nearest(distances: Tensor, bags: Tensor) -> tuple[Tensor, Tensor]:
+        """Distance to, and index of, the nearest reference in each bag, shapes (n_rows, n_bags).
 
         `bags` holds indices of references, shape (n_bags, bag_size).
         """
-        parts = []
-        for distances in self._blocks(x):
-            found = [distances[:, bag].min(1) for bag in bags]
-            nearest = torch.stack([bag[found_.indices] for bag, found_ in zip(bags, found, strict=True)], 1)
-            parts.append((torch.stack([found_.values for found_ in found], 1), nearest))
-        return torch.cat([values for values, _ in parts]), torch.cat([indices for _, indices in parts])
+        found = [distances.index_select(1, bag).min(1) for bag in bags]
+        indices = [bag[nearest.indices] for bag, nearest in zip(bags, found, strict=True)]
+        return torch.stack([nearest.values for nearest in found], 1), torch.stack(indices, 1)
 
-    def to_kth(self, x: Tensor, k: float) -> tuple[Tensor, Tensor]:
-        """Squared distance to, and index of, the reference with which k rows are as near, shapes (n_rows,)."""
-        # Each reference stands for at least one row, or nearly so: k of them are enough.
-        enough = math.ceil(k) if bool((self._weight >= 1.0).all()) else len(self._references)
-        at_most = min(len(self._references), enough)
-        parts = []
-        for distances in self._blocks(x):
-            values, indices = distances.topk(at_most, dim=1, largest=False)
-            # One that coincides is infinitely far: no row counts for it.
-            counted = torch.where(values.isfinite(), self._weight[indices], 0.0).cumsum(1)
-            last = values.isfinite().sum(1).sub_(1).clamp_min_(0)
-            place = torch.minimum((counted < k - 1e-9).sum(1), last)[:, None]
-            parts.append((values.gather(1, place)[:, 0], indices.gather(1, place)[:, 0]))
-        return torch.cat([values for values, _ in parts]), torch.cat([indices for _, indices in parts])
-
-    def _blocks(self, x: Tensor) -> Iterator[Tensor]:
-        for block in x.split(max(1, BLOCK_ELEMENTS // len(self._references))):
-            norms = block.square().sum(1, keepdim=True) + self._squared_norms
-            distances = torch.addmm(norms, block, self._references.t(), alpha=-2.0)
-            yield distances.masked_fill_(distances <= COINCIDENCE * norms, torch.inf)
+    def to_kth(self, distances: Tensor, k: float) -> tuple[Tensor, Tensor]:
+        """Distance to, and index of, the reference with which k rows are as near, shapes (n_rows,)."""
+        # Where each reference stands for at least one row, k of them are enough.
+        enough = math.ceil(k) if bool((self._weight >= 1.0).all()) else len(self._weight)
+        values, indices = distances.topk(min(len(self._weight), enough), dim=1, largest=False)
+        counted = torch.where(values.isfinite(), self._weight[indices], 0.0).cumsum(1)
+        last = values.isfinite().sum(1).sub_(1).clamp_min_(0)
+        place = torch.minimum((counted < k - 1e-9).sum(1), last)[:, None]
+        return values.gather(1, place)[:, 0], indices.gather(1, place)[:, 0]

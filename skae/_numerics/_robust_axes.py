@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import linalg
+from sklearn.utils.extmath import svd_flip
 
 from skae._numerics._moments import (
     FloatArray,
@@ -90,7 +91,8 @@ def robust_axes(X, scale_features: bool, sample_weight: FloatArray | None = None
         if step < N_STEPS:
             distances = (np.square((rows - centre) @ axes) / (variances + VARIANCE_FLOOR)).sum(axis=1)
             kept = distances <= weighted_quantile(distances, BULK, weight)
-    axes, variances = span @ axes[:, ::-1], variances[::-1]
+    _, flipped = svd_flip(None, (span @ axes[:, ::-1]).T, u_based_decision=False)
+    axes, variances = flipped.T, variances[::-1]
     centre = span @ centre
     if axes.shape[1] < n_features:
         variances = np.append(variances, 0.0)

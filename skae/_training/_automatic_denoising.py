@@ -5,7 +5,7 @@ Trained long, a network learns the outliers among its rows as well.
 
 from __future__ import annotations
 
-from skae._training import _automatic
+from skae._training._automatic import MIN_ROWS_TO_TRAIN
 
 # Steps of training in all, and rows in each.
 N_STEPS = 400
@@ -24,7 +24,7 @@ def learning_rate_init(n_rows: int, n_features: int) -> float:
 
 def max_iter(n_rows: int, n_features: int) -> int:
     """As many epochs as make some 400 steps, at least one; none where rows are too few for a network."""
-    if n_rows < _automatic.MIN_ROWS_TO_TRAIN:
+    if n_rows < MIN_ROWS_TO_TRAIN:
         return 0
     return max(1, round(N_STEPS / max(1, n_rows // BATCH_SIZE)))
 
