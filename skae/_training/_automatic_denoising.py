@@ -26,7 +26,7 @@ def max_iter(n_rows: int, n_features: int) -> int:
     """As many epochs as make some 400 steps, at least one; none where rows are too few for a network."""
     if n_rows < MIN_ROWS_TO_TRAIN:
         return 0
-    return max(1, round(N_STEPS / max(1, n_rows // BATCH_SIZE)))
+    return max(1, round(min(N_STEPS, n_rows) / max(1, n_rows // BATCH_SIZE)))
 
 
 def batch_size(n_rows: int, n_features: int) -> int:

@@ -1,0 +1,146 @@
+"""
+False alarms: promised and observed
+===================================
+
+Whoever answers alarms wants to know how many will be false. :meth:`~skae.AutoencoderOutlierDetector.p_values` promises
+it: if a new row is like those that the detector was fitted on, the chance that its p-value is at most α is at most α.
+Alarms at ``p_values(X) <= 0.01`` should then be false in at most one normal row out of a hundred, whatever the number
+of training rows.
+
+This example makes rows whose distribution is known, fits many detectors and counts.
+"""
+
+import argparse
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from scipy.stats import betabinom
+
+from skae import AutoencoderOutlierDetector
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--out", type=Path, default=Path("."), help="folder for the pictures")
+out = parser.parse_known_args()[0].out
+out.mkdir(parents=True, exist_ok=True)
+
+# %%
+# Normal rows and anomalies
+# -------------------------
+#
+# A machine with six sensors runs in one of two modes. Within each, two hidden quantities drive all sensors along a
+# curved surface. In an anomalous row two of the six readings are those of other rows: every reading by itself is an
+# ordinary one, but they do not belong together.
+
+
+def normal_rows(n, rng):
+    mode = rng.uniform(size=n) < 0.3
+    load, speed = rng.uniform(-1.5, 1.5, n), rng.normal(size=n)
+    sensors = [load, speed, load**2, np.sin(2 * load) + mode, load * speed, np.exp(speed / 2) - 2 * mode]
+    return np.column_stack(sensors) + 0.1 * rng.normal(size=(n, 6))
+
+
+def anomalous_rows(n, rng):
+    rows, others = normal_rows(n, rng), normal_rows(n, rng)
+    swapped = rng.permuted(np.tile([True, True, False, False, False, False], (n, 1)), axis=1)
+    return np.where(swapped, others, rows)
+
+
+# %%
+# Fit, again and again
+# --------------------
+#
+# Every repeat draws new training rows, fits a new detector at its defaults and tests it on 1,000 new normal rows and
+# 1,000 anomalies.
+
+alphas = np.array([0.01, 0.02, 0.05, 0.1, 0.2])
+n_repeats = {50: 40, 500: 30, 5000: 6}
+n_test = 1000
+rng = np.random.default_rng(0)
+
+
+def rates(n_train, seed):
+    detector = AutoencoderOutlierDetector(random_state=seed).fit(normal_rows(n_train, rng))
+    tests = normal_rows(n_test, rng), anomalous_rows(n_test, rng)
+    return [(detector.p_values(test)[:, np.newaxis] <= alphas).mean(axis=0) for test in tests]
+
+
+# Per number of training rows: false alarms and anomalies found, shape (n_repeats, 2, n_alphas).
+observed = {n: np.array([rates(n, seed) for seed in range(repeats)]) for n, repeats in n_repeats.items()}
+
+# %%
+# What chance allows
+# ------------------
+#
+# Even perfect p-values do not give a rate of exactly α. Those from n calibration scores are multiples of 1 / (n + 1), so
+# the rate is k / (n + 1) with k the whole part of α (n + 1): at 50 rows no p-value is below 1 / 51, and α = 0.01 can
+# never ring. Which rows calibrate is chance, too: over training sets, the rate of one detector has a Beta distribution.
+# The number of alarms among its test rows is then beta-binomial, and its mean over the repeats, with probability 0.99,
+# lies in the band computed here. At most 2,000 training rows calibrate.
+
+
+def band(n_calibration, repeats):
+    limits = []
+    for alpha in alphas:
+        k = int(alpha * (n_calibration + 1) + 1e-9)
+        if k == 0:
+            limits.append((0.0, 0.0))
+            continue
+        alarms = betabinom(n_test, k, n_calibration + 1 - k)
+        draws = alarms.rvs(size=(20_000, repeats), random_state=0).mean(axis=1) / n_test
+        limits.append(tuple(np.quantile(draws, [0.005, 0.995])))
+    return np.array(limits)
+
+
+bands = {n: band(min(n, 2000), repeats) for n, repeats in n_repeats.items()}
+print("              promised" + "".join(f"{100 * alpha:15.0f} %" for alpha in alphas))
+for n, repeats in n_repeats.items():
+    false, found = observed[n].mean(axis=0)
+    print(f"n = {n}, {repeats} repeats")
+    print(f"  false alarms (%)    " + "".join(f"{100 * rate:17.2f}" for rate in false))
+    print(f"  99 % band (%)       " + "".join(f"{100 * low:9.2f} to{100 * high:6.2f}" for low, high in bands[n]))
+    print(f"  one detector, s.d.  " + "".join(f"{100 * rate:17.2f}" for rate in observed[n][:, 0].std(axis=0, ddof=1)))
+    print(f"  anomalies found (%) " + "".join(f"{100 * rate:17.1f}" for rate in found))
+
+# %%
+# The case at a glance
+# --------------------
+#
+# TEXT
+
+colors = dict(zip(n_repeats, ["#D55E00", "#009E73", "#0072B2"], strict=True))
+markers = dict(zip(n_repeats, ["s", "^", "o"], strict=True))
+percent = 100 * alphas
+
+
+def on_root_axis(value):
+    # Binomial shares scatter equally everywhere on it, and unlike a logarithmic axis it has a zero.
+    return np.sqrt(np.abs(value))
+
+
+figure, (average, single, power) = plt.subplots(1, 3, figsize=(15, 5.2), layout="constrained")
+for ax in (average, single, power):
+    ax.set_xscale("function", functions=(on_root_axis, np.square))
+    ax.set_xticks(percent, labels=[f"{value:.0f}" for value in percent])
+    ax.set(xlabel="promised: α (%)", xlim=(0.6, 24))
+    ax.grid(alpha=0.3)
+for ax in (average, single):
+    ax.set_yscale("function", functions=(on_root_axis, np.square))
+    ax.set_yticks([0, *percent, 30, 40], labels=[f"{value:.0f}" for value in [0, *percent, 30, 40]])
+    ax.plot([0, 24], [0, 24], color="black", linewidth=1, zorder=0)
+
+for offset, n in zip([-0.12, 0, 0.12], n_repeats, strict=True):
+    style = {"color": colors[n], "marker": markers[n], "label": f"{n:,} training rows"}
+    x = np.square(np.sqrt(percent) + offset)  # side by side, to be seen
+    false, found = 100 * observed[n].mean(axis=0)
+    average.vlines(x, *100 * bands[n].T, color=colors[n], linewidth=9, alpha=0.3)
+    average.plot(x, false, linestyle="none", markeredgecolor="white", markersize=8, **style)
+    each = 100 * observed[n][:, 0]
+    single.plot(np.tile(x, (len(each), 1)), each, marker=markers[n], color=colors[n], linestyle="none", alpha=0.4)
+    power.plot(percent, found, **style)
+
+average.set(ylabel="observed: normal rows flagged (%)", title="Mean of the detectors, 99 % bands", ylim=(0, 24))
+single.set(ylabel="observed: normal rows flagged (%)", title="Each detector", ylim=(0, 45))
+power.set(ylabel="anomalies flagged (%)", title="What the alarms find, mean", ylim=(-2, 100))
+average.legend(loc="upper left", frameon=False)
+figure.savefig(out / "plot_false_alarm_rate_1.png", dpi=120)

@@ -1,0 +1,133 @@
+"""
+Train on some digits, find the others
+=====================================
+
+Novelty detection starts from clean rows: everything seen so far is normal, and what comes next may not be. Here the
+digits 0 to 4 of scikit-learn's handwritten digits (8 by 8 pixels) are seen, and the question is whether pictures of 5
+to 9, of which no detector has seen one, stand out among new pictures of 0 to 4.
+"""
+
+import argparse
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.datasets import load_digits
+from sklearn.ensemble import IsolationForest
+from sklearn.metrics import roc_auc_score, roc_curve
+from sklearn.model_selection import train_test_split
+from sklearn.neighbors import LocalOutlierFactor
+
+from skae import AutoencoderOutlierDetector, AutoencoderTransformer
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--out", type=Path, default=Path("."), help="folder for the pictures")
+out = parser.parse_known_args()[0].out
+out.mkdir(parents=True, exist_ok=True)
+
+# %%
+# Fit on 0 to 4, score 0 to 9
+# ---------------------------
+#
+# A third of the pictures of 0 to 4 is set aside, and the pictures of 5 to 9 have to be told from it. The detector runs
+# at its defaults and with one thing changed: ``scale=False`` leaves the pixels as they are. They all have the same
+# unit, and rescaling them one by one magnifies those of the margin, which are hardly ever inked.
+# ``method="reconstruction"`` is the classical autoencoder with a bottleneck, here of eight numbers.
+
+X, y = load_digits(return_X_y=True)
+known = y <= 4
+X_train, X_known, y_train, y_known = train_test_split(X[known], y[known], test_size=1 / 3, random_state=0)
+X_test, y_test = np.concatenate([X_known, X[~known]]), np.concatenate([y_known, y[~known]])
+novel = y_test > 4
+
+code_size = 8
+detectors = {
+    "denoising": AutoencoderOutlierDetector(scale=False, random_state=0),
+    "denoising, scale=True": AutoencoderOutlierDetector(random_state=0),
+    "reconstruction": AutoencoderOutlierDetector(
+        method="reconstruction", n_components=code_size, scale=False, random_state=0
+    ),
+    "LocalOutlierFactor": LocalOutlierFactor(novelty=True),
+    "IsolationForest": IsolationForest(n_estimators=300, random_state=0),
+}
+scores = {name: detector.fit(X_train).score_samples(X_test) for name, detector in detectors.items()}
+auc = {name: roc_auc_score(novel, -s) for name, s in scores.items()}
+
+print(f"{len(X_train)} training pictures of 0 to 4; {(~novel).sum()} test pictures of 0 to 4, {novel.sum()} of 5 to 9")
+print(f"{'ROC-AUC against new 0 to 4':28s}{'all':>7s}" + "".join(f"{digit:7d}" for digit in range(5, 10)))
+for name, s in scores.items():
+    parts = [~novel | (y_test == digit) for digit in range(5, 10)]
+    print(f"{name:28s}{auc[name]:7.3f}" + "".join(f"{roc_auc_score(novel[part], -s[part]):7.3f}" for part in parts))
+
+detector = detectors["denoising"]
+score, p_value = scores["denoising"], detector.p_values(X_test)
+print("\ndenoising, alarm at     0 to 4 flagged     5 to 9 flagged")
+for alpha in (0.01, 0.05, 0.1):
+    alarm = p_value <= alpha
+    print(f"p-value <= {alpha:4.2f}   {100 * alarm[~novel].mean():16.1f} % {100 * alarm[novel].mean():16.1f} %")
+
+# %%
+# Look at them
+# ------------
+#
+# A detector has no ``inverse_transform``. The reconstructions below come from an
+# :class:`~skae.AutoencoderTransformer` fitted on the same training pictures. It has only ever drawn 0 to 4, so it
+# redraws whatever it is given from their strokes. The order and the p-values are those of the denoising detector.
+
+redraw = AutoencoderTransformer(code_size, random_state=0).fit(X_train)
+reconstructed = redraw.inverse_transform(redraw.transform(X_test))
+error = np.sqrt(np.mean((X_test - reconstructed) ** 2, axis=1))
+print(f"\nmedian reconstruction error (grey levels of 16): {np.median(error[~novel]):.2f} for 0 to 4,", end=" ")
+print(f"{np.median(error[novel]):.2f} for 5 to 9")
+
+n_shown = 9
+order = np.argsort(score)
+strips = {
+    "5 to 9, the most novel": order[novel[order]][:n_shown],
+    "5 to 9, the least novel: missed": order[novel[order]][::-1][:n_shown],
+    "0 to 4, the least novel": order[~novel[order]][::-1][:n_shown],
+    "0 to 4, the most novel: false alarms": order[~novel[order]][:n_shown],
+}
+print("The missed ones are", *(int(digit) for digit in y_test[strips["5 to 9, the least novel: missed"]]))
+
+# %%
+# The case at a glance
+# --------------------
+#
+# TEXT
+
+colors = dict(zip(detectors, ["#0072B2", "#56B4E9", "#CC79A7", "#009E73", "#D55E00"], strict=True))
+styles = dict(zip(detectors, ["-", ":", "-", "-.", "--"], strict=True))
+known_color, novel_color = "#0072B2", "#D55E00"
+
+figure = plt.figure(figsize=(14, 9), layout="constrained")
+top, bottom = figure.subfigures(2, 1, height_ratios=[0.9, 1], hspace=0.04)
+for part, (title, shown) in zip(top.subfigures(2, 2, wspace=0.03, hspace=0.05).flat, strips.items(), strict=True):
+    part.suptitle(title, fontsize="large", color=novel_color if novel[shown[0]] else known_color)
+    axes = part.subplots(2, n_shown, gridspec_kw={"wspace": 0.03, "hspace": 0.03})
+    for i, column in zip(shown, axes.T, strict=True):
+        for ax, image in zip(column, (X_test[i], reconstructed[i]), strict=True):
+            ax.imshow(image.reshape(8, 8), cmap="gray_r", vmin=0, vmax=16)
+            ax.set(xticks=[], yticks=[])
+        column[1].set_xlabel(f"p = {p_value[i]:.3f}", fontsize="small")
+    axes[0, 0].set_ylabel("picture")
+    axes[1, 0].set_ylabel("redrawn")
+
+curves, codes_map = bottom.subplots(1, 2, width_ratios=[1, 1.3])
+for name, s in scores.items():
+    false, true, _ = roc_curve(novel, -s)
+    curves.plot(
+        100 * false, 100 * true, styles[name], color=colors[name], linewidth=2, label=f"{name}: {auc[name]:.3f}"
+    )
+curves.set(xlabel="new 0 to 4 flagged (%)", ylabel="5 to 9 found (%)", title="ROC, with its area", ylim=(-3, 103))
+curves.legend(loc="lower right", frameon=False)
+curves.grid(alpha=0.3)
+
+codes = detector.transform(X_test)
+for digit in range(10):
+    marks = {"marker": f"${digit}$", "s": 34, "linewidths": 0.3, "color": novel_color if digit > 4 else known_color}
+    codes_map.scatter(*codes[y_test == digit].T, alpha=0.75, **marks)
+codes_map.set(
+    xlabel="code 1 (grey levels)", ylabel="code 2 (grey levels)", title="Two-number codes of the test pictures"
+)
+figure.savefig(out / "plot_novelty_digits_1.png", dpi=120)
