@@ -1,0 +1,214 @@
+"""AutoencoderOutlierDetector: closed-form limits, what it finds, its thresholds, p-values and reasons."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+from sklearn.covariance import EmpiricalCovariance
+from sklearn.metrics import roc_auc_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skae import AutoencoderOutlierDetector
+
+METHODS = ["denoising", "reconstruction"]
+each_method = pytest.mark.parametrize("method", METHODS)
+
+
+def banana(n_rows, seed):
+    """Rows along a parabola in the first two of four features; the others are noise."""
+    rng = np.random.RandomState(seed)
+    t = rng.uniform(-2, 2, size=n_rows)
+    return np.column_stack([t, t**2, np.zeros(n_rows), t]) + 0.1 * rng.normal(size=(n_rows, 4))
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return AutoencoderOutlierDetector(random_state=0).fit(banana(500, 0))
+
+
+class TestFinds:
+    @each_method
+    def test_far_rows(self, method):
+        detector = AutoencoderOutlierDetector(method=method, random_state=0).fit(banana(300, 0))
+        assert (detector.predict(banana(100, 1) + [0, 0, 5, 0]) == -1).all()
+        assert (detector.predict(banana(100, 1)) == 1).mean() > 0.85
+
+    def test_rows_off_a_curve_that_are_near_the_mean(self, fitted):
+        """Inside the parabola the Mahalanobis distance is small, and there are no rows."""
+        inside = np.tile([0.0, 2.5, 0.0, 0.0], (20, 1)) + 0.1 * np.random.RandomState(2).normal(size=(20, 4))
+        normal = banana(200, 1)
+        y, X = np.r_[np.zeros(200), np.ones(20)], np.vstack([normal, inside])
+        mahalanobis = EmpiricalCovariance().fit(banana(500, 0)).mahalanobis(X)
+        assert roc_auc_score(y, -fitted.score_samples(X)) > 0.99
+        assert roc_auc_score(y, mahalanobis) < 0.5
+
+    def test_training_keeps_what_beats_the_wiener_filter(self, fitted):
+        assert fitted.best_loss_ < 0.9 * fitted.pca_loss_
+
+    def test_outliers_among_the_training_rows(self):
+        outliers = banana(40, 2) + np.random.RandomState(3).normal(scale=3.0, size=(40, 4))
+        X = np.vstack([banana(360, 0), outliers])
+        y = np.r_[np.zeros(360), np.ones(40)]
+        detector = AutoencoderOutlierDetector(random_state=0).fit(X)
+        assert roc_auc_score(y, -detector.score_samples(X)) > 0.9
+
+
+class TestRobustToOddFeatures:
+    def test_a_deviation_on_a_constant_feature_is_no_catastrophe(self):
+        X = np.column_stack([banana(300, 0), np.ones(300)])
+        detector = AutoencoderOutlierDetector(random_state=0).fit(X)
+        new = np.column_stack([banana(50, 1), np.ones(50)])
+        moved = new + [0, 0, 0, 0, 0.001]
+        np.testing.assert_allclose(detector.score_samples(moved), detector.score_samples(new), atol=0.05)
+        assert (detector.predict(new + [0, 0, 0, 0, 100.0]) == -1).all()
+
+    @each_method
+    def test_one_hot_columns_ties_and_duplicates(self, method):
+        rng = np.random.RandomState(0)
+        X = np.eye(4)[rng.randint(4, size=200)]
+        scores = AutoencoderOutlierDetector(method=method, random_state=0).fit(X).score_samples(X)
+        assert np.isfinite(scores).all()
+
+    @each_method
+    def test_identical_rows(self, method):
+        detector = AutoencoderOutlierDetector(method=method, random_state=0).fit(np.ones((60, 3)))
+        assert np.isfinite(detector.score_samples(np.ones((2, 3)))).all()
+        assert detector.score_samples([[1.0, 1.0, 5.0]])[0] < detector.score_samples([[1.0, 1.0, 1.0]])[0]
+
+    @each_method
+    def test_more_features_than_rows(self, method):
+        X = np.random.RandomState(0).normal(size=(40, 100))
+        detector = AutoencoderOutlierDetector(method=method, random_state=0).fit(X[:30])
+        assert (detector.score_samples(10 * X[30:]) < detector.score_samples(X[30:])).all()
+        np.testing.assert_allclose(
+            detector.feature_errors(X[30:]).sum(axis=1), -detector.score_samples(X[30:]), rtol=1e-6
+        )
+
+    def test_units_do_not_matter(self, fitted):
+        units = np.array([1e-3, 1e3, 1.0, 50.0])
+        scaled = AutoencoderOutlierDetector(random_state=0).fit(banana(500, 0) * units)
+        X = banana(50, 1)
+        np.testing.assert_allclose(scaled.score_samples(X * units), fitted.score_samples(X), rtol=1e-2)
+
+
+class TestThreshold:
+    @each_method
+    @pytest.mark.parametrize("contamination", [0.01, 0.1, 0.5])
+    def test_share_of_training_rows(self, method, contamination):
+        X = banana(200, 0)
+        detector = AutoencoderOutlierDetector(method=method, contamination=contamination, random_state=0)
+        assert (detector.fit_predict(X) == -1).sum() == round(contamination * 200)
+
+    @each_method
+    def test_auto_flags_at_least_one_training_row(self, method):
+        X = np.random.RandomState(0).uniform(size=(100, 2))
+        assert (AutoencoderOutlierDetector(method=method, random_state=0).fit_predict(X) == -1).sum() >= 1
+
+    def test_decision_function_is_the_score_about_the_offset(self, fitted):
+        X = banana(50, 1)
+        np.testing.assert_array_equal(fitted.decision_function(X), fitted.score_samples(X) - fitted.offset_)
+        np.testing.assert_array_equal(fitted.predict(X) == -1, fitted.decision_function(X) < 0)
+        assert (fitted.score_samples(X) < 0).all()
+
+    @pytest.mark.parametrize("contamination", [0.0, 0.6, -0.1, "some", None])
+    def test_out_of_range(self, contamination):
+        with pytest.raises(ValueError, match=r"'contamination' parameter of AutoencoderOutlierDetector must be"):
+            AutoencoderOutlierDetector(contamination=contamination).fit(banana(60, 0))
+
+
+class TestPValues:
+    @pytest.mark.parametrize(("n_rows", "n_repeats"), [(200, 20), (500, 12)])
+    def test_false_alarm_rate(self, n_rows, n_repeats):
+        """Mean rate over training sets; its standard error comes from the sets, which share their calibration."""
+        rates = []
+        for seed in range(n_repeats):
+            detector = AutoencoderOutlierDetector(random_state=seed).fit(banana(n_rows, 2 * seed))
+            p_values = detector.p_values(banana(1000, 2 * seed + 1))
+            rates.append([(p_values <= level).mean() for level in (0.01, 0.05, 0.1)])
+        standard_error = np.std(rates, axis=0, ddof=1) / np.sqrt(n_repeats)
+        assert (np.mean(rates, axis=0) <= np.array([0.01, 0.05, 0.1]) + 2.576 * standard_error).all()
+
+    def test_range_and_order(self, fitted):
+        X = np.vstack([banana(100, 1), [[50.0] * 4]])
+        p_values = fitted.p_values(X)
+        assert p_values[-1] == pytest.approx(1 / 501)
+        assert (p_values > 0).all()
+        assert (p_values <= 1).all()
+        order = np.argsort(fitted.score_samples(X))
+        assert (np.diff(p_values[order]) >= 0).all()
+
+
+class TestReasons:
+    @each_method
+    def test_rows_sum_to_the_score(self, method):
+        detector = AutoencoderOutlierDetector(method=method, random_state=0).fit(banana(300, 0))
+        X = np.vstack([banana(30, 1), banana(30, 2) + 3.0])
+        errors = detector.feature_errors(X)
+        assert (errors >= 0).all()
+        np.testing.assert_allclose(errors.sum(axis=1), -detector.score_samples(X), rtol=1e-9)
+
+    @pytest.mark.parametrize("broken", [0, 1, 2, 3])
+    def test_names_the_broken_feature(self, broken):
+        detector = AutoencoderOutlierDetector(random_state=0).fit(banana(300, 0))
+        X = banana(30, 1)
+        X[:, broken] += 8.0
+        assert (detector.feature_errors(X).argmax(axis=1) == broken).mean() > 0.9
+
+    def test_names_of_a_data_frame(self):
+        X = pd.DataFrame(banana(100, 0), columns=list("abcd"), index=np.arange(100) + 7)
+        errors = AutoencoderOutlierDetector(random_state=0).fit(X).feature_errors(X)
+        assert list(errors.columns) == list("abcd")
+        assert list(errors.index) == list(X.index)
+
+
+class TestInterface:
+    @each_method
+    def test_weights_are_repetitions_where_nothing_is_drawn(self, method):
+        X = banana(30, 0)
+        weight = np.random.RandomState(0).randint(0, 3, size=30)
+        ours = AutoencoderOutlierDetector(method=method, contamination=0.2, random_state=0)
+        weighted = ours.fit(X, sample_weight=weight).decision_function(X)
+        np.testing.assert_allclose(ours.fit(np.repeat(X, weight, axis=0)).decision_function(X), weighted, atol=1e-8)
+
+    def test_small_weights_count_as_shares(self):
+        X = banana(100, 0)
+        detector = AutoencoderOutlierDetector(random_state=0)
+        shares = detector.fit(X, sample_weight=np.full(100, 0.01)).score_samples(X)
+        np.testing.assert_allclose(detector.fit(X).score_samples(X), shares, rtol=1e-5)
+
+    def test_scores_do_not_depend_on_the_batch(self, fitted):
+        X = banana(3000, 1)
+        together = fitted.score_samples(X)
+        np.testing.assert_array_equal(fitted.score_samples(X), together)
+        # Matrix products of other shapes add in another order: float32 rounding of the networks.
+        np.testing.assert_allclose(fitted.score_samples(X[5:6]), together[5:6], rtol=1e-5)
+        np.testing.assert_allclose(fitted.score_samples(X[::-1])[::-1], together, rtol=1e-5)
+
+    @each_method
+    @pytest.mark.parametrize("n_components", [1, 3, 0.5, None])
+    def test_codes(self, method, n_components):
+        detector = AutoencoderOutlierDetector(method=method, n_components=n_components, random_state=0)
+        codes = detector.fit(banana(100, 0)).transform(banana(20, 1))
+        assert codes.shape == (20, detector.n_components_)
+        assert detector.get_feature_names_out()[0] == "autoencoderoutlierdetector0"
+
+    @each_method
+    def test_sparse_pipeline_and_pickle(self, method):
+        X = banana(100, 0)
+        detector = AutoencoderOutlierDetector(method=method, random_state=0).fit(X)
+        scores = detector.score_samples(X)
+        np.testing.assert_allclose(detector.score_samples(sparse.csr_array(X)), scores, rtol=1e-5)
+        np.testing.assert_array_equal(pickle.loads(pickle.dumps(detector)).score_samples(X), scores)
+        assert set(make_pipeline(StandardScaler(), detector).fit_predict(X)) == {-1, 1}
+
+    def test_more_rows_than_references(self, monkeypatch):
+        from skae import _denoising_fit
+
+        monkeypatch.setattr(_denoising_fit, "MAX_REFERENCES", 200)
+        X = banana(300, 0)
+        detector = AutoencoderOutlierDetector(random_state=0).fit(X, sample_weight=np.arange(300) + 1.0)
+        assert len(detector._state["views"]["references"]) == 200
+        assert (detector.predict(banana(20, 1) + [0, 0, 5, 0]) == -1).all()
