@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -59,6 +59,11 @@ class TrainingData:
     @property
     def n_rows(self) -> int:
         return self.X.shape[0]
+
+    def take(self, chosen: np.ndarray) -> TrainingData:
+        """The rows chosen by a mask."""
+        weights = None if self.sample_weight is None else self.sample_weight[chosen]
+        return replace(self, X=self.X[chosen], sample_weight=weights)
 
     def rows(self, mean: np.ndarray, scale: np.ndarray) -> Rows:
         return Rows(self.X, mean, scale, self.dtype, self.device)

@@ -15,6 +15,7 @@ from skae._denoising_fit import (
     calibration_rows,
     denoiser_architecture,
     n_leading_components,
+    reference_rows,
     start_views,
     with_medians,
 )
@@ -23,10 +24,11 @@ from skae._fitted import FittedAutoencoder
 from skae._model._denoiser import DenoiserEnsemble
 from skae._numerics._conformal import conformal_p_values
 from skae._numerics._moments import row_blocks, weighted_mean
-from skae._numerics._quantiles import weighted_quantile
+from skae._numerics._quantiles import lower_tail_threshold
 from skae._numerics._robust_axes import robust_axes
 from skae._numerics._view_scale import ViewScale
 from skae._reconstruction_views import ReconstructionViews
+from skae._support._threads import single_thread_if
 from skae._support._torch import make_generator, to_numpy, to_tensor
 from skae._training import _automatic, _automatic_denoising
 from skae._training._loop import Split, TrainingResult
@@ -34,6 +36,11 @@ from skae._training._rows import Rows
 
 # With contamination="auto" a row is an outlier from twice as far above the median as the 95th percentile is.
 AUTO_THRESHOLD = 2.0
+# Fewer rows than this are not worth waking threads for.
+MIN_ROWS_FOR_THREADS = 500
+# Below this many rows all that is learned depends on single rows; p-values then come from detectors fitted to folds.
+MIN_ROWS_TO_SPLIT = 200
+MIN_CROSS_ROWS, N_FOLDS = 20, 5
 
 
 class BaseDetector(BaseAutoencoder):
@@ -45,9 +52,27 @@ class BaseDetector(BaseAutoencoder):
 
     def _fit_detector(self, data: TrainingData, random_state: np.random.RandomState) -> dict[str, Any]:
         """The fitted attributes."""
-        if self.method == "denoising":
-            return self._fit_denoising(data, random_state)
-        return self._fit_reconstruction(data, random_state)
+        with single_thread_if(data.n_rows < MIN_ROWS_FOR_THREADS):
+            fitted = self._fit_uncalibrated(data, random_state)
+            if MIN_CROSS_ROWS <= data.n_rows < MIN_ROWS_TO_SPLIT:
+                fitted["_state"] |= self._cross_calibration(data, random_state)
+        return fitted
+
+    def _fit_uncalibrated(self, data: TrainingData, random_state: np.random.RandomState) -> dict[str, Any]:
+        fit = self._fit_denoising if self.method == "denoising" else self._fit_reconstruction
+        return fit(data, random_state)
+
+    def _cross_calibration(self, data: TrainingData, random_state: np.random.RandomState) -> dict[str, np.ndarray]:
+        """Calibration scores of all rows, each by a detector that was fitted without it."""
+        fold = random_state.permutation(data.n_rows) % N_FOLDS
+        scores = np.empty(data.n_rows)
+        quiet = type(self)(**self.get_params(deep=False) | {"verbose": False})
+        for k in range(N_FOLDS):
+            others = quiet._fit_uncalibrated(data.take(fold != k), random_state)["_state"]
+            quiet._state = others
+            scores[fold == k] = quiet._score_samples(data.X[fold == k])
+        count = as_counts(data.sample_weight, data.n_rows)
+        return {"calibration_scores": scores, "calibration_weight": count}
 
     def _fit_denoising(self, data: TrainingData, random_state: np.random.RandomState) -> dict[str, Any]:
         count = as_counts(data.sample_weight, data.n_rows)
@@ -57,9 +82,10 @@ class BaseDetector(BaseAutoencoder):
             raise ValueError("The variance of X is too large for float64; scale X.")
         sizes = tuple(self._resolved("hidden_layer_sizes", data))
         architecture = denoiser_architecture(axes, sizes, self.activation)
-        start = start_views(axes, coordinates, count, architecture, random_state)
         fold = random_state.permutation(data.n_rows) % N_MEMBERS
-        calibration = calibration_rows(data.n_rows, random_state)
+        kept, weight = reference_rows(count, random_state)
+        start = start_views(axes, coordinates[kept], weight, fold[kept], architecture, random_state)
+        calibration = calibration_rows(kept, random_state)
 
         n_components = n_leading_components(axes.variances, self.n_components)
         generator = make_generator(random_state, data.device)
@@ -73,7 +99,7 @@ class BaseDetector(BaseAutoencoder):
         def fitted_attributes() -> dict[str, Any]:
             views = replace(start, weights=to_numpy(parameters).copy())
             views = with_medians(views, coordinates[calibration], count[calibration], self.device)
-            calibrated = self._calibrated(views, data, count, calibration, fold[calibration])
+            calibrated = self._calibrated(views, data, count, calibration)
             return training_attributes(result) | calibrated | {"n_components_": n_components}
 
         width = architecture.n_features
@@ -94,7 +120,7 @@ class BaseDetector(BaseAutoencoder):
         calibration = split.train if split.held_out is None else split.held_out
         names = {"n_components_", *training_attributes(TrainingResult())}
         kept = {name: value for name, value in fitted.items() if name in names}
-        return kept | self._calibrated(views, data, count, calibration, None)
+        return kept | self._calibrated(views, data, count, calibration)
 
     def _calibrated(
         self,
@@ -102,20 +128,17 @@ class BaseDetector(BaseAutoencoder):
         data: TrainingData,
         count: np.ndarray,
         calibration: np.ndarray,
-        left_out: np.ndarray | None,
     ) -> dict[str, Any]:
         """The scale of the views, the calibration scores and the threshold."""
         rows, weight = data.X[calibration], count[calibration]
-        seen = views.views(rows, self.device, left_out)
+        seen = views.views(rows, self.device)
         scale = ViewScale.from_training(seen, weight)
         scores = scale.scores(seen)
         if isinstance(self.contamination, str):
-            trained_on = np.sort(scale.scores(views.views(rows, self.device)))
-            offset = -np.logaddexp(0.0, AUTO_THRESHOLD)
-            if len(trained_on) > 1:
-                offset = max(offset, 0.5 * (trained_on[0] + trained_on[1]))
+            lowest = np.sort(scores)[:2]
+            offset = max(-np.logaddexp(0.0, AUTO_THRESHOLD), lowest.mean())
         else:
-            offset = weighted_quantile(scale.scores(views.views(data.X, self.device)), self.contamination, count)
+            offset = lower_tail_threshold(scale.scores(views.views(data.X, self.device)), self.contamination, count)
         state = {
             "views": asdict(views),
             "view_scale": asdict(scale),
@@ -136,7 +159,8 @@ class BaseDetector(BaseAutoencoder):
         return ViewScale(**self._state["view_scale"])
 
     def _score_samples(self, X) -> np.ndarray:
-        return self._view_scale.scores(self._views.views(X, self.device))
+        with single_thread_if(X.shape[0] < MIN_ROWS_FOR_THREADS):
+            return self._view_scale.scores(self._views.views(X, self.device))
 
     def _p_values(self, scores: np.ndarray) -> np.ndarray:
         return conformal_p_values(-scores, -self._state["calibration_scores"], self._state["calibration_weight"])

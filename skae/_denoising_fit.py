@@ -50,19 +50,23 @@ def n_leading_components(variances: np.ndarray, n_components: int | float | None
     return min(int(np.searchsorted(share, n_components, side="right")) + 1, len(variances))
 
 
+def reference_rows(count: np.ndarray, random_state: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of the rows to keep, and how many rows each of them stands for."""
+    if len(count) <= MAX_REFERENCES:
+        return np.arange(len(count)), count
+    return _draw(len(count), MAX_REFERENCES, count, random_state), np.ones(MAX_REFERENCES)
+
+
 def start_views(
     axes: RobustAxes,
-    coordinates: np.ndarray,
-    count: np.ndarray,
+    references: np.ndarray,
+    weight: np.ndarray,
+    fold: np.ndarray,
     architecture: DenoiserArchitecture,
     random_state: np.random.RandomState,
 ) -> DenoisingViews:
-    """Views before training: references and bags are drawn, the denoisers are Wiener filters."""
-    references, weight = np.arange(len(coordinates)), count
-    if len(references) > MAX_REFERENCES:
-        references = _draw(len(coordinates), MAX_REFERENCES, count, random_state)
-        weight = np.ones(MAX_REFERENCES)
-    if count.sum() < MIN_ROWS_FOR_BAGS:
+    """Views before training: bags are drawn from the references, the denoisers are Wiener filters."""
+    if weight.sum() < MIN_ROWS_FOR_BAGS:
         bags = np.arange(len(references))[np.newaxis]
     else:
         size = min(BAG_SIZE, max(1, len(references) // 2))
@@ -73,8 +77,9 @@ def start_views(
         centre=axes.centre,
         axes=axes.axes,
         variances=axes.variances,
-        references=coordinates[references],
+        references=references,
         reference_weight=weight,
+        reference_fold=fold,
         bags=bags,
         weights=np.zeros(architecture.n_parameters),
         residual_medians=np.ones((len(NOISE_LEVELS), N_MEMBERS)),
@@ -92,9 +97,9 @@ def with_medians(views: DenoisingViews, coordinates: np.ndarray, count: np.ndarr
     return replace(views, residual_medians=np.maximum(medians, 1e-12))
 
 
-def calibration_rows(n_rows: int, random_state: np.random.RandomState) -> np.ndarray:
-    """Indices of the rows to calibrate with."""
-    return np.sort(random_state.permutation(n_rows)[:MAX_CALIBRATION_ROWS])
+def calibration_rows(references: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:
+    """Indices of the rows to calibrate with: references, which are judged as new rows are."""
+    return np.sort(random_state.permutation(references)[:MAX_CALIBRATION_ROWS])
 
 
 def _draw(n_rows: int, size: int, weight: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:

@@ -35,8 +35,10 @@ VIEWS = ("denoisers", "nearest", "nearest_whitened", "kth_whitened")
 class DenoisingViews:
     """Four logarithms of distances: between a row and its denoised self, by denoisers learned and by training rows.
 
-    Coordinates are those of the robust axes, plain or whitened; `references` are training rows in plain ones, `bags`
-    indices into them, and `residual_medians` of shape (n_levels, n_members) the denoisers' median squared residuals.
+    Coordinates are those of the robust axes, plain or whitened; `references` are training rows in plain ones,
+    `reference_fold` the denoisers that did not learn from them, `bags` indices into them, and `residual_medians` of
+    shape (n_levels, n_members) the denoisers' median squared residuals. A row that coincides with references is judged
+    without them, so that training rows are measured as new ones are.
     """
 
     mean: np.ndarray
@@ -46,6 +48,7 @@ class DenoisingViews:
     variances: np.ndarray
     references: np.ndarray
     reference_weight: np.ndarray
+    reference_fold: np.ndarray
     bags: np.ndarray
     weights: np.ndarray
     residual_medians: np.ndarray
@@ -66,31 +69,42 @@ class DenoisingViews:
         codes = [to_numpy(coordinates) for _, coordinates in self._blocks(X, device)]
         return np.concatenate(codes).astype(X.dtype, copy=False)
 
-    def views(self, X, device: str, left_out: np.ndarray | None = None) -> np.ndarray:
-        """The four views of each row, shape (n_rows, 4).
-
-        `left_out` names for each row the only member to ask, that which did not learn from it; None asks all.
-        """
+    def views(self, X, device: str) -> np.ndarray:
+        """The four views of each row, shape (n_rows, 4)."""
         views = np.empty((X.shape[0], len(VIEWS)))
         for part, coordinates in self._blocks(X, device):
-            member = None if left_out is None else torch.as_tensor(left_out[part], device=coordinates.device)
-            views[part] = to_numpy(torch.stack(self._views(coordinates, member), 1))
+            views[part] = to_numpy(torch.stack(self._views(coordinates), 1))
         return views
 
-    def _views(self, plain: Tensor, member: Tensor | None) -> list[Tensor]:
+    def _views(self, plain: Tensor) -> list[Tensor]:
         whitened = plain * to_tensor(self.whitening, plain.dtype, plain.device)
-        ratios = (self.squared_residuals(whitened) / self._medians(plain)).mean(0)
-        denoisers = ratios.mean(0) if member is None else ratios.gather(0, member[None, :])[0]
         floor = SQUARED_FLOOR * plain.shape[1]
-        logs = [0.5 * torch.log(denoisers + SQUARED_FLOOR)]
-        bags = self._bags(plain)
+        bags, logs = self._bags(plain), []
         for rows, nearest in ((plain, self._nearest(plain, False)), (whitened, self._nearest(plain, True))):
             distances = nearest.distances(rows)
+            if not logs:
+                ratios = (self.squared_residuals(whitened) / self._medians(plain)).mean(0)
+                logs.append(0.5 * torch.log((ratios * self._judges(distances)).sum(0) + SQUARED_FLOOR))
             nearest_in_bags, _ = nearest.to_nearest(distances, bags)
             logs.append(0.5 * torch.log(_finite(nearest_in_bags) + floor).mean(1))
         kth, _ = nearest.to_kth(distances, self.n_neighbors)
         logs.append(0.5 * torch.log(_finite(kth) + floor))
         return logs
+
+    def _judges(self, distances: Tensor) -> Tensor:
+        """Weight of each member in the judgement of each row, shape (n_members, n_rows).
+
+        All weigh the same, but for references: those judge that did not learn from them, if there are any.
+        """
+        judges = distances.new_ones((N_MEMBERS, len(distances)))
+        coincide = distances.isinf()
+        known = coincide.any(1).nonzero()[:, 0]
+        if len(known) > 0:
+            fold = torch.as_tensor(self.reference_fold, device=distances.device)
+            learned = [coincide[known][:, fold != member].any(1) for member in range(N_MEMBERS)]
+            judges[:, known] = 1.0 - torch.stack(learned).to(judges.dtype)
+            judges[:, judges.sum(0) == 0] = 1.0
+        return judges / judges.sum(0)
 
     def feature_shares(self, X, view: np.ndarray, device: str) -> np.ndarray:
         """Share of each feature in each row's view `view` (an index per row), shape of X; rows sum to one."""

@@ -26,12 +26,14 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
     method : {"denoising", "reconstruction"}, default="denoising"
         "reconstruction" is the classical alternative: the error of an autoencoder with a bottleneck of `n_components`
         that starts at PCA, and the Mahalanobis distance of its code.
-    n_components : int, float or None, default=2
+    n_components : int, float or None, default=0.9
         Number of columns of the codes that `transform` gives, as in `AutoencoderTransformer`; at most one a feature
-        with "denoising". With "reconstruction" it is the width of the bottleneck.
+        with "denoising". With "reconstruction" it is the width of the bottleneck. A share asks for as many as principal
+        components need to explain that much of the variance.
     contamination : "auto" or float, default="auto"
-        Share of the training rows to label as outliers, in (0, 0.5]. "auto" labels rows that are at least twice as far
-        above the median as the 95th percentile of the training rows is, and at least one training row.
+        Share of the training rows to label as outliers, in (0, 0.5]; no more are labelled where it is no whole number of
+        rows. "auto" labels rows that are at least twice as far above the median as the 95th percentile of the training
+        rows is, and at least one training row.
     hidden_layer_sizes : tuple of int or "auto", default="auto"
         Widths of the hidden layers: (96, 96, 96) for "denoising", (256, 128) for "reconstruction" if "auto".
     activation : {"silu", "relu", "gelu", "tanh", "identity"}, default="silu"
@@ -110,6 +112,8 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
     .. [3] Ramaswamy, S., Rastogi, R. & Shim, K. (2000). Efficient algorithms for mining outliers from large data sets.
        SIGMOD. :doi:`10.1145/342009.335437`
     .. [4] Vovk, V., Gammerman, A. & Shafer, G. (2005). Algorithmic learning in a random world. Springer.
+    .. [5] Vovk, V. (2015). Cross-conformal predictors. Annals of Mathematics and Artificial Intelligence, 74, 9-28.
+       :doi:`10.1007/s10472-013-9368-4`
 
     Examples
     --------
@@ -140,7 +144,7 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
         self,
         *,
         method="denoising",
-        n_components=2,
+        n_components=0.9,
         contamination="auto",
         hidden_layer_sizes="auto",
         activation="silu",
@@ -265,10 +269,11 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
         If the training rows are exchangeable with new normal rows, the chance that a new normal row's p-value is at
         most a is at most a: ``p_values(X) <= 0.01`` has a false-alarm rate of at most 1 %, at any number of training
         rows [4]_. Calibration scores are those of up to 2,000 training rows, each compared with the others only and
-        scored by the one denoiser that did not learn from it; the covariance and new rows' scores use all, so that no
-        row is wasted. That makes the guarantee exact for scores that do not depend on single rows, and approximate
-        otherwise.
-        With "reconstruction" it is the held-out rows that calibrate.
+        scored by the one denoiser that did not learn from it; with "reconstruction" it is the held-out rows that
+        calibrate. Below 200 rows, where a covariance depends on single rows, all are scored by detectors fitted to the
+        other four fifths (cross-conformal [5]_). New rows' scores use all rows, so that none is wasted. The guarantee
+        would be exact for scores that do not depend on single rows; it is approximate here. With n training rows no
+        p-value is below 1 / (n + 1).
 
         Parameters
         ----------

@@ -27,8 +27,8 @@ class ReconstructionViews:
     def codes(self, X, device: str) -> np.ndarray:
         return self.autoencoder.encode(X, device)
 
-    def views(self, X, device: str, left_out: np.ndarray | None = None) -> np.ndarray:
-        """The two views of each row, shape (n_rows, 2); there is one network, and it is asked."""
+    def views(self, X, device: str) -> np.ndarray:
+        """The two views of each row, shape (n_rows, 2)."""
         errors, _ = self.autoencoder.squared_errors(X, device)
         deviations = self.autoencoder.encode(X, device).astype(np.float64) - self.code_mean
         means = np.column_stack([errors / X.shape[1], np.square(deviations).mean(axis=1)])

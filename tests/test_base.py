@@ -15,7 +15,7 @@ from skae._support import _threads
 ESTIMATORS = {
     "transformer": AutoencoderTransformer(3, random_state=0),
     "denoising": AutoencoderOutlierDetector(random_state=0),
-    "reconstruction": AutoencoderOutlierDetector(method="reconstruction", random_state=0),
+    "reconstruction": AutoencoderOutlierDetector(method="reconstruction", n_components=3, random_state=0),
 }
 each_estimator = pytest.mark.parametrize("estimator", ESTIMATORS.values(), ids=ESTIMATORS)
 

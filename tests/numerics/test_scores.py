@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from skae._numerics._conformal import conformal_p_values
-from skae._numerics._quantiles import weighted_quantile
+from skae._numerics._quantiles import lower_tail_threshold, weighted_quantile
 from skae._numerics._robust_axes import robust_axes
 from skae._numerics._view_scale import ViewScale
 
@@ -65,3 +65,22 @@ def test_weights_are_repetitions():
     weight = RNG.randint(1, 4, size=30)
     weighted, repeated = robust_axes(X, True, weight.astype(float)), robust_axes(np.repeat(X, weight, axis=0), True)
     np.testing.assert_allclose(weighted.coordinates(X), repeated.coordinates(X), atol=1e-9)
+
+
+@pytest.mark.parametrize(("share", "n_below"), [(0.01, 0), (0.1, 1), (0.19, 1), (0.3, 3), (0.5, 5), (1.0, 10)])
+def test_threshold_has_at_most_the_share_below(share, n_below):
+    values = np.random.RandomState(0).permutation(10) / 10
+    assert (values < lower_tail_threshold(values, share)).sum() == n_below
+
+
+def test_threshold_keeps_near_the_value_below():
+    assert lower_tail_threshold(np.array([1.0, 5.0, 9.0]), 1 / 3) == pytest.approx(1.0, abs=2e-4)
+    assert lower_tail_threshold(np.array([1.0, 1.0 + 1e-6, 9.0]), 1 / 3) == pytest.approx(1.0 + 0.5e-6)
+
+
+def test_threshold_with_weights_and_ties():
+    values, weight = np.array([1.0, 1.0, 2.0, 3.0]), np.array([1.0, 2.0, 3.0, 4.0])
+    for share, expected in [(0.29, 0), (0.3, 2), (0.59, 2), (0.6, 3)]:
+        assert (values < lower_tail_threshold(values, share, weight)).sum() == expected
+        repeated = np.repeat(values, weight.astype(int))
+        assert lower_tail_threshold(repeated, share) == pytest.approx(lower_tail_threshold(values, share, weight))
