@@ -79,7 +79,7 @@ class DenoisingViews:
     def _views(self, plain: Tensor) -> list[Tensor]:
         whitened = plain * to_tensor(self.whitening, plain.dtype, plain.device)
         floor = SQUARED_FLOOR * plain.shape[1]
-        bags, logs = self._bags(plain), []
+        bags, logs = self._bags(plain), list[Tensor]()
         for rows, nearest in ((plain, self._nearest(plain, False)), (whitened, self._nearest(plain, True))):
             distances = nearest.distances(rows)
             if not logs:

@@ -31,8 +31,8 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
         with "denoising". With "reconstruction" it is the width of the bottleneck. A share asks for as many as principal
         components need to explain that much of the variance.
     contamination : "auto" or float, default="auto"
-        Share of the training rows to label as outliers, in (0, 0.5]; no more are labelled where it is no whole number of
-        rows. "auto" labels rows that are at least twice as far above the median as the 95th percentile of the training
+        Share of the training rows to label as outliers, in (0, 0.5]; no more where it is no whole number of rows.
+        "auto" labels rows that are at least twice as far above the median as the 95th percentile of the training
         rows is, and at least one training row.
     hidden_layer_sizes : tuple of int or "auto", default="auto"
         Widths of the hidden layers: (96, 96, 96) for "denoising", (256, 128) for "reconstruction" if "auto".
