@@ -17,8 +17,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skae._fitted import FittedAutoencoder
 from skae._model._activations import ACTIVATIONS
 from skae._model._autoencoder import AnchoredAutoencoder, Architecture
-from skae._model._code_map import metric_map, spread_rows, whitening_map
+from skae._model._code_map import MAX_METRIC_ROWS, metric_map, whitening_map
 from skae._model._linear_anchor import LinearAnchor
+from skae._numerics._moments import spread_rows
 from skae._numerics._principal_axes import PrincipalAxes, principal_axes
 from skae._support._callbacks import CallbackSupportMixin, EpochReporter
 from skae._support._inputs import check_sample_weight
@@ -35,7 +36,8 @@ from skae._support._parameters import (
 from skae._support._threads import single_thread_if
 from skae._support._torch import make_generator, resolve_device, resolve_dtype, to_numpy, to_tensor
 from skae._training import _automatic
-from skae._training._loop import SOLVERS, Network, NonFiniteError, Split, TrainingResult, train
+from skae._training._loop import Network, NonFiniteError, Split, TrainingResult, train
+from skae._training._optimizers import SOLVERS
 from skae._training._rows import Rows
 from skae._training._settings import TrainingSettings
 
@@ -76,7 +78,7 @@ class BaseAutoencoder(CallbackSupportMixin, BaseEstimator):
         "hidden_layer_sizes": (LayerSizes(),),
         "activation": (OneOf(tuple(ACTIVATIONS)),),
         "scale": (Boolean(),),
-        "solver": (OneOf(SOLVERS),),
+        "solver": (OneOf(tuple(SOLVERS)),),
         "alpha": (Float(0), AUTO),
         "corruption_level": (Float(0), AUTO),
         "batch_size": (Integer(1), AUTO),
@@ -289,6 +291,6 @@ def _public_code_map(
         return whitening_map(codes.astype(np.float64), weight)
     if network.is_linear():
         return np.diag(anchor.code_scale)
-    chosen = spread_rows(len(rows))
+    chosen = spread_rows(len(rows), MAX_METRIC_ROWS)
     z = network.encode(rows.take(chosen))
     return metric_map(network, z, None if weight is None else weight[chosen], anchor.unit)

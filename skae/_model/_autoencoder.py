@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -61,15 +62,23 @@ class AnchoredAutoencoder:
         corruption_level: float = 0.0,
         generator: torch.Generator | None = None,
     ) -> None:
-        sizes = architecture.encoder_sizes
-        self._split = Perceptron.count_parameters(sizes)
+        self._architecture = architecture
+        self._split = Perceptron.count_parameters(architecture.encoder_sizes)
         self._encoder_axes, self._decoder_axes = encoder_axes, decoder_axes
-        self._transposed_decoder_axes = decoder_axes.t()
-        self._encoder = Perceptron(sizes, architecture.activation, parameters[: self._split])
-        self._decoder = Perceptron(sizes[::-1], architecture.activation, parameters[self._split :])
         self._corruption_level, self._generator = corruption_level, generator
         self.n_features = architecture.n_features
         self.parameters = parameters
+
+    # Made when first needed: encoding one row takes no longer than making either.
+    @cached_property
+    def _encoder(self) -> Perceptron:
+        sizes = self._architecture.encoder_sizes
+        return Perceptron(sizes, self._architecture.activation, self.parameters[: self._split])
+
+    @cached_property
+    def _decoder(self) -> Perceptron:
+        sizes = self._architecture.encoder_sizes[::-1]
+        return Perceptron(sizes, self._architecture.activation, self.parameters[self._split :])
 
     def initialise(self, generator: torch.Generator) -> None:
         """Draw the hidden layers of f and g; both still return zero."""
@@ -108,7 +117,7 @@ class AnchoredAutoencoder:
             slope.mul_(weight[:, None] * (len(x) / weight.sum()))
         loss = torch.dot(residual.view(-1), slope.view(-1)).mul_(0.5)
         hidden = self._decoder.backward(slope, decoder_tape, self._decoder_gradient)
-        code_gradient = self._decoder.input_gradient(hidden).addmm_(slope, self._transposed_decoder_axes)
+        code_gradient = self._decoder.input_gradient(hidden).addmm_(slope, self._decoder_axes.t())
         self._encoder.backward(code_gradient, encoder_tape, self._encoder_gradient)
         return loss
 

@@ -47,11 +47,6 @@ def whitening_map(z: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
     return _symmetric_power(covariance, -0.5)
 
 
-def spread_rows(n_rows: int, at_most: int = MAX_METRIC_ROWS) -> np.ndarray:
-    """Indices of at most `at_most` rows, evenly spread, so that sorted rows are all represented."""
-    return np.unique(np.linspace(0, n_rows - 1, min(n_rows, at_most)).astype(np.intp))
-
-
 def _symmetric_power(matrix: np.ndarray, power: float) -> np.ndarray:
     """A power of a positive semi-definite matrix; eigenvalues that are zero up to rounding count as one."""
     values, vectors = linalg.eigh(matrix)

@@ -7,6 +7,7 @@ needs, and because one flat vector makes the optimiser a single call.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import pairwise
 
 import torch
@@ -35,7 +36,10 @@ class Perceptron:
         self._activation = ACTIVATIONS[activation]
         self._sizes = tuple(sizes)
         self._layers = self.layer_views(parameters)
-        self._transposed_weights = [weight.t() for weight, _ in self._layers]
+
+    @cached_property
+    def _transposed_weights(self) -> list[Tensor]:
+        return [weight.t() for weight, _ in self._layers]
 
     @staticmethod
     def count_parameters(sizes: Sequence[int]) -> int:

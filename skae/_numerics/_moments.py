@@ -21,6 +21,11 @@ def row_blocks(n_rows: int, n_features: int, elements: int = BLOCK_ELEMENTS) -> 
         yield slice(start, min(start + size, n_rows))
 
 
+def spread_rows(n_rows: int, at_most: int) -> NDArray[np.intp]:
+    """Indices of at most `at_most` rows, evenly spread, so that sorted rows are all represented."""
+    return np.unique(np.linspace(0, n_rows - 1, min(n_rows, at_most)).astype(np.intp))
+
+
 def dense_rows(X, rows) -> np.ndarray:
     """Rows of an array, memmap or CSR matrix as a dense array."""
     block = X[rows]

@@ -11,9 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from skae._numerics._moments import spread_rows
+from skae._training._optimizers import SOLVERS
 from skae._training._rows import Rows
 from skae._training._schedule import learning_rate_factor
 from skae._training._settings import TrainingSettings
+
+# Without a hold-out the start and the end are compared on this many training rows.
+MAX_JUDGED_ROWS = 4096
 
 OnEpoch = Callable[[int, float, float | None], bool]
 
@@ -71,21 +76,6 @@ class NonFiniteError(ArithmeticError):
     """The loss or a weight became infinite or NaN."""
 
 
-_SOLVERS = {
-    # beta_2 = .98 forgets the large first gradients soon enough for runs of a few hundred steps.
-    "adamw": lambda p, s: torch.optim.AdamW(
-        [p], lr=s.learning_rate_init, betas=(0.9, 0.98), weight_decay=s.alpha, fused=True
-    ),
-    "adam": lambda p, s: torch.optim.Adam(
-        [p], lr=s.learning_rate_init, betas=(0.9, 0.98), weight_decay=s.alpha, fused=True
-    ),
-    "sgd": lambda p, s: torch.optim.SGD(
-        [p], lr=s.learning_rate_init, momentum=0.9, nesterov=True, weight_decay=s.alpha, fused=True
-    ),
-}
-SOLVERS = tuple(_SOLVERS)
-
-
 def train(
     network: Network,
     rows: Rows,
@@ -139,10 +129,9 @@ class _Stepper:
     def __init__(self, network: Network, split: Split, settings: TrainingSettings) -> None:
         self._network, self._settings = network, settings
         self._weight = split.sample_weight
-        parameter = torch.nn.Parameter(network.parameters)
-        parameter.grad = torch.zeros_like(network.parameters)
-        network.bind_gradient(parameter.grad)
-        self._optimizer = _SOLVERS[settings.solver](parameter, settings)
+        gradient = torch.zeros_like(network.parameters)
+        network.bind_gradient(gradient)
+        self._optimizer = SOLVERS[settings.solver](network.parameters, gradient, settings.alpha)
         self._n_steps = settings.max_iter * max(1, len(split.train) // settings.batch_size)
         self._step = 0
 
@@ -167,8 +156,7 @@ class _Stepper:
 
     def _update(self) -> None:
         factor = learning_rate_factor(self._step, self._n_steps)
-        self._optimizer.param_groups[0]["lr"] = self._settings.learning_rate_init * factor
-        self._optimizer.step()
+        self._optimizer.step(self._settings.learning_rate_init * factor)
         self._step += 1
 
 
@@ -178,6 +166,7 @@ class _Judge:
     def __init__(self, network: Network, rows: Rows, split: Split) -> None:
         self._network, self._split, self._rows = network, split, rows
         self.held_out = None if split.held_out is None else rows.take(split.held_out)
+        self._judged = split.train[spread_rows(len(split.train), MAX_JUDGED_ROWS)]
         self._start_rows = self._row_losses()
         self.start_loss = self._mean(self._start_rows)
         self._best = network.parameters.clone()
@@ -206,15 +195,14 @@ class _Judge:
 
     @torch.no_grad()
     def _row_losses(self) -> np.ndarray:
-        """Row losses on the hold-out, or on the training rows where there is none."""
+        """Row losses on the hold-out, or on training rows where there is none."""
         if self.held_out is not None:
             return self._network.row_losses(self.held_out).double().cpu().numpy()
-        order = self._split.train
-        parts = [self._network.row_losses(x) for _, x in self._rows.batches(order, min(len(order), 1024))]
+        parts = [self._network.row_losses(x) for _, x in self._rows.batches(self._judged, min(len(self._judged), 1024))]
         return torch.cat(parts).double().cpu().numpy()
 
     def _weight(self) -> np.ndarray | None:
-        chosen = self._split.train if self._split.held_out is None else self._split.held_out
+        chosen = self._judged if self._split.held_out is None else self._split.held_out
         return None if self._split.sample_weight is None else self._split.sample_weight[chosen]
 
     def _mean(self, values: np.ndarray) -> float:

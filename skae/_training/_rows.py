@@ -28,16 +28,20 @@ class Rows:
     """
 
     def __init__(self, X, mean: np.ndarray, scale: np.ndarray, dtype: torch.dtype, device: torch.device) -> None:
-        self._X, self._mean, self._scale = X, mean, scale
-        self._dtype, self._device = dtype, device
+        self._X, self._dtype, self._device = X, dtype, device
+        in_float32 = X.dtype == np.float32 and dtype == torch.float32
+        self._arithmetic = np.dtype(np.float32 if in_float32 else np.float64)
+        self._mean, self._factor = mean.astype(self._arithmetic), (1.0 / scale).astype(self._arithmetic)
 
     def __len__(self) -> int:
         return self._X.shape[0]
 
     def take(self, rows: np.ndarray | slice) -> Tensor:
-        """The given rows. Centred before the cast to a lower precision, which large means would not survive."""
-        block = dense_rows(self._X, rows) - self._mean
-        block /= self._scale
+        """The given rows. Centred before a cast to lower precision, which large means would not survive."""
+        block = dense_rows(self._X, rows)
+        # float32 rows are centred as they are: the rounding of the mean is no larger than their own.
+        block = np.subtract(block, self._mean, dtype=self._arithmetic)
+        np.multiply(block, self._factor, out=block)
         return to_tensor(block, self._dtype, self._device)
 
     def blocks(self) -> Iterator[tuple[slice, Tensor]]:
