@@ -4,9 +4,10 @@
     python benchmarks/speed.py --parts step transform
 
 `fit`: the same layers, batches and number of epochs for all, nothing held out, no noise, no early stopping.
-`step`: one step of training against the matrix products it consists of, forwards and backwards, without the linear path.
+`step`: one step of training against the matrix products it consists of, without the linear path.
 `transform`: 60,000 rows against the encoder's matrix products, and one row against `PCA.transform`.
-`growth`: rows per second of training as rows or features grow. `grid`: 24 fits of GridSearchCV on one and on two jobs.
+`growth`: rows per second of training as rows or features grow.
+`grid`: 24 fits of GridSearchCV on one and on two jobs.
 
 Medians of `--repeats` interleaved runs in one process, after one run of each that is not counted.
 """

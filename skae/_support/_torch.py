@@ -36,8 +36,9 @@ def resolve_dtype(dtype: str, n_rows: int) -> torch.dtype:
 def to_tensor(array: np.ndarray, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
     """A tensor with the values of `array`; shares memory where dtype, layout and device allow."""
     # torch cannot hold negative strides or foreign byte order, and warns about arrays it could write through.
-    native = np.require(array, dtype=array.dtype.newbyteorder("="), requirements=["C", "W"])
-    return torch.from_numpy(native).to(device=device, dtype=dtype)
+    if not (array.flags.carray and array.dtype.isnative):
+        array = np.require(array, dtype=array.dtype.newbyteorder("="), requirements=["C", "W"])
+    return torch.from_numpy(array).to(device=device, dtype=dtype)
 
 
 def to_numpy(tensor: torch.Tensor) -> np.ndarray:

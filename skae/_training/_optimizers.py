@@ -33,13 +33,13 @@ class AdamW:
         self._step = torch.zeros((), dtype=torch.float32, device=parameters.device)
         self._alpha = alpha
         moments = [torch.zeros_like(parameters)], [torch.zeros_like(parameters)]
-        self._state = ([parameters], [gradient], *moments, [], [self._step])
+        self._vectors: tuple[list[Tensor], ...] = ([parameters], [gradient], *moments, [], [self._step])
 
     def step(self, learning_rate: float) -> None:
         self._step += 1
         self._kernel(
-            *self._state,
-            lr=learning_rate,
+            *self._vectors,
+            lr=learning_rate,  # type: ignore[arg-type]  # the kernel takes numbers too
             beta1=BETAS[0],
             beta2=BETAS[1],
             weight_decay=self._alpha,
