@@ -42,7 +42,7 @@ novel = y_test > 4
 
 code_size = 8
 detectors = {
-    "denoising": AutoencoderOutlierDetector(scale=False, random_state=0),
+    "denoising": AutoencoderOutlierDetector(n_components=2, scale=False, random_state=0),
     "denoising, scale=True": AutoencoderOutlierDetector(random_state=0),
     "reconstruction": AutoencoderOutlierDetector(
         method="reconstruction", n_components=code_size, scale=False, random_state=0

@@ -165,7 +165,7 @@ for method, rank in ranks.items():
 # The case at a glance
 # --------------------
 #
-# On these rows the forest ranks best, the local outlier factor comes second and the autoencoder third: no method wins
+# On these rows the forest ranks best, with the autoencoder and the local outlier factor close behind: no method wins
 # everywhere. Nor is every outlier malignant: benign rows with odd measurements rank high, too. With the threshold at
 # its default, ``predict`` labels the extreme rows only; who expects 8 % of anomalies passes ``contamination=0.08``.
 #

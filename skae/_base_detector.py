@@ -37,7 +37,7 @@ from skae._training._rows import Rows
 # With contamination="auto" a row is an outlier from twice as far above the median as the 95th percentile is.
 AUTO_THRESHOLD = 2.0
 # Fewer rows than this are not worth waking threads for.
-MIN_ROWS_FOR_THREADS = 500
+MIN_ROWS_FOR_THREADS = 1500
 # Below this many rows all that is learned depends on single rows; p-values then come from detectors fitted to folds.
 MIN_ROWS_TO_SPLIT = 200
 MIN_CROSS_ROWS, N_FOLDS = 20, 5

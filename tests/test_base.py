@@ -64,6 +64,8 @@ class TestThreads:
         torch.set_num_threads(2)
         try:
             with _threads.single_thread_if(True):
+                with _threads.single_thread_if(True):
+                    pass
                 assert torch.get_num_threads() == 1
             with pytest.raises(ZeroDivisionError), _threads.single_thread_if(True):
                 raise ZeroDivisionError

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import torch
 
 _lock = threading.Lock()
+_inside = threading.local()
 _users = 0
 _count_before = 1
 
@@ -18,10 +19,10 @@ def single_thread_if(small: bool) -> Iterator[None]:
     """Run the body on one thread if the work is `small`; the thread count is what it was afterwards.
 
     The count is the process' own, and bodies of several Python threads may overlap: the first to enter notes it and
-    every one puts that back.
+    every one puts that back. Bodies within others of the same Python thread change nothing.
     """
     global _users, _count_before
-    if not small:
+    if not small or getattr(_inside, "now", False):
         yield
         return
     with _lock:
@@ -29,9 +30,11 @@ def single_thread_if(small: bool) -> Iterator[None]:
             _count_before = torch.get_num_threads()
         _users += 1
         torch.set_num_threads(1)
+    _inside.now = True
     try:
         yield
     finally:
+        _inside.now = False
         with _lock:
             _users -= 1
             torch.set_num_threads(_count_before)
