@@ -53,17 +53,19 @@ def principal_axes(
     """
     n_rows, n_features = X.shape
     mean = weighted_mean(X, sample_weight)
-    variance = weighted_variance(X, mean, sample_weight)
-    scale = constant_safe_scale(mean, variance, n_rows) if scale_features else np.ones(n_features)
-    total = float(np.sum(variance / scale**2))
+    scale = np.ones(n_features)
+    if scale_features:
+        scale = constant_safe_scale(mean, weighted_variance(X, mean, sample_weight), n_rows)
 
     rank = min(n_rows, n_features)
     count = int(n_components) if isinstance(n_components, int | np.integer) else None
     wanted = rank if count is None else min(count, rank)
     if n_features <= MAX_COVARIANCE_WIDTH and n_features <= n_rows:
         covariance = weighted_covariance(X, mean, scale, sample_weight)
+        total = float(np.trace(covariance))
         variances, components = _leading_eigenvectors(covariance, wanted)
     else:
+        total = float((weighted_variance(X, mean, sample_weight) / scale**2).sum())
         variances, components = _leading_singular_vectors(X, mean, scale, sample_weight, wanted, random_state)
     if count is None and n_components is not None:
         share = np.cumsum(variances) / total if total > 0 else np.ones_like(variances)

@@ -18,7 +18,7 @@ from skae._training._schedule import learning_rate_factor
 from skae._training._settings import TrainingSettings
 
 # Without a hold-out the start and the end are compared on this many training rows.
-MAX_JUDGED_ROWS = 4096
+MAX_JUDGED_ROWS = 2048
 
 OnEpoch = Callable[[int, float, float | None], bool]
 
