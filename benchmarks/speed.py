@@ -4,6 +4,7 @@
     python benchmarks/speed.py --parts step transform
 
 `fit`: the same layers, batches and number of epochs for all, nothing held out, no noise, no early stopping.
+`defaults`: both at their defaults, skae with 8 components against PyOD's AutoEncoder, sets of at most 4,000 rows.
 `step`: one step of training against the matrix products it consists of, without the linear path.
 `transform`: 60,000 rows against the encoder's matrix products, and one row against `PCA.transform`.
 `growth`: rows per second of training as rows or features grow.
@@ -32,7 +33,8 @@ from skae import AutoencoderTransformer
 from skae._model._autoencoder import AnchoredAutoencoder, Architecture
 from skae._training._optimizers import AdamW
 
-PARTS = ("fit", "step", "transform", "growth", "grid")
+PARTS = ("fit", "defaults", "step", "transform", "growth", "grid")
+DEFAULTS_SETS = ("digits", "breast_cancer", "cardio", "SpamBase", "landsat", "InternetAds", "magic.gamma")
 
 
 def interleaved(functions: dict, repeats: int) -> dict[str, float]:
@@ -66,6 +68,27 @@ def fit(arguments) -> None:
         print(f"\n{title}")
         for name, value in seconds.items():
             print(f"  {name:13s} {value:8.3f} s   {value / seconds['skae']:5.2f} times skae's")
+
+
+def defaults(arguments) -> None:
+    if "PyOD" not in AVAILABLE:
+        print("\nPyOD is not installed: fits at the defaults are left out.")
+        return
+    from pyod.models.auto_encoder import AutoEncoder
+
+    print("\nFits at the defaults")
+    for name, load in _data.reduction_sets(arguments.data).items():
+        if name in DEFAULTS_SETS:
+            X, y, pictures = load()
+            X, y = _data.subsample(X, y, 5000, 0)
+            X = _data.split_for_reduction(X, y, pictures, 0)[0]
+            functions = {
+                "skae": lambda X=X: AutoencoderTransformer(8, random_state=0).fit(X),
+                "PyOD": lambda X=X: AutoEncoder(verbose=0, random_state=0).fit(X),
+            }
+            seconds = interleaved(functions, arguments.repeats)
+            print(f"  {name:13s} {X.shape[0]:5d} x {X.shape[1]:<4d}  skae {seconds['skae']:.2f} s, "
+                  f"PyOD {seconds['PyOD']:.2f} s, ratio {seconds['skae'] / seconds['PyOD']:.2f}")  # fmt: skip
 
 
 def bare_products(sizes: list[int], batch_size: int):
