@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
-from itertools import pairwise
 
 import numpy as np
+from _plain_network import plain_autoencoder
 from sklearn.neural_network import MLPRegressor
 
 from skae import AutoencoderTransformer
@@ -30,16 +30,10 @@ def skorch(X, hidden: tuple[int, ...], k: int, batch_size: int, epochs: int) -> 
     import torch
     from skorch import NeuralNetRegressor
 
-    torch.manual_seed(0)
-    sizes = [X.shape[1], *hidden, k, *hidden[::-1], X.shape[1]]
-    layers: list[torch.nn.Module] = []
-    for depth, (fan_in, fan_out) in enumerate(pairwise(sizes)):
-        layers.append(torch.nn.Linear(fan_in, fan_out))
-        if depth not in (len(hidden), len(sizes) - 2):
-            layers.append(torch.nn.ReLU())
+    network, generator = plain_autoencoder([X.shape[1], *hidden, k, *hidden[::-1], X.shape[1]], torch.nn.ReLU, 0)
     NeuralNetRegressor(
-        torch.nn.Sequential(*layers), max_epochs=epochs, batch_size=batch_size, optimizer=torch.optim.Adam,
-        lr=1e-3, iterator_train__shuffle=True, train_split=None, verbose=0,
+        network, max_epochs=epochs, batch_size=batch_size, optimizer=torch.optim.Adam,
+        lr=1e-3, iterator_train__shuffle=True, iterator_train__generator=generator, train_split=None, verbose=0,
     ).fit(np.float32(X), np.float32(X))  # fmt: skip
 
 

@@ -6,9 +6,9 @@ Networks all have the hidden layers of skae's default, (256, 128) and mirrored, 
 from __future__ import annotations
 
 import importlib.util
-from itertools import pairwise
 
 import numpy as np
+from _plain_network import plain_autoencoder
 from sklearn.decomposition import PCA, KernelPCA
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPRegressor
@@ -97,14 +97,8 @@ class Skorch:
         from skorch import NeuralNetRegressor
         from skorch.callbacks import EarlyStopping
 
-        torch.manual_seed(self.seed)
         sizes = [X.shape[1], *WIDTHS, self.k, *WIDTHS[::-1], X.shape[1]]
-        layers = []
-        for depth, (fan_in, fan_out) in enumerate(pairwise(sizes)):
-            layers.append(torch.nn.Linear(fan_in, fan_out))
-            if depth not in (len(WIDTHS), len(sizes) - 2):
-                layers.append(torch.nn.SiLU())
-        network = torch.nn.Sequential(*layers)
+        network, generator = plain_autoencoder(sizes, torch.nn.SiLU, self.seed)
         self.model = NeuralNetRegressor(
             network,
             max_epochs=100,
@@ -112,6 +106,7 @@ class Skorch:
             batch_size=128,
             optimizer=torch.optim.Adam,
             iterator_train__shuffle=True,
+            iterator_train__generator=generator,
             callbacks=[EarlyStopping(patience=10, load_best=True)],
             verbose=0,
         )

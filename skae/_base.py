@@ -153,10 +153,25 @@ class BaseAutoencoder(CallbackSupportMixin, BaseEstimator):
         anchor = LinearAnchor.from_axes(axes)
         rows = data.rows(axes.mean, axes.scale * anchor.unit)
         generator = make_generator(random_state, data.device)
+        network = self._anchored_network(anchor, data, generator)
+        result = TrainingResult()
+
+        def fitted_attributes() -> dict[str, Any]:
+            code_map = _public_code_map(rows, data.sample_weight, anchor, network, whiten)
+            state = _plain_state(axes, anchor, network, code_map)
+            return _axes_attributes(axes) | training_attributes(result) | {"_state": state}
+
+        split = split or self._split(data, random_state)
+        self._train(network, data, rows, split, result, fitted_attributes, random_state)
+        return fitted_attributes()
+
+    def _anchored_network(
+        self, anchor: LinearAnchor, data: TrainingData, generator: torch.Generator
+    ) -> AnchoredAutoencoder:
+        """The network before training: PCA."""
         n_features, n_components = anchor.encoder_axes.shape
-        architecture = Architecture(
-            n_features, n_components, tuple(self._resolved("hidden_layer_sizes", data)), self.activation
-        )
+        sizes = tuple(self._resolved("hidden_layer_sizes", data))
+        architecture = Architecture(n_features, n_components, sizes, self.activation)
         network = AnchoredAutoencoder(
             architecture,
             to_tensor(anchor.encoder_axes, data.dtype, data.device),
@@ -166,16 +181,7 @@ class BaseAutoencoder(CallbackSupportMixin, BaseEstimator):
             generator=generator,
         )
         network.initialise(generator)
-        result = TrainingResult()
-
-        def fitted_attributes() -> dict[str, Any]:
-            code_map = _public_code_map(rows, data.sample_weight, anchor, network, whiten)
-            state = _plain_state(axes, anchor, network, architecture, code_map)
-            return _axes_attributes(axes) | training_attributes(result) | {"_state": state}
-
-        split = split or self._split(data, random_state)
-        self._train(network, data, rows, split, result, fitted_attributes, random_state)
-        return fitted_attributes()
+        return network
 
     def _train(
         self,
@@ -263,7 +269,6 @@ def _plain_state(
     axes: PrincipalAxes,
     anchor: LinearAnchor,
     network: AnchoredAutoencoder,
-    architecture: Architecture,
     code_map: np.ndarray,
 ) -> dict[str, Any]:
     """The arguments of `FittedAutoencoder`."""
@@ -276,8 +281,8 @@ def _plain_state(
         "weights": to_numpy(network.parameters).copy(),
         "code_map": code_map,
         "code_map_inverse": np.linalg.inv(code_map),
-        "hidden_layer_sizes": architecture.hidden_layer_sizes,
-        "activation": architecture.activation,
+        "hidden_layer_sizes": network.architecture.hidden_layer_sizes,
+        "activation": network.architecture.activation,
     }
 
 

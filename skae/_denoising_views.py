@@ -78,18 +78,22 @@ class DenoisingViews:
 
     def _views(self, plain: Tensor) -> list[Tensor]:
         whitened = plain * to_tensor(self.whitening, plain.dtype, plain.device)
-        floor = SQUARED_FLOOR * plain.shape[1]
-        bags, logs = self._bags(plain), list[Tensor]()
-        for rows, nearest in ((plain, self._nearest(plain, False)), (whitened, self._nearest(plain, True))):
-            distances = nearest.distances(rows)
-            if not logs:
-                ratios = (self.squared_residuals(whitened) / self._medians(plain)).mean(0)
-                logs.append(0.5 * torch.log((ratios * self._judges(distances)).sum(0) + SQUARED_FLOOR))
-            nearest_in_bags, _ = nearest.to_nearest(distances, bags)
-            logs.append(0.5 * torch.log(_finite(nearest_in_bags) + floor).mean(1))
+        distances = self._nearest(plain, False).distances(plain)
+        ratios = (self.squared_residuals(whitened) / self._medians(plain)).mean(0)
+        denoisers = 0.5 * torch.log((ratios * self._judges(distances)).sum(0) + SQUARED_FLOOR)
+        nearest_plain = self._log_nearest(distances)
+        nearest = self._nearest(plain, True)
+        distances = nearest.distances(whitened)
         kth, _ = nearest.to_kth(distances, self.n_neighbors)
-        logs.append(0.5 * torch.log(_finite(kth) + floor))
-        return logs
+        return [denoisers, nearest_plain, self._log_nearest(distances), self._log_distance(kth)]
+
+    def _log_nearest(self, distances: Tensor) -> Tensor:
+        """Mean over bags of the logarithm of the distance to the nearest reference."""
+        nearest, _ = NearestRows.to_nearest(distances, self._bags(distances))
+        return self._log_distance(nearest).mean(1)
+
+    def _log_distance(self, squares: Tensor) -> Tensor:
+        return 0.5 * torch.log(_finite(squares) + SQUARED_FLOOR * self.references.shape[1])
 
     def _judges(self, distances: Tensor) -> Tensor:
         """Weight of each member in the judgement of each row, shape (n_members, n_rows).

@@ -62,7 +62,7 @@ class AnchoredAutoencoder:
         corruption_level: float = 0.0,
         generator: torch.Generator | None = None,
     ) -> None:
-        self._architecture = architecture
+        self.architecture = architecture
         self._split = Perceptron.count_parameters(architecture.encoder_sizes)
         self._encoder_axes, self._decoder_axes = encoder_axes, decoder_axes
         self._corruption_level, self._generator = corruption_level, generator
@@ -72,13 +72,13 @@ class AnchoredAutoencoder:
     # Made when first needed: encoding one row takes no longer than making either.
     @cached_property
     def _encoder(self) -> Perceptron:
-        sizes = self._architecture.encoder_sizes
-        return Perceptron(sizes, self._architecture.activation, self.parameters[: self._split])
+        sizes = self.architecture.encoder_sizes
+        return Perceptron(sizes, self.architecture.activation, self.parameters[: self._split])
 
     @cached_property
     def _decoder(self) -> Perceptron:
-        sizes = self._architecture.encoder_sizes[::-1]
-        return Perceptron(sizes, self._architecture.activation, self.parameters[self._split :])
+        sizes = self.architecture.encoder_sizes[::-1]
+        return Perceptron(sizes, self.architecture.activation, self.parameters[self._split :])
 
     def initialise(self, generator: torch.Generator) -> None:
         """Draw the hidden layers of f and g; both still return zero."""

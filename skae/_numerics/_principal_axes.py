@@ -65,8 +65,7 @@ def principal_axes(
         total = float(np.trace(covariance))
         variances, components = _leading_eigenvectors(covariance, wanted)
     else:
-        total = float((weighted_variance(X, mean, sample_weight) / scale**2).sum())
-        variances, components = _leading_singular_vectors(X, mean, scale, sample_weight, wanted, random_state)
+        variances, components, total = _leading_singular_vectors(X, mean, scale, sample_weight, wanted, random_state)
     if count is None and n_components is not None:
         share = np.cumsum(variances) / total if total > 0 else np.ones_like(variances)
         wanted = int(np.searchsorted(share, n_components, side="right")) + 1
@@ -92,12 +91,14 @@ def _leading_singular_vectors(
     sample_weight: FloatArray | None,
     n_components: int,
     random_state: np.random.RandomState,
-) -> tuple[FloatArray, FloatArray]:
+) -> tuple[FloatArray, FloatArray, float]:
+    """Variances along the leading axes, the axes, and the variance of all features together."""
     centred = (dense_rows(X, slice(None)) - mean) / scale
     total_weight = float(len(centred))
     if sample_weight is not None:
         centred *= np.sqrt(sample_weight)[:, np.newaxis]
         total_weight = float(sample_weight.sum())
+    total = float(np.square(centred).sum() / total_weight)
     smaller_side = min(centred.shape)
     if smaller_side > 500 and n_components < RANDOMIZED_SHARE * smaller_side:
         _, singular, axes = randomized_svd(centred, n_components, flip_sign=False, random_state=random_state)
@@ -105,4 +106,4 @@ def _leading_singular_vectors(
         _, singular, axes = linalg.svd(centred, full_matrices=False, check_finite=False)
         singular, axes = singular[:n_components], axes[:n_components]
     _, components = svd_flip(None, axes, u_based_decision=False)
-    return singular**2 / total_weight, np.ascontiguousarray(components)
+    return singular**2 / total_weight, np.ascontiguousarray(components), total

@@ -6,6 +6,7 @@ as updating a small network does.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
@@ -69,4 +70,4 @@ class SGD:
         self._parameters.add_(self._velocity, alpha=-learning_rate * MOMENTUM)
 
 
-SOLVERS: dict[str, type[AdamW] | type[SGD]] = {"adamw": AdamW, "adam": Adam, "sgd": SGD}
+SOLVERS: dict[str, Callable[[Tensor, Tensor, float], Optimizer]] = {"adamw": AdamW, "adam": Adam, "sgd": SGD}

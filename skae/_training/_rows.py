@@ -31,7 +31,7 @@ class Rows:
         self._X, self._dtype, self._device = X, dtype, device
         in_float32 = X.dtype == np.float32 and dtype == torch.float32
         self._arithmetic = np.dtype(np.float32 if in_float32 else np.float64)
-        self._mean, self._factor = mean.astype(self._arithmetic), (1.0 / scale).astype(self._arithmetic)
+        self._mean, self._scale = mean.astype(self._arithmetic), scale.astype(self._arithmetic)
 
     def __len__(self) -> int:
         return self._X.shape[0]
@@ -41,7 +41,7 @@ class Rows:
         block = dense_rows(self._X, rows)
         # float32 rows are centred as they are: the rounding of the mean is no larger than their own.
         block = np.subtract(block, self._mean, dtype=self._arithmetic)
-        np.multiply(block, self._factor, out=block)
+        block /= self._scale
         return to_tensor(block, self._dtype, self._device)
 
     def blocks(self) -> Iterator[tuple[slice, Tensor]]:
