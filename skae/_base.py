@@ -14,13 +14,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skae._fitted import FittedAutoencoder
 from skae._model._activations import ACTIVATIONS
-from skae._model._autoencoder import AnchoredAutoencoder, Architecture
-from skae._model._code_map import MAX_METRIC_ROWS, metric_map, whitening_map
-from skae._model._linear_anchor import LinearAnchor
-from skae._numerics._moments import spread_rows
-from skae._numerics._principal_axes import PrincipalAxes, principal_axes
 from skae._support._callbacks import CallbackSupportMixin, EpochReporter
 from skae._support._inputs import check_sample_weight
 from skae._support._parameters import (
@@ -34,7 +28,7 @@ from skae._support._parameters import (
     check_parameters,
 )
 from skae._support._threads import single_thread_if
-from skae._support._torch import make_generator, resolve_device, resolve_dtype, to_numpy, to_tensor
+from skae._support._torch import resolve_device, resolve_dtype
 from skae._training import _automatic
 from skae._training._loop import Network, NonFiniteError, Split, TrainingResult, train
 from skae._training._optimizers import SOLVERS
@@ -84,7 +78,6 @@ class BaseAutoencoder(CallbackSupportMixin, BaseEstimator):
         "batch_size": (Integer(1), AUTO),
         "learning_rate_init": (Float(0, low_open=True),),
         "max_iter": (Integer(0), AUTO),
-        "shuffle": (Boolean(),),
         "tol": (Float(0),),
         "n_iter_no_change": (Integer(1),),
         "early_stopping": (Boolean(), AUTO),
@@ -112,6 +105,7 @@ class BaseAutoencoder(CallbackSupportMixin, BaseEstimator):
             dtype=(np.float64, np.float32),
             reset=reset,
             ensure_min_samples=min_samples,
+            ensure_all_finite="allow-nan" if self.__sklearn_tags__().input_tags.allow_nan else True,
         )
 
     def _check_fitted_X(self, X):
@@ -127,61 +121,6 @@ class BaseAutoencoder(CallbackSupportMixin, BaseEstimator):
         if weights is not None and not weights.all():
             X, weights = X[weights > 0], weights[weights > 0]
         return TrainingData(X, weights, resolve_dtype(self.dtype, X.shape[0]), device)
-
-    @property
-    def _fitted(self) -> FittedAutoencoder:
-        return FittedAutoencoder(**self._state)
-
-    def _fit_autoencoder(
-        self,
-        data: TrainingData,
-        n_components,
-        whiten: bool,
-        random_state: np.random.RandomState,
-        split: Split | None = None,
-    ) -> dict[str, Any]:
-        """Find the principal axes and train the anchored autoencoder; the fitted attributes."""
-        axes = principal_axes(
-            data.X,
-            n_components,
-            sample_weight=data.sample_weight,
-            scale_features=self.scale,
-            random_state=random_state,
-        )
-        if not np.isfinite(axes.total_variance):
-            raise ValueError("The variance of X is too large for float64; scale X.")
-        anchor = LinearAnchor.from_axes(axes)
-        rows = data.rows(axes.mean, axes.scale * anchor.unit)
-        generator = make_generator(random_state, data.device)
-        network = self._anchored_network(anchor, data, generator)
-        result = TrainingResult()
-
-        def fitted_attributes() -> dict[str, Any]:
-            code_map = _public_code_map(rows, data.sample_weight, anchor, network, whiten)
-            state = _plain_state(axes, anchor, network, code_map)
-            return _axes_attributes(axes) | training_attributes(result) | {"_state": state}
-
-        split = split or self._split(data, random_state)
-        self._train(network, data, rows, split, result, fitted_attributes, random_state)
-        return fitted_attributes()
-
-    def _anchored_network(
-        self, anchor: LinearAnchor, data: TrainingData, generator: torch.Generator
-    ) -> AnchoredAutoencoder:
-        """The network before training: PCA."""
-        n_features, n_components = anchor.encoder_axes.shape
-        sizes = tuple(self._resolved("hidden_layer_sizes", data))
-        architecture = Architecture(n_features, n_components, sizes, self.activation)
-        network = AnchoredAutoencoder(
-            architecture,
-            to_tensor(anchor.encoder_axes, data.dtype, data.device),
-            to_tensor(anchor.decoder_axes, data.dtype, data.device),
-            torch.zeros(architecture.n_parameters, dtype=data.dtype, device=data.device),
-            corruption_level=self._resolved("corruption_level", data),
-            generator=generator,
-        )
-        network.initialise(generator)
-        return network
 
     def _train(
         self,
@@ -230,7 +169,6 @@ class BaseAutoencoder(CallbackSupportMixin, BaseEstimator):
             batch_size=min(data.n_rows, self._resolved("batch_size", data)),
             learning_rate_init=self._resolved("learning_rate_init", data),
             max_iter=self._resolved("max_iter", data),
-            shuffle=self.shuffle,
             tol=self.tol,
             n_iter_no_change=self.n_iter_no_change,
         )
@@ -244,16 +182,6 @@ class BaseAutoencoder(CallbackSupportMixin, BaseEstimator):
         return Split(train_rows, held_out, data.sample_weight)
 
 
-def _axes_attributes(axes: PrincipalAxes) -> dict[str, Any]:
-    return {
-        "n_components_": len(axes.components),
-        "mean_": axes.mean,
-        "scale_": axes.scale,
-        "components_": axes.components,
-        "explained_variance_ratio_": axes.variances / (axes.total_variance or 1.0),
-    }
-
-
 def training_attributes(result: TrainingResult) -> dict[str, Any]:
     """What training leaves behind for the user to read."""
     return {
@@ -263,39 +191,3 @@ def training_attributes(result: TrainingResult) -> dict[str, Any]:
         "best_loss_": result.best_loss,
         "pca_loss_": result.anchor_loss,
     }
-
-
-def _plain_state(
-    axes: PrincipalAxes,
-    anchor: LinearAnchor,
-    network: AnchoredAutoencoder,
-    code_map: np.ndarray,
-) -> dict[str, Any]:
-    """The arguments of `FittedAutoencoder`."""
-    return {
-        "mean": axes.mean,
-        "scale": axes.scale,
-        "unit": anchor.unit,
-        "encoder_axes": np.ascontiguousarray(anchor.encoder_axes),
-        "decoder_axes": np.ascontiguousarray(anchor.decoder_axes),
-        "weights": to_numpy(network.parameters).copy(),
-        "code_map": code_map,
-        "code_map_inverse": np.linalg.inv(code_map),
-        "hidden_layer_sizes": network.architecture.hidden_layer_sizes,
-        "activation": network.architecture.activation,
-    }
-
-
-@torch.no_grad()
-def _public_code_map(
-    rows: Rows, weight: np.ndarray | None, anchor: LinearAnchor, network: AnchoredAutoencoder, whiten: bool
-) -> np.ndarray:
-    """The map from the network's codes to public ones, from all training rows or a spread of them."""
-    if whiten:
-        codes = np.concatenate([to_numpy(network.encode(x)) for _, x in rows.blocks()])
-        return whitening_map(codes.astype(np.float64), weight)
-    if network.is_linear():
-        return np.diag(anchor.code_scale)
-    chosen = spread_rows(len(rows), MAX_METRIC_ROWS)
-    z = network.encode(rows.take(chosen))
-    return metric_map(network, z, None if weight is None else weight[chosen], anchor.unit)

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from skae._base import BaseAutoencoder, TrainingData, training_attributes
+from skae._base import TrainingData, training_attributes
+from skae._base_anchored import BaseAnchored
 from skae._denoising_fit import (
     as_counts,
     calibration_rows,
@@ -43,7 +44,7 @@ MIN_ROWS_TO_SPLIT = 200
 MIN_CROSS_ROWS, N_FOLDS = 20, 5
 
 
-class BaseDetector(BaseAutoencoder):
+class BaseDetector(BaseAnchored):
     """Fits views of how unusual rows are, puts them on one scale and finds the threshold."""
 
     @property

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import copy
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
 
-from skae._model._autoencoder import AnchoredAutoencoder, Architecture
+from skae._model._autoencoder import Anchor, AnchoredAutoencoder, Architecture
+from skae._model._gaussian_fill import GaussianFill
 from skae._numerics._moments import row_blocks
 from skae._support._torch import dtype_of, resolve_device, to_numpy, to_tensor
 from skae._training._rows import BLOCK_ELEMENTS, Rows
@@ -18,6 +21,7 @@ class FittedAutoencoder:
     """Everything encoding and decoding need, as NumPy arrays and plain values; torch modules are made when needed.
 
     Rows are standardised as ``(X - mean) / (scale * unit)``; the network's codes times `code_map` are the public ones.
+    `architecture` holds the arguments of `Architecture`. A fill of missing entries has factors and a noise variance.
     """
 
     mean: np.ndarray
@@ -25,16 +29,20 @@ class FittedAutoencoder:
     unit: float
     encoder_axes: np.ndarray
     decoder_axes: np.ndarray
+    code_bias: np.ndarray | None
+    log_posterior_variance: np.ndarray | None
+    noise_variance: float
+    fill_factors: np.ndarray
+    fill_noise: float
     weights: np.ndarray
     code_map: np.ndarray
     code_map_inverse: np.ndarray
-    hidden_layer_sizes: tuple[int, ...]
-    activation: str
+    architecture: dict[str, Any]
 
     @torch.no_grad()
     def encode(self, X, device: str) -> np.ndarray:
         """Codes of the rows of X, in X's dtype."""
-        network, rows = self._network(device), self._rows(X, device)
+        network, rows = self.network(device), self._rows(X, device)
         code_map = to_tensor(self.code_map, network.parameters.dtype, network.parameters.device)
         codes = np.empty((X.shape[0], self.code_map.shape[1]), dtype=X.dtype)
         for part, x in rows.blocks():
@@ -44,7 +52,7 @@ class FittedAutoencoder:
     @torch.no_grad()
     def decode(self, codes: np.ndarray, device: str) -> np.ndarray:
         """Rows in the units of X for public codes, in the codes' dtype."""
-        network = self._network(device)
+        network = self.network(device)
         decoded = np.empty((len(codes), len(self.mean)), dtype=codes.dtype)
         for part in row_blocks(len(codes), max(codes.shape[1], len(self.mean)), BLOCK_ELEMENTS):
             z = codes[part] @ self.code_map_inverse
@@ -55,7 +63,7 @@ class FittedAutoencoder:
     @torch.no_grad()
     def reconstruct(self, X, device: str) -> np.ndarray:
         """Decoded codes of the rows of X, in X's dtype."""
-        network = self._network(device)
+        network = self.network(device)
         reconstructed = np.empty(X.shape, dtype=X.dtype)
         for part, x in self._rows(X, device).blocks():
             reconstructed[part] = self._in_units_of_X(to_numpy(network.decode(network.encode(x))))
@@ -63,24 +71,57 @@ class FittedAutoencoder:
 
     @torch.no_grad()
     def squared_errors(self, X, device: str) -> tuple[np.ndarray, np.ndarray]:
-        """Squared distance of each row to its reconstruction and to the mean, features divided by `scale`."""
-        network = self._network(device)
+        """Squared distance of each row to its reconstruction and to the mean, features divided by `scale`.
+
+        Entries that are missing count in neither.
+        """
+        network = self.network(device)
         errors, norms = np.empty(X.shape[0]), np.empty(X.shape[0])
         for part, x in self._rows(X, device).blocks():
-            errors[part] = to_numpy(network.row_losses(x))
-            norms[part] = to_numpy(x.square().mean(1))
-        squared_unit = len(self.mean) * self.unit**2
-        return errors * squared_unit, norms * squared_unit
+            residual = network.decode(network.encode(x)).sub_(x).square_()
+            errors[part] = to_numpy(residual.nansum(1))
+            norms[part] = to_numpy(x.square().nansum(1))
+        return errors * self.unit**2, norms * self.unit**2
 
-    def _network(self, device: str) -> AnchoredAutoencoder:
+    @torch.no_grad()
+    def summed_losses(self, X, device: str) -> np.ndarray:
+        """The loss of each row, summed over its observed entries."""
+        network = self.network(device)
+        losses = np.empty(X.shape[0])
+        for part, x in self._rows(X, device).blocks():
+            losses[part] = to_numpy(network.summed_losses(x))
+        return losses * self.unit**network.loss.unit_power
+
+    @torch.no_grad()
+    def log_evidence_bounds(self, X, device: str) -> np.ndarray:
+        """Evidence lower bound of each row in nats; of a variational autoencoder only."""
+        network = self.network(device)
+        bounds = np.empty(X.shape[0])
+        for part, x in self._rows(X, device).blocks():
+            bounds[part] = to_numpy(network.log_evidence_bound(x))
+        return bounds
+
+    def network(self, device: str) -> AnchoredAutoencoder:
+        """The network, in the dtype it was trained in."""
         dtype, where = dtype_of(self.weights), resolve_device(device)
-        n_features, n_components = self.encoder_axes.shape
-        return AnchoredAutoencoder(
-            Architecture(n_features, n_components, tuple(self.hidden_layer_sizes), self.activation),
-            to_tensor(self.encoder_axes, dtype, where),
-            to_tensor(self.decoder_axes, dtype, where),
-            to_tensor(self.weights, dtype, where),
+        architecture = Architecture(**self.architecture)
+        if architecture.module is not None:
+            architecture = replace(architecture, module=copy.deepcopy(architecture.module).to(where, dtype))
+
+        def tensor(array: np.ndarray) -> torch.Tensor:
+            return to_tensor(array, dtype, where)
+
+        anchor = Anchor(
+            tensor(self.encoder_axes),
+            tensor(self.decoder_axes),
+            tensor(self.mean),
+            tensor(self.scale * self.unit),
+            None if self.code_bias is None else tensor(self.code_bias),
+            None if self.log_posterior_variance is None else tensor(self.log_posterior_variance),
+            self.noise_variance,
         )
+        fill = GaussianFill(tensor(self.fill_factors), self.fill_noise)
+        return AnchoredAutoencoder(architecture, anchor, tensor(self.weights), fill)
 
     def _rows(self, X, device: str) -> Rows:
         return Rows(X, self.mean, self.scale * self.unit, dtype_of(self.weights), resolve_device(device))

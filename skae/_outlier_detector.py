@@ -51,8 +51,6 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
     max_iter : int or "auto", default="auto"
         Number of epochs at most. "auto" makes about 400 steps for "denoising" (a network trained for long learns the
         outliers too), else is as in `AutoencoderTransformer`; below 50 rows it is 0: no network, only closed forms.
-    shuffle : bool, default=True
-        Whether the order of the rows changes with every epoch.
     tol : float, default=1e-4
         An epoch counts as a gain when it lowers the loss by this share.
     n_iter_no_change : int, default=20
@@ -154,7 +152,6 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
         batch_size="auto",
         learning_rate_init="auto",
         max_iter="auto",
-        shuffle=True,
         tol=1e-4,
         n_iter_no_change=20,
         dtype="auto",
@@ -173,7 +170,6 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
         self.batch_size = batch_size
         self.learning_rate_init = learning_rate_init
         self.max_iter = max_iter
-        self.shuffle = shuffle
         self.tol = tol
         self.n_iter_no_change = n_iter_no_change
         self.dtype = dtype

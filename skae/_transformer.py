@@ -7,13 +7,15 @@ from scipy import sparse
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted
 
-from skae._base import BaseAutoencoder
+from skae._base_transformer import BaseTransformer
+from skae._code_density import sample_codes
+from skae._modules import DecoderModule, EncoderModule
 from skae._support._callbacks import with_callbacks
 from skae._support._inputs import check_sample_weight, local_random_state, unchanged_on_error
-from skae._support._parameters import Boolean, Float, Integer, OneOf
+from skae._support._parameters import Integer
 
 
-class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAutoencoder):
+class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseTransformer):
     r"""Non-linear dimensionality reduction by an autoencoder that starts at PCA and only improves on it.
 
     The encoder and the decoder are PCA's projections plus a correction each,
@@ -26,29 +28,54 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     ``PCA(n_components)``, and ``max_iter=0`` returns just that. Training keeps the parameters that reconstruct
     held-out rows best, the starting point included.
 
+    Entries of X may be missing (NaN): training learns from those observed, and `reconstruct` fills the others.
+
     Parameters
     ----------
     n_components : int, float or None, default=2
         Number of columns of the code. An int of at least 1, which may exceed the number of features; a float in
-        (0, 1): the smallest number of principal components that explains more than that share of the variance;
-        None: ``min(n_samples, n_features)``.
+        (0, 1): the smallest number of principal components that explains more than that share of the variance (if
+        `ordered`: of the code's own); None: ``min(n_samples, n_features)``.
     hidden_layer_sizes : tuple of int, default=(256, 128)
         Widths of the encoder's hidden layers; the decoder mirrors them. ``()`` makes a linear autoencoder.
     activation : {"silu", "relu", "gelu", "tanh", "identity"}, default="silu"
         Activation function of the hidden layers.
+    network : callable, torch.nn.Module or None, default=None
+        A network of one's own in place of the perceptrons, behind a gate that starts at zero: a module with methods
+        ``encode`` and ``decode`` of standardised rows, or ``network(n_features, n_outputs, n_components)`` that makes
+        one, such as those of `skae.networks`. The encoder returns `n_outputs` numbers: `n_components`, twice that if
+        `variational`. Given a module, training starts at its weights and leaves it alone.
+    loss : {"squared_error", "absolute_error", "huber", "binary_cross_entropy", "poisson"}, default="squared_error"
+        What training minimises. "binary_cross_entropy" is for entries in [0, 1], "poisson" for counts.
     whiten : bool, default=False
         Whether codes have unit variance and no correlation over the training rows. Without it codes keep the metric
         of the data: distances between them mimic distances between reconstructions.
     scale : bool, default=False
         Whether features are divided by their standard deviation first. Losses and scores are then in those units.
+    corruption : {"gaussian", "masking", "salt_and_pepper", "swap"} or callable, default="gaussian"
+        What training does to the inputs whose clean version it asks back [2]_. "masking" hides entries as if they were
+        missing; "salt_and_pepper" puts them at the end of their feature's range, "swap" at its value in another row. A
+        callable is given rows and a RandomState and returns rows, NaN where an entry is to be hidden.
+    corruption_level : float or "auto", default="auto"
+        Standard deviation of Gaussian noise in units of the root mean variance of a feature, or the share of entries
+        changed otherwise. A number makes the autoencoder a denoising one: it starts at the best linear denoiser in
+        place of PCA and is judged on corrupted rows. "auto" is 0.25 for shares; Gaussian noise is then
+        ``min(0.1, 100 / n_samples)`` and only regularises.
+    sparsity : float, int or None, default=None
+        An int keeps that many components of each code, those largest by magnitude, and makes the others zero. A float
+        charges the codes' absolute values: components within that many root mean variances of zero become zero.
+    ordered : bool, default=False
+        Whether components are ordered by what they explain: the first j columns of the code are then a code themselves.
+    variational : bool, default=False
+        Whether codes are random, with a standard normal prior: the autoencoder starts at probabilistic PCA, `transform`
+        returns the posterior's mean and `score_samples` a bound on the log-likelihood.
+    beta : float, default=1.0
+        Weight of the divergence from the prior in a variational loss.
     solver : {"adamw", "adam", "sgd"}, default="adamw"
         Optimiser. "sgd" has Nesterov momentum 0.9.
     alpha : float or "auto", default="auto"
         L2 decay of the corrections, which shrinks them towards PCA: few rows need it, many do not. "auto" is
         ``min(1, 500 / n_samples)``.
-    corruption_level : float or "auto", default="auto"
-        Standard deviation of the Gaussian noise that training adds to the inputs [2]_, in units of the root mean
-        variance of a feature. "auto" is ``min(0.1, 100 / n_samples)``.
     batch_size : int or "auto", default="auto"
         Rows per step. "auto" is the power of two nearest ``sqrt(2 * n_samples)``, between 32 and 1,024.
     learning_rate_init : float, default=0.008
@@ -56,8 +83,6 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     max_iter : int or "auto", default="auto"
         Number of epochs at most; 0 makes the estimator PCA. "auto" is 40, fewer but at least 15 beyond 128 features,
         and 0 below 50 rows, too few to tell whether a correction to PCA is one.
-    shuffle : bool, default=True
-        Whether the order of the rows changes with every epoch.
     tol : float, default=1e-4
         An epoch counts as a gain when it lowers the loss (the held-out one, where there is one) by this share.
     n_iter_no_change : int, default=20
@@ -89,7 +114,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     components_ : ndarray of shape (n_components_, n_features_in_)
         Principal axes: the linear part of the encoder. Axes beyond the rank of the data are zero.
     explained_variance_ratio_ : ndarray of shape (n_components_,)
-        Share of the variance each principal axis explains. The autoencoder explains more in total; see `score`.
+        Share of the variance each principal axis explains; if `ordered`, each component of the code. The autoencoder
+        explains more than the axes do in total; see `score`.
     n_iter_ : int
         Number of epochs run; where there are none, finding the principal axes counts as one.
     loss_curve_ : list of float
@@ -99,7 +125,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     best_loss_ : float
         Loss of the parameters kept, on the held-out rows if there are any, else on the training rows.
     pca_loss_ : float
-        PCA's loss on the same rows.
+        The loss on the same rows of the linear autoencoder that training started at.
     n_features_in_ : int
         Number of features seen during `fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -108,7 +134,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     Raises
     ------
     ValueError
-        If a parameter is out of its range, the input is not finite, or training meets values that are not.
+        If a parameter is out of its range or contradicts another, the input is infinite or out of the loss' range, a
+        feature was never observed, or training meets values that are not finite.
 
     Warns
     -----
@@ -123,7 +150,11 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     Notes
     -----
     Losses are means over rows of :math:`\|\tilde x - \hat x\|^2 / d` with s such that :math:`\tilde x` has mean square
-    one, so a loss of 0.2 on the training rows means that 80 % of their variance is explained.
+    one, so a loss of 0.2 on the training rows means that 80 % of their variance is explained. Other losses are means
+    over entries likewise, residuals measured in s ("binary_cross_entropy" and "poisson": in the units of X).
+
+    Which members of the family go together: everything with missing values, every loss and custom networks, but for
+    ``variational`` (likelihoods only) and at most one of ``variational``, ``sparsity`` and ``ordered``.
 
     References
     ----------
@@ -149,26 +180,27 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     True
     """
 
-    _constraints = BaseAutoencoder._constraints | {
-        "n_components": (Integer(1), Float(0, 1, low_open=True, high_open=True), OneOf((None,))),
-        "whiten": (Boolean(),),
-    }
-
     def __init__(
         self,
         n_components=2,
         *,
         hidden_layer_sizes=(256, 128),
         activation="silu",
+        network=None,
+        loss="squared_error",
         whiten=False,
         scale=False,
+        corruption="gaussian",
+        corruption_level="auto",
+        sparsity=None,
+        ordered=False,
+        variational=False,
+        beta=1.0,
         solver="adamw",
         alpha="auto",
-        corruption_level="auto",
         batch_size="auto",
         learning_rate_init=0.008,
         max_iter="auto",
-        shuffle=True,
         tol=1e-4,
         n_iter_no_change=20,
         early_stopping="auto",
@@ -181,15 +213,21 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         self.n_components = n_components
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
+        self.network = network
+        self.loss = loss
         self.whiten = whiten
         self.scale = scale
+        self.corruption = corruption
+        self.corruption_level = corruption_level
+        self.sparsity = sparsity
+        self.ordered = ordered
+        self.variational = variational
+        self.beta = beta
         self.solver = solver
         self.alpha = alpha
-        self.corruption_level = corruption_level
         self.batch_size = batch_size
         self.learning_rate_init = learning_rate_init
         self.max_iter = max_iter
-        self.shuffle = shuffle
         self.tol = tol
         self.n_iter_no_change = n_iter_no_change
         self.early_stopping = early_stopping
@@ -202,6 +240,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        tags.input_tags.allow_nan = True
         return tags
 
     @property
@@ -255,7 +294,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_components_)
-            Codes.
+            Codes. If `ordered`, their first columns alone will do.
 
         Returns
         -------
@@ -264,6 +303,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         """
         check_is_fitted(self)
         X = check_array(X, dtype=(np.float64, np.float32))
+        if self.ordered and X.shape[1] < self.n_components_:
+            X = np.pad(X, ((0, 0), (0, self.n_components_ - X.shape[1])))
         if X.shape[1] != self.n_components_:
             raise ValueError(
                 f"X has {X.shape[1]} features, but {type(self).__name__} is expecting {self.n_components_} "
@@ -305,21 +346,26 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         return self.reconstruct(X)
 
     def score_samples(self, X):
-        r"""Return the negative squared error of each row, :math:`-\|x - \hat x\|^2`.
+        r"""Return minus the loss of each row, or its evidence lower bound if `variational`.
+
+        For the squared error that is :math:`-\|x - \hat x\|^2`. The bound, in nats, is
+
+        .. math:: E_{q(z|x)} \log p(x|z) - D_{KL}(q(z|x) \| p(z)) \le \log p(x).
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows.
+            Rows. Entries that are missing do not count.
 
         Returns
         -------
         ndarray of shape (n_samples,)
-            Scores, at most 0; with `scale` in units of the features' variances, else in those of X.
+            Scores; with `scale` squared errors are in units of the features' variances, else in those of X.
         """
         X = self._check_fitted_X(X)
-        errors, _ = self._fitted.squared_errors(X, self.device)
-        return -errors
+        if self._fitted.architecture["variational"]:
+            return self._fitted.log_evidence_bounds(X, self.device)
+        return -self._fitted.summed_losses(X, self.device)
 
     def score(self, X, y=None, sample_weight=None):
         r"""Return the share of variance explained (R²), about the mean of the training rows.
@@ -347,3 +393,54 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         if norm == 0.0:
             return 1.0 if error == 0.0 else 0.0
         return float(1.0 - error / norm)
+
+    def sample(self, n_samples=1, random_state=None):
+        """Draw new rows.
+
+        Codes are drawn from the prior if `variational`, else from a mixture of Gaussians fitted to codes of training
+        rows (at most 4,096 of them; the number of Gaussians with the lowest BIC), and decoded.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of rows.
+        random_state : int, RandomState instance or None, default=None
+            Draws the codes. Pass an int for results that repeat.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features_in_)
+            Rows in the units of the training rows.
+        """
+        check_is_fitted(self)
+        if not Integer(1).accepts(n_samples):
+            raise ValueError(f"Invalid value for 'n_samples': {n_samples!r}. It must be an int >= 1.")
+        random_state = local_random_state(random_state)
+        if self._fitted.architecture["variational"]:
+            codes = random_state.normal(size=(n_samples, self.n_components_))
+        else:
+            codes = sample_codes(self._codes.astype(np.float64), n_samples, random_state)
+        return self._fitted.decode(codes, self.device)
+
+    def encoder_module(self):
+        """Return `transform` as a torch module whose parameters can be trained further.
+
+        Returns
+        -------
+        torch.nn.Module
+            Turns rows in the units of X, none of their entries missing, into codes. A copy: training it does not change
+            the estimator. In the precision the estimator computes in, on the CPU.
+        """
+        check_is_fitted(self)
+        return EncoderModule(self._fitted)
+
+    def decoder_module(self):
+        """Return `inverse_transform` as a torch module whose parameters can be trained further.
+
+        Returns
+        -------
+        torch.nn.Module
+            Turns codes into rows in the units of X; a copy, as `encoder_module` is.
+        """
+        check_is_fitted(self)
+        return DecoderModule(self._fitted)

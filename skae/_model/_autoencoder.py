@@ -1,84 +1,179 @@
-"""The PCA-anchored autoencoder."""
+"""The anchored autoencoder: a linear path, what corrects it, what happens to the code, and the loss."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from skae._model._bottlenecks import GaussianPosterior, LargestOnly, Plain, Prefix, SoftThreshold
+from skae._model._correction import Correction
+from skae._model._corruption import Corruption
+from skae._model._gaussian_fill import GaussianFill
+from skae._model._losses import LOSSES, GaussianLikelihood, SquaredError
+from skae._model._module_correction import ModuleCorrection
 from skae._model._perceptron import Perceptron
+
+# What an entry that the encoder saw counts in the loss beside one that was hidden from it.
+SEEN_SHARE = 0.1
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """The widths that fix the layout of the parameter vector."""
+    """What fixes the layout of the parameter vector, and what is done with a code.
+
+    `sees_missing` gives the encoder, beside the filled row, an indicator of the entries that were missing.
+    """
 
     n_features: int
     n_components: int
     hidden_layer_sizes: tuple[int, ...]
     activation: str
+    loss: str = "squared_error"
+    sparsity: float | int | None = None
+    ordered: bool = False
+    variational: bool = False
+    beta: float = 1.0
+    sees_missing: bool = False
+    module: nn.Module | None = None
+
+    @property
+    def n_code_outputs(self) -> int:
+        """Numbers that the encoder returns for a row."""
+        return self.n_components * (GaussianPosterior.n_outputs if self.variational else Plain.n_outputs)
 
     @property
     def encoder_sizes(self) -> tuple[int, ...]:
-        return (self.n_features, *self.hidden_layer_sizes, self.n_components)
+        n_inputs = self.n_features * (2 if self.sees_missing else 1)
+        return (n_inputs, *self.hidden_layer_sizes, self.n_code_outputs)
+
+    @property
+    def decoder_sizes(self) -> tuple[int, ...]:
+        return (self.n_components, *self.hidden_layer_sizes[::-1], self.n_features)
+
+    @property
+    def parts(self) -> tuple[slice, slice, slice]:
+        """Where encoder, decoder and loss have their parameters; a module's two halves share theirs."""
+        if self.module is not None:
+            end = ModuleCorrection.count_parameters(self.module)
+            encoder = decoder = slice(0, end)
+        else:
+            middle = Perceptron.count_parameters(self.encoder_sizes)
+            end = middle + Perceptron.count_parameters(self.decoder_sizes)
+            encoder, decoder = slice(0, middle), slice(middle, end)
+        return encoder, decoder, slice(end, end + self.loss_class.n_parameters)
 
     @property
     def n_parameters(self) -> int:
-        """Encoder and decoder mirror each other but for the biases of their last layers."""
-        sizes = self.encoder_sizes
-        return Perceptron.count_parameters(sizes) + Perceptron.count_parameters(sizes[::-1])
+        return self.parts[-1].stop
+
+    @property
+    def loss_class(self) -> type[SquaredError]:
+        return GaussianLikelihood if self.variational and self.loss == "squared_error" else LOSSES[self.loss]
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """The fixed arrays of the network, as tensors of one dtype on one device.
+
+    `mean` and `scale` lead from standardised rows to the units of X. `log_posterior_variance` and `noise_variance` are
+    those of probabilistic PCA.
+    """
+
+    encoder_axes: Tensor
+    decoder_axes: Tensor
+    mean: Tensor
+    scale: Tensor
+    code_bias: Tensor | None = None
+    log_posterior_variance: Tensor | None = None
+    noise_variance: float = 1.0
 
 
 class AnchoredAutoencoder:
-    r"""A linear autoencoder that is PCA, and two perceptrons that correct it.
+    r"""A linear autoencoder, PCA if nothing else is asked for, and two networks that correct it.
 
-    .. math:: z = x E + f(x), \qquad \hat x = z D + g(z)
+    .. math:: z = b(x E + c + f(x)), \qquad \hat x = \ell(z D,\ g(z))
 
-    E of shape (n_features, n_components) and D of shape (n_components, n_features) are fixed; f and g start at zero,
-    so that before the first step the network is the linear autoencoder, and L2 decay shrinks towards it.
+    E, c and D are fixed; f and g start at zero, so that before the first step the network is the linear autoencoder,
+    and L2 decay shrinks towards it. The bottleneck b and the loss' link :math:`\ell` are the identity and the sum by
+    default.
 
     Parameters
     ----------
     architecture : Architecture
-    encoder_axes, decoder_axes : Tensor
-        E and D.
+    anchor : Anchor
     parameters : Tensor of shape (architecture.n_parameters,)
-        Of f, then of g. Zeros make the linear autoencoder.
-    corruption_level : float, default=0.0
-        Standard deviation of the Gaussian noise that training adds to the inputs.
+        Of f, of g and of the loss. Zeros make the linear autoencoder.
+    fill : GaussianFill, optional
+        Replaces missing entries before a row is encoded. Training needs it only if rows lack entries.
+    corruption : Corruption, optional
+        What training does to its inputs.
     generator : torch.Generator, optional
-        Draws that noise.
+        Draws corruption and what the bottleneck draws.
     """
 
     def __init__(
         self,
         architecture: Architecture,
-        encoder_axes: Tensor,
-        decoder_axes: Tensor,
+        anchor: Anchor,
         parameters: Tensor,
+        fill: GaussianFill | None = None,
         *,
-        corruption_level: float = 0.0,
+        corruption: Corruption | None = None,
         generator: torch.Generator | None = None,
     ) -> None:
-        self.architecture = architecture
-        self._split = Perceptron.count_parameters(architecture.encoder_sizes)
-        self._encoder_axes, self._decoder_axes = encoder_axes, decoder_axes
-        self._corruption_level, self._generator = corruption_level, generator
+        self.architecture, self.anchor, self.parameters = architecture, anchor, parameters
         self.n_features = architecture.n_features
-        self.parameters = parameters
+        self._fill, self._corruption, self._generator = fill, corruption, generator
+        self._parts = architecture.parts
 
     # Made when first needed: encoding one row takes no longer than making either.
     @cached_property
-    def _encoder(self) -> Perceptron:
-        sizes = self.architecture.encoder_sizes
-        return Perceptron(sizes, self.architecture.activation, self.parameters[: self._split])
+    def _encoder(self) -> Correction:
+        return self._correction("encode", self.architecture.encoder_sizes, self.parameters[self._parts[0]])
 
     @cached_property
-    def _decoder(self) -> Perceptron:
-        sizes = self.architecture.encoder_sizes[::-1]
-        return Perceptron(sizes, self.architecture.activation, self.parameters[self._split :])
+    def _decoder(self) -> Correction:
+        return self._correction("decode", self.architecture.decoder_sizes, self.parameters[self._parts[1]])
+
+    def _correction(self, method: str, sizes: tuple[int, ...], parameters: Tensor) -> Correction:
+        module = self.architecture.module
+        if module is not None:
+            return ModuleCorrection(module, method, parameters)
+        return Perceptron(sizes, self.architecture.activation, parameters)
+
+    @cached_property
+    def _posterior(self) -> GaussianPosterior:
+        assert self.anchor.log_posterior_variance is not None
+        return GaussianPosterior(self.anchor.log_posterior_variance, self.architecture.beta)
+
+    @cached_property
+    def bottleneck(self) -> Plain:
+        """What happens to the code."""
+        architecture = self.architecture
+        if architecture.variational:
+            return self._posterior
+        if architecture.ordered:
+            return Prefix()
+        if isinstance(architecture.sparsity, float):
+            return SoftThreshold(architecture.sparsity)
+        return Plain() if architecture.sparsity is None else LargestOnly(architecture.sparsity)
+
+    def correction_layers(self, method: str) -> list[Any]:
+        """The layers of f ("encode") or g ("decode"): weights and biases, or the gates and values of a module."""
+        part, correction = (self._parts[0], self._encoder) if method == "encode" else (self._parts[1], self._decoder)
+        return correction.layer_views(self.parameters[part])
+
+    @cached_property
+    def loss(self) -> SquaredError:
+        """What a reconstruction is judged by."""
+        loss, arguments = self.architecture.loss_class, (self.anchor.mean, self.anchor.scale)
+        if loss is GaussianLikelihood:
+            return loss(*arguments, self.parameters[self._parts[2]], self.anchor.noise_variance)
+        return loss(*arguments)
 
     def initialise(self, generator: torch.Generator) -> None:
         """Draw the hidden layers of f and g; both still return zero."""
@@ -90,47 +185,137 @@ class AnchoredAutoencoder:
         return self._encoder.is_zero() and self._decoder.is_zero()
 
     def encode(self, x: Tensor) -> Tensor:
-        return torch.addmm(self._encoder(x), x, self._encoder_axes)
+        """Codes of rows, which may have missing entries."""
+        return self.bottleneck.code(self._code_outputs(x))
+
+    def _code_outputs(self, x: Tensor) -> Tensor:
+        filled, inputs = self._inputs(x)
+        return self._add_linear_code(self._encoder(inputs), filled)
 
     def decode(self, z: Tensor) -> Tensor:
-        return torch.addmm(self._decoder(z), z, self._decoder_axes)
+        """Standardised reconstructions of codes."""
+        return self.loss.reconstruction(self._outputs(z))
+
+    def _outputs(self, z: Tensor) -> Tensor:
+        return self.loss.outputs(self._decoder(z), z.mm(self.anchor.decoder_axes))
 
     def row_losses(self, x: Tensor) -> Tensor:
-        """Mean squared error of each row's reconstruction."""
-        return self.decode(self.encode(x)).sub_(x).square_().mean(1)
+        """The loss of each row as training sees it, a mean over its entries; the same in every call."""
+        inputs = x if self._corruption is None else self._corruption(x, None)
+        z, tape = self.bottleneck.forward(self._code_outputs(inputs), None)
+        target, share = self._target(x, inputs, None)
+        share = share * len(x)
+        losses = (self.loss.losses(self._outputs(z), target) * share).sum(1)
+        penalty = self.bottleneck.penalty(tape)
+        return losses if penalty is None else losses + penalty * _row_share(share)
+
+    def summed_losses(self, x: Tensor) -> Tensor:
+        """The loss of each uncorrupted row, summed over its observed entries."""
+        losses = self.loss.losses(self._outputs(self.encode(x)), torch.nan_to_num(x))
+        return losses.masked_fill_(torch.isnan(x), 0.0).sum(1)
+
+    def log_evidence_bound(self, x: Tensor) -> Tensor:
+        r"""Evidence lower bound of each row in nats, for rows in the units of X; of a variational network only.
+
+        The expectation over the posterior is a mean over the points :math:`m \pm \sqrt{k}\, s_i e_i`, exact where the
+        decoder is at most quadratic and the same for every row.
+        """
+        mean, log_variance = self._posterior.moments(self._code_outputs(x))
+        target, missing = torch.nan_to_num(x), torch.isnan(x)
+        step = (log_variance.exp() * mean.shape[1]).sqrt_()
+        expected = torch.zeros(len(x), dtype=x.dtype, device=x.device)
+        for i in range(mean.shape[1]):
+            for sign in (1.0, -1.0):
+                z = mean.clone()
+                z[:, i].add_(step[:, i], alpha=sign)
+                expected += self.loss.losses(self._outputs(z), target).masked_fill_(missing, 0.0).sum(1)
+        normaliser = self.loss.log_normaliser(target).masked_fill_(missing, 0.0).sum(1)
+        return normaliser - expected / (2 * mean.shape[1]) - self._posterior.divergence(mean, log_variance)
+
+    def truncated(self, n_components: int) -> AnchoredAutoencoder:
+        """The network of the first `n_components` of an ordered code."""
+        smaller = replace(self.architecture, n_components=n_components)
+        parameters = self.parameters.new_zeros(smaller.n_parameters)
+        anchor = replace(
+            self.anchor,
+            encoder_axes=self.anchor.encoder_axes[:, :n_components].contiguous(),
+            decoder_axes=self.anchor.decoder_axes[:n_components].contiguous(),
+            code_bias=None if self.anchor.code_bias is None else self.anchor.code_bias[:n_components],
+        )
+        network = AnchoredAutoencoder(smaller, anchor, parameters, self._fill)
+        for part, whole in ((network._encoder, self._encoder), (network._decoder, self._decoder)):
+            assert isinstance(part, Perceptron)
+            assert isinstance(whole, Perceptron)
+            part.copy_from(whole)
+        return network
 
     def bind_gradient(self, gradient: Tensor) -> None:
         """Name the vector that `loss_and_gradient` writes to."""
-        self._encoder_gradient = self._encoder.layer_views(gradient[: self._split])
-        self._decoder_gradient = self._decoder.layer_views(gradient[self._split :])
+        encoder, decoder, loss = self._parts
+        self._encoder_gradient = self._encoder.layer_views(gradient[encoder])
+        self._decoder_gradient = self._decoder.layer_views(gradient[decoder])
+        self._loss_gradient = gradient[loss]
 
     def loss_and_gradient(self, x: Tensor, weight: Tensor | None) -> Tensor:
-        """The weighted mean of `row_losses` on corrupted inputs; its gradient goes into the bound vector."""
-        inputs = self._corrupt(x)
-        z, encoder_tape = self._encoder.forward(inputs)
-        z.addmm_(inputs, self._encoder_axes)
-        residual, decoder_tape = self._decoder.forward(z)
-        residual.addmm_(z, self._decoder_axes).sub_(x)
+        """The weighted mean of the rows' losses on corrupted inputs; its gradient goes into the bound vector."""
+        corrupted = x if self._corruption is None else self._corruption(x, self._generator)
+        filled, inputs = self._inputs(corrupted)
+        a, encoder_tape = self._encoder.forward(inputs)
+        z, code_tape = self.bottleneck.forward(self._add_linear_code(a, filled), self._generator)
+        correction, decoder_tape = self._decoder.forward(z)
+        linear = z.mm(self.anchor.decoder_axes)
+        outputs = self.loss.outputs(correction, linear)
 
-        slope = residual * (2.0 / residual.numel())
-        if weight is not None:
-            slope.mul_(weight[:, None] * (len(x) / weight.sum()))
-        loss = torch.dot(residual.view(-1), slope.view(-1)).mul_(0.5)
+        target, share = self._target(x, corrupted, weight)
+        if self.loss.n_parameters:
+            self._loss_gradient.copy_(self.loss.parameter_slope(outputs, target, share))
+        loss, slope = self.loss.loss_and_slope(outputs, target, share)
         hidden = self._decoder.backward(slope, decoder_tape, self._decoder_gradient)
-        code_gradient = self._decoder.input_gradient(hidden).addmm_(slope, self._decoder_axes.t())
-        self._encoder.backward(code_gradient, encoder_tape, self._encoder_gradient)
+        linear_slope = self.loss.linear_slope(slope, linear)
+        code_gradient = self._decoder.input_gradient(hidden).addmm_(linear_slope, self.anchor.decoder_axes.t())
+        row_share = _row_share(share)
+        penalty = self.bottleneck.penalty(code_tape)
+        if penalty is not None:
+            loss = loss + (penalty * row_share).sum()
+        per_row = row_share if isinstance(row_share, float) else row_share[:, None]
+        a_gradient = self.bottleneck.backward(code_gradient, code_tape, per_row)
+        self._encoder.backward(a_gradient, encoder_tape, self._encoder_gradient)
         return loss
 
-    def squared_jacobian(self, z: Tensor, weight: Tensor) -> Tensor:
-        r"""The weighted sum over codes z of :math:`J J^\top`, shape (n_components, n_components).
+    def _add_linear_code(self, a: Tensor, filled: Tensor) -> Tensor:
+        code = a if a.shape[1] == self.architecture.n_components else a[:, : self.architecture.n_components]
+        code.addmm_(filled, self.anchor.encoder_axes)
+        if self.anchor.code_bias is not None:
+            code.add_(self.anchor.code_bias)
+        return a
 
-        Row j of J is the derivative of the reconstruction along code axis j.
-        """
-        jacobian = self._decoder.jacobian(z) + self._decoder_axes
-        return torch.einsum("n,naf,nbf->ab", weight, jacobian, jacobian)
+    def _is_complete(self, x: Tensor) -> bool:
+        """Whether rows are taken as they are; without `sees_missing` they are looked at, and only with a fill."""
+        return self._fill is None or not (self.architecture.sees_missing or bool(torch.isnan(x.sum())))
 
-    def _corrupt(self, x: Tensor) -> Tensor:
-        if not self._corruption_level:
-            return x
-        noise = torch.randn(x.shape, generator=self._generator, dtype=x.dtype, device=x.device)
-        return noise.mul_(self._corruption_level).add_(x)
+    def _inputs(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Rows without missing entries, for the linear path, and what the encoder's network sees."""
+        if self._fill is None or self._is_complete(x):
+            return x, x
+        filled = self._fill(x)
+        if not self.architecture.sees_missing:
+            return filled, filled
+        return filled, torch.cat([filled, torch.isnan(x).to(x.dtype)], dim=1)
+
+    def _target(self, x: Tensor, corrupted: Tensor, weight: Tensor | None) -> tuple[Tensor, float | Tensor]:
+        """Rows to reconstruct, and what each entry's loss counts; the shares of all entries sum to one."""
+        n_rows, n_features = x.shape
+        if self._is_complete(x):
+            if weight is None:
+                return x, 1.0 / (n_rows * n_features)
+            return x, weight[:, None] / (weight.sum() * n_features)
+        # Entries that were there to see are easily copied; those that were hidden are the task.
+        share = torch.where(torch.isnan(corrupted), 1.0, SEEN_SHARE).masked_fill_(torch.isnan(x), 0.0).to(x.dtype)
+        share /= share.sum(1, keepdim=True).clamp_min(torch.finfo(x.dtype).tiny)
+        weight = torch.ones_like(share[:, 0]) if weight is None else weight
+        return torch.nan_to_num(x), share.mul_((weight / weight.sum())[:, None])
+
+
+def _row_share(share: float | Tensor) -> float | Tensor:
+    """What a row's penalty counts beside its entries."""
+    return share if isinstance(share, float) else share.amax(1)

@@ -13,6 +13,8 @@ from skae._model._autoencoder import AnchoredAutoencoder
 MAX_METRIC_ROWS = 256
 # Jacobians of one block of rows hold at most this many numbers (64 MB in float32).
 BLOCK_ELEMENTS = 1 << 24
+# Step of the central differences, in deviations of a code: large beside float32's rounding, small beside curvature.
+STEP = 0.02
 
 
 def metric_map(network: AnchoredAutoencoder, z: Tensor, weight: np.ndarray | None, unit: float) -> np.ndarray:
@@ -30,8 +32,25 @@ def metric_map(network: AnchoredAutoencoder, z: Tensor, weight: np.ndarray | Non
     for start in range(0, len(z), rows_at_once):
         part = slice(start, start + rows_at_once)
         share = torch.as_tensor(weight[part], dtype=z.dtype, device=z.device)
-        metric += network.squared_jacobian(z[part], share).double().cpu().numpy()
+        slopes = _jacobian(network, z[part])
+        metric += torch.einsum("n,naf,nbf->ab", share, slopes, slopes).double().cpu().numpy()
     return unit * _symmetric_power(metric / weight.sum(), 0.5)
+
+
+def diagonal_metric_map(network: AnchoredAutoencoder, z: Tensor, weight: np.ndarray | None, unit: float) -> np.ndarray:
+    """`metric_map` without rotation: each component stays what it is, in the units of what it moves."""
+    full = metric_map(network, z, weight, unit)
+    return np.diag(np.sqrt(np.diag(full @ full)))
+
+
+def _jacobian(network: AnchoredAutoencoder, z: Tensor) -> Tensor:
+    """Derivatives of the reconstructions along each code axis, shape (n_rows, n_components, n_features)."""
+    slopes = []
+    for axis in range(z.shape[1]):
+        shift = torch.zeros_like(z[:1])
+        shift[0, axis] = STEP
+        slopes.append((network.decode(z + shift) - network.decode(z - shift)).div_(2.0 * STEP))
+    return torch.stack(slopes, dim=1)
 
 
 def whitening_map(z: np.ndarray, weight: np.ndarray | None) -> np.ndarray:

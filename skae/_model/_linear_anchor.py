@@ -1,9 +1,9 @@
-"""The linear autoencoder that is PCA, in the units the networks work in."""
+"""The linear autoencoder that training starts at, in the units the networks work in."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,11 +12,13 @@ from skae._numerics._principal_axes import PrincipalAxes
 # Axes with less than this share of the first axis' deviation keep a code below unit variance: dividing by a deviation
 # that is mostly rounding would hand the decoder noise of unit variance.
 MIN_RELATIVE_DEVIATION = 1e-2
+# Noise of probabilistic PCA that leaves nothing out, as a share of a feature's mean variance.
+MIN_NOISE_SHARE = 1e-3
 
 
 @dataclass(frozen=True)
 class LinearAnchor:
-    r"""PCA as an autoencoder with codes of unit variance, :math:`z = x E,\ \hat x = z D`.
+    r"""A linear autoencoder :math:`z = x E + c,\ \hat x = z D` on principal axes.
 
     Rows are measured in `unit`, the root of the mean variance of a feature, so that their mean square is one and a
     mean squared error is a share of the variance. `code_scale` (in the unit of X) turns z into PCA's scores.
@@ -26,11 +28,73 @@ class LinearAnchor:
     encoder_axes: np.ndarray
     decoder_axes: np.ndarray
     code_scale: np.ndarray
+    code_bias: np.ndarray | None = None
 
     @classmethod
     def from_axes(cls, axes: PrincipalAxes) -> LinearAnchor:
-        unit = math.sqrt(axes.total_variance / len(axes.mean)) or 1.0
-        deviations = np.sqrt(axes.variances)
-        largest = deviations.max(initial=0.0) or unit
-        scale = np.maximum(deviations, MIN_RELATIVE_DEVIATION * largest) / unit
+        """PCA with codes of unit variance."""
+        unit, scale = unit_of(axes), _deviations(axes)
         return cls(unit, axes.components.T / scale, axes.components * scale[:, np.newaxis], scale * unit)
+
+    @classmethod
+    def orthonormal(cls, axes: PrincipalAxes) -> LinearAnchor:
+        """PCA with PCA's own codes: what is largest in a code matters most."""
+        unit = unit_of(axes)
+        return cls(unit, axes.components.T.copy(), axes.components, np.full(len(axes.components), unit))
+
+    def denoising(
+        self, axes: PrincipalAxes, kept_share: float, noise_variance: float, shift: np.ndarray | None
+    ) -> LinearAnchor:
+        r"""The best linear denoiser with these axes for rows corrupted to :math:`y = \rho x + e`.
+
+        Component i is multiplied by Wiener's :math:`\rho \lambda_i / (\rho^2 \lambda_i + \nu)`, with :math:`\nu` the
+        variance of e and :math:`\lambda` the axes' variances.
+        """
+        variances = axes.variances / self.unit**2
+        signal = kept_share * variances
+        below = kept_share * signal + noise_variance
+        gain = np.divide(signal, below, out=np.zeros_like(signal), where=below > 0)
+        encoder_axes = self.encoder_axes * gain
+        bias = None if shift is None else -shift @ encoder_axes
+        return replace(self, encoder_axes=encoder_axes, code_bias=bias)
+
+
+@dataclass(frozen=True)
+class ProbabilisticAnchor(LinearAnchor):
+    r"""Probabilistic PCA (Tipping & Bishop 1999): :math:`x \sim N(z D, \psi I),\ z \sim N(0, I)`.
+
+    Its posterior, :math:`z \sim N(x E, \mathrm{diag}(\psi / \lambda))`, is what a variational encoder starts at.
+    """
+
+    noise_variance: float = 1.0
+    log_posterior_variance: np.ndarray | None = None
+
+    @classmethod
+    def from_axes(cls, axes: PrincipalAxes) -> ProbabilisticAnchor:
+        unit = unit_of(axes)
+        variances = axes.variances / unit**2
+        n_left = len(axes.mean) - len(variances)
+        left = max(0.0, axes.total_variance / unit**2 - variances.sum())
+        noise = max(left / n_left if n_left > 0 else 0.0, MIN_NOISE_SHARE)
+        variances = np.maximum(variances, noise)
+        loadings = np.sqrt(variances - noise)
+        return cls(
+            unit,
+            axes.components.T * (loadings / variances),
+            axes.components * loadings[:, np.newaxis],
+            np.full(len(variances), 1.0),
+            noise_variance=noise,
+            log_posterior_variance=np.log(noise / variances),
+        )
+
+
+def unit_of(axes: PrincipalAxes) -> float:
+    """The root of the mean variance of a feature."""
+    return math.sqrt(axes.total_variance / len(axes.mean)) or 1.0
+
+
+def _deviations(axes: PrincipalAxes) -> np.ndarray:
+    deviations = np.sqrt(axes.variances)
+    unit = unit_of(axes)
+    largest = deviations.max(initial=0.0) or unit
+    return np.maximum(deviations, MIN_RELATIVE_DEVIATION * largest) / unit

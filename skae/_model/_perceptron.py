@@ -61,6 +61,12 @@ class Perceptron:
             weight.normal_(0.0, self._activation.gain * deviation, generator=generator)
             bias.uniform_(-deviation, deviation, generator=generator)
 
+    def copy_from(self, wider: Perceptron) -> None:
+        """Take the leading rows and columns of a perceptron with more inputs or outputs."""
+        for (weight, bias), (wide_weight, wide_bias) in zip(self._layers, wider._layers, strict=True):
+            weight.copy_(wide_weight[: weight.shape[0], : weight.shape[1]])
+            bias.copy_(wide_bias[: len(bias)])
+
     def is_zero(self) -> bool:
         """Whether the last layer is zero, and the output with it."""
         weight, bias = self._layers[-1]
@@ -81,15 +87,6 @@ class Perceptron:
             tape.append((argument, inputs))
         weight, bias = self._layers[-1]
         return torch.addmm(bias, inputs, weight), tape
-
-    def jacobian(self, inputs: Tensor) -> Tensor:
-        """Derivatives at each row, shape (n_rows, n_inputs, n_outputs)."""
-        _, tape = self.forward(inputs)
-        derivatives = self._layers[0][0].expand(len(inputs), -1, -1)
-        for (argument, value), (weight, _) in zip(tape[1:], self._layers[1:], strict=True):
-            slope = self._activation.backward(torch.ones_like(argument), argument, value)
-            derivatives = (derivatives * slope[:, None]) @ weight
-        return derivatives
 
     def backward(self, gradient: Tensor, tape: Tape, into: Layers) -> Tensor:
         """Write the parameters' gradient `into` views made by `layer_views`.

@@ -45,6 +45,37 @@ def weighted_mean(X, sample_weight: FloatArray | None = None) -> FloatArray:
     return total / (n_rows if sample_weight is None else sample_weight.sum())
 
 
+def observed_moments(X, sample_weight: FloatArray | None = None) -> tuple[FloatArray, FloatArray]:
+    """Mean and variance of each feature over its entries that are not NaN; NaN where there are none."""
+    n_rows, n_features = X.shape
+    weight = np.ones(n_rows) if sample_weight is None else sample_weight
+    count, first, second = np.zeros((3, n_features))
+    shift = None
+    for rows in row_blocks(n_rows, n_features):
+        block = dense_rows(X, rows).astype(np.float64)
+        observed = ~np.isnan(block)
+        if shift is None:  # about a typical row, so that large means cost no digits
+            total = observed.sum(axis=0)
+            shift = np.divide(np.nansum(block, axis=0), total, out=np.zeros(n_features), where=total > 0)
+        block = np.where(observed, block - shift, 0.0)
+        count += weight[rows] @ observed
+        first += weight[rows] @ block
+        second += weight[rows] @ np.square(block)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = first / count
+        return mean + shift, np.clip(second / count - np.square(mean), 0.0, None)
+
+
+def feature_ranges(X) -> tuple[FloatArray, FloatArray]:
+    """Lowest and highest entry of each feature, NaN left out."""
+    lowest, highest = np.full(X.shape[1], np.nan), np.full(X.shape[1], np.nan)
+    for rows in row_blocks(*X.shape):
+        block = dense_rows(X, rows)
+        lowest = np.fmin(lowest, np.fmin.reduce(block, axis=0))
+        highest = np.fmax(highest, np.fmax.reduce(block, axis=0))
+    return lowest, highest
+
+
 def weighted_variance(X, mean: FloatArray, sample_weight: FloatArray | None = None) -> FloatArray:
     """Variance of each feature about `mean` (divided by the total weight), in float64."""
     n_rows, n_features = X.shape

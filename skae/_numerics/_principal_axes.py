@@ -66,14 +66,30 @@ def principal_axes(
         variances, components = _leading_eigenvectors(covariance, wanted)
     else:
         variances, components, total = _leading_singular_vectors(X, mean, scale, sample_weight, wanted, random_state)
-    if count is None and n_components is not None:
+    return PrincipalAxes(mean, scale, *_as_many_as_wanted(variances, components, total, n_components), total)
+
+
+def axes_of_covariance(
+    mean: FloatArray, scale: FloatArray, covariance: FloatArray, n_components: int | float | None, n_rows: int
+) -> PrincipalAxes:
+    """Principal axes of rows with the given moments, the covariance that of ``(X - mean) / scale``."""
+    rank = min(n_rows, len(mean))
+    count = rank if n_components is None or isinstance(n_components, float) else min(int(n_components), rank)
+    variances, components = _leading_eigenvectors(covariance, count)
+    total = float(np.trace(covariance))
+    return PrincipalAxes(mean, scale, *_as_many_as_wanted(variances, components, total, n_components), total)
+
+
+def _as_many_as_wanted(variances, components, total, n_components) -> tuple[FloatArray, FloatArray]:
+    """Cut the axes at a share of the variance, or pad them with zeros up to a number beyond the rank."""
+    if n_components is None:
+        return components, variances
+    if not isinstance(n_components, int | np.integer):
         share = np.cumsum(variances) / total if total > 0 else np.ones_like(variances)
         wanted = int(np.searchsorted(share, n_components, side="right")) + 1
-        variances, components = variances[:wanted], components[:wanted]
-    elif count is not None and count > rank:
-        variances = np.pad(variances, (0, count - rank))
-        components = np.pad(components, ((0, count - rank), (0, 0)))
-    return PrincipalAxes(mean, scale, components, variances, total)
+        return components[:wanted], variances[:wanted]
+    lacking = max(0, int(n_components) - len(variances))
+    return np.pad(components, ((0, lacking), (0, 0))), np.pad(variances, (0, lacking))
 
 
 def _leading_eigenvectors(covariance: FloatArray, n_components: int) -> tuple[FloatArray, FloatArray]:

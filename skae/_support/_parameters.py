@@ -93,6 +93,17 @@ class LayerSizes:
 
 
 @dataclass(frozen=True)
+class AnyCallable:
+    """Anything that can be called."""
+
+    def accepts(self, value: object) -> bool:
+        return callable(value)
+
+    def __str__(self) -> str:
+        return "a callable"
+
+
+@dataclass(frozen=True)
 class InstanceOf:
     """An instance of one of the given types."""
 

@@ -15,6 +15,10 @@ MIN_ROWS_TO_TRAIN = 50
 # A hold-out of this many rows tells them apart; more than that beyond a twentieth of the rows is better trained on.
 HOLD_OUT_ROWS = 100
 MAX_HOLD_OUT_ROWS = 2000
+# Share of the entries that masking, swaps, salt and pepper change (Vincent et al. 2010 tried 10 to 40 %).
+CORRUPTED_SHARE = 0.25
+# Where entries are missing, training hides as many again, and at least this share.
+MIN_HIDDEN_SHARE = 0.1
 
 
 def hidden_layer_sizes(n_rows: int, n_features: int) -> tuple[int, ...]:

@@ -17,6 +17,5 @@ class TrainingSettings:
     batch_size: int
     learning_rate_init: float
     max_iter: int
-    shuffle: bool
     tol: float
     n_iter_no_change: int

@@ -15,7 +15,6 @@ SETTINGS = {
     "batch_size": 10,
     "learning_rate_init": 0.1,
     "max_iter": 100,
-    "shuffle": True,
     "tol": 0.0,
     "n_iter_no_change": 1000,
 }

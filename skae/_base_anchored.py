@@ -1,0 +1,255 @@
+"""How an anchored autoencoder is fitted: where it starts, what it is trained for, what is kept of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from skae._anchoring import AnchoringRows, anchor_arrays, anchor_rows, linear_anchor
+from skae._base import BaseAutoencoder, TrainingData, training_attributes
+from skae._fitted import FittedAutoencoder
+from skae._model._autoencoder import Anchor, AnchoredAutoencoder, Architecture
+from skae._model._code_map import MAX_METRIC_ROWS, diagonal_metric_map, metric_map, whitening_map
+from skae._model._corruption import Corruption, Custom, Gaussian, SaltAndPepper, Swap
+from skae._model._linear_anchor import LinearAnchor, ProbabilisticAnchor, unit_of
+from skae._model._module_correction import build_module
+from skae._model._prefixes import explained_by_prefixes
+from skae._numerics._moments import feature_ranges, spread_rows
+from skae._numerics._principal_axes import PrincipalAxes
+from skae._support._torch import make_generator, to_numpy, to_tensor
+from skae._training import _automatic
+from skae._training._loop import Split, TrainingResult
+from skae._training._rows import Rows
+
+# Rows whose codes are kept, for a density to sample from, and rows that order is judged on.
+MAX_KEPT_CODES = 4096
+MAX_PREFIX_ROWS = 4096
+
+
+@dataclass(frozen=True)
+class Member:
+    """Which member of the family of autoencoders is fitted: the parameters of that name."""
+
+    corruption: str | Callable[[np.ndarray, np.random.RandomState], np.ndarray] = "gaussian"
+    loss: str = "squared_error"
+    sparsity: float | int | None = None
+    ordered: bool = False
+    variational: bool = False
+    beta: float = 1.0
+    network: Any = None
+
+    @property
+    def hides_entries(self) -> bool:
+        """Whether training may hide entries of complete rows."""
+        return self.corruption == "masking" or callable(self.corruption)
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """One fit under way: the rows, where it starts and how far it has come."""
+
+    rows: Rows
+    split: Split
+    anchoring: AnchoringRows
+    anchor: LinearAnchor
+    network: AnchoredAutoencoder
+    result: TrainingResult
+    n_components: int | float | None
+    whiten: bool
+
+
+class BaseAnchored(BaseAutoencoder):
+    """Fits the anchored autoencoder."""
+
+    @property
+    def _member(self) -> Member:
+        return Member()
+
+    @property
+    def _fitted(self) -> FittedAutoencoder:
+        return FittedAutoencoder(**self._state)
+
+    def _fit_autoencoder(
+        self,
+        data: TrainingData,
+        n_components: int | float | None,
+        whiten: bool,
+        random_state: np.random.RandomState,
+        split: Split | None = None,
+    ) -> dict[str, Any]:
+        """Find the principal axes and train the anchored autoencoder; the fitted attributes."""
+        anchoring = anchor_rows(
+            data.X,
+            n_components,
+            sample_weight=data.sample_weight,
+            scale_features=self.scale,
+            hides_entries=self._member.hides_entries,
+            random_state=random_state,
+        )
+        axes = anchoring.axes
+        if not np.isfinite(axes.total_variance):
+            raise ValueError("The variance of X is too large for float64; scale X.")
+        generator = make_generator(random_state, data.device)
+        corruption = self._corruption(data, anchoring)
+        member = self._member
+        anchor = linear_anchor(
+            axes, corruption, variational=member.variational, sparse_code=member.sparsity is not None
+        )
+        rows = data.rows(axes.mean, axes.scale * anchor.unit)
+        network = self._anchored_network(anchoring, anchor, corruption, data, generator)
+        split = split or self._split(data, random_state)
+        fit = _Fit(rows, split, anchoring, anchor, network, TrainingResult(), n_components, whiten)
+        self._train(network, data, rows, split, fit.result, lambda: _fitted_attributes(fit), random_state)
+        return _fitted_attributes(fit)
+
+    def _corruption(self, data: TrainingData, anchoring: AnchoringRows) -> Corruption:
+        """What is done to the inputs: noise that regularises, or the task of a denoising autoencoder."""
+        kind, given = self._member.corruption, not isinstance(getattr(self, "corruption_level", "auto"), str)
+        level = self._resolved("corruption_level", data)
+        if kind in ("swap", "salt_and_pepper", "masking") and not given:
+            level = _automatic.CORRUPTED_SHARE
+        hidden = max(_automatic.MIN_HIDDEN_SHARE, anchoring.share_missing) if anchoring.share_missing else 0.0
+        if kind == "masking":
+            regularising = _automatic.corruption_level(*data.X.shape)
+            return Corruption(Gaussian(regularising), hidden_level=max(level, hidden))
+        if kind == "gaussian":
+            return Corruption(Gaussian(level), hidden, noise_is_task=given and level > 0)
+        if kind == "swap":
+            return Corruption(Swap(level), hidden, noise_is_task=True)
+        mean, scale = anchoring.axes.mean, anchoring.axes.scale * unit_of(anchoring.axes)
+        if callable(kind):
+            units = (to_tensor(array, data.dtype, data.device) for array in (mean, scale))
+            return Corruption(Custom(kind, *units), hidden, noise_is_task=True, may_hide=True)
+        ends = ((end - mean) / scale for end in feature_ranges(data.X))
+        lowest, highest = (to_tensor(end, data.dtype, data.device) for end in ends)
+        return Corruption(SaltAndPepper(level, lowest, highest), hidden, noise_is_task=True)
+
+    def _anchored_network(
+        self,
+        anchoring: AnchoringRows,
+        anchor: LinearAnchor,
+        corruption: Corruption,
+        data: TrainingData,
+        generator: torch.Generator,
+    ) -> AnchoredAutoencoder:
+        """The network before training: its anchor."""
+        member = self._member
+        n_features, n_components = anchor.encoder_axes.shape
+        architecture = Architecture(
+            n_features,
+            n_components,
+            tuple(self._resolved("hidden_layer_sizes", data)),
+            self.activation,
+            loss=member.loss,
+            sparsity=member.sparsity,
+            ordered=member.ordered,
+            variational=member.variational,
+            beta=member.beta,
+            sees_missing=corruption.hides,
+            module=self._module(member.network, anchor, data, generator),
+        )
+        fill = anchoring.fill if corruption.hides else None
+        network = AnchoredAutoencoder(
+            architecture,
+            _anchor_tensors(anchoring.axes, anchor, data),
+            torch.zeros(architecture.n_parameters, dtype=data.dtype, device=data.device),
+            None if fill is None else fill.in_unit(anchor.unit).to(data.dtype, data.device),
+            corruption=corruption,
+            generator=generator,
+        )
+        network.initialise(generator)
+        return network
+
+    def _module(self, network: Any, anchor: LinearAnchor, data: TrainingData, generator: torch.Generator):
+        """The user's module in the dtype and on the device of training, or None."""
+        if network is None:
+            return None
+        n_features, n_components = anchor.encoder_axes.shape
+        n_outputs = n_components * (2 if isinstance(anchor, ProbabilisticAnchor) else 1)
+        return build_module(network, n_features, n_outputs, n_components, generator).to(data.device, data.dtype)
+
+
+def _anchor_tensors(axes: PrincipalAxes, anchor: LinearAnchor, data: TrainingData) -> Anchor:
+    def tensor(array: np.ndarray) -> torch.Tensor:
+        return to_tensor(array, data.dtype, data.device)
+
+    arrays = anchor_arrays(anchor)
+    numbers: dict[str, Any] = {"noise_variance": arrays.pop("noise_variance")}
+    units = {"mean": axes.mean, "scale": axes.scale * arrays.pop("unit")}
+    tensors = {name: None if array is None else tensor(array) for name, array in (arrays | units).items()}
+    return Anchor(**(numbers | tensors))
+
+
+@torch.no_grad()
+def _fitted_attributes(fit: _Fit) -> dict[str, Any]:
+    """What the estimator would be if training stopped now."""
+    axes, network = fit.anchoring.axes, fit.network
+    shares = axes.variances / (axes.total_variance or 1.0)
+    if network.architecture.ordered:
+        shares = explained_by_prefixes(network, fit.rows.take(spread_rows(len(fit.rows), MAX_PREFIX_ROWS)))
+        if isinstance(fit.n_components, float):
+            network, shares = _shortest_sufficient(fit, shares)
+    n_components = network.architecture.n_components
+    code_map = _public_code_map(fit, network)
+    state = _plain_state(fit, network, code_map)
+    chosen = spread_rows(len(fit.rows), MAX_KEPT_CODES)
+    codes = to_numpy(network.encode(fit.rows.take(chosen))) @ code_map
+    return training_attributes(fit.result) | {
+        "n_components_": n_components,
+        "mean_": axes.mean,
+        "scale_": axes.scale,
+        "components_": axes.components[:n_components],
+        "explained_variance_ratio_": shares,
+        "_state": state,
+        "_codes": codes.astype(np.float32),
+    }
+
+
+def _shortest_sufficient(fit: _Fit, shares: np.ndarray) -> tuple[AnchoredAutoencoder, np.ndarray]:
+    """The shortest code that explains the share wanted of the rows held out (or trained on), whole if none does."""
+    judged = fit.split.train if fit.split.held_out is None else fit.split.held_out
+    explained = explained_by_prefixes(fit.network, fit.rows.take(judged[spread_rows(len(judged), MAX_PREFIX_ROWS)]))
+    enough = np.cumsum(explained) >= fit.n_components
+    count = int(np.argmax(enough)) + 1 if enough.any() else len(shares)
+    return fit.network.truncated(count), shares[:count]
+
+
+def _plain_state(fit: _Fit, network: AnchoredAutoencoder, code_map: np.ndarray) -> dict[str, Any]:
+    """The arguments of `FittedAutoencoder`."""
+    axes, anchor, architecture = fit.anchoring.axes, fit.anchor, network.architecture
+    count = architecture.n_components
+    arrays = anchor_arrays(anchor)
+    fill = fit.anchoring.fill.in_unit(anchor.unit)
+    weights = to_numpy(network.parameters).copy()
+    return arrays | {
+        "mean": axes.mean,
+        "scale": axes.scale,
+        "encoder_axes": np.ascontiguousarray(arrays["encoder_axes"][:, :count]),
+        "decoder_axes": np.ascontiguousarray(arrays["decoder_axes"][:count]),
+        "code_bias": None if arrays["code_bias"] is None else arrays["code_bias"][:count],
+        "fill_factors": np.ascontiguousarray(fill.factors.numpy(), dtype=weights.dtype),
+        "fill_noise": fill.noise_variance,
+        "weights": weights,
+        "code_map": code_map,
+        "code_map_inverse": np.linalg.inv(code_map),
+        "architecture": dict(vars(architecture)),
+    }
+
+
+def _public_code_map(fit: _Fit, network: AnchoredAutoencoder) -> np.ndarray:
+    """The map from the network's codes to public ones, from all training rows or a spread of them."""
+    architecture, weight = network.architecture, fit.split.sample_weight
+    if fit.whiten:
+        codes = np.concatenate([to_numpy(network.encode(x)) for _, x in fit.rows.blocks()])
+        return whitening_map(codes.astype(np.float64), weight)
+    count = architecture.n_components
+    if network.is_linear() or architecture.variational or architecture.sparsity is not None:
+        return np.diag(fit.anchor.code_scale[:count])
+    chosen = spread_rows(len(fit.rows), MAX_METRIC_ROWS)
+    z = network.encode(fit.rows.take(chosen))
+    mapped = diagonal_metric_map if architecture.ordered else metric_map
+    return mapped(network, z, None if weight is None else weight[chosen], fit.anchor.unit)

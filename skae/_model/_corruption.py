@@ -1,0 +1,139 @@
+r"""Corruption of the inputs of training, and what is known of it in closed form.
+
+A corrupted row is :math:`y = \rho x + e` with e of mean `shift` and variance `noise_variance`, uncorrelated with x.
+That is all the best linear denoiser depends on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+# A row hides at most this share of its entries.
+MAX_HIDDEN = 0.95
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """Noise of standard deviation `level`, in units of a feature's root mean variance."""
+
+    level: float
+    kept_share = 1.0
+    shift = None
+
+    @property
+    def noise_variance(self) -> float:
+        return self.level**2
+
+    def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        if not self.level:
+            return x
+        noise = torch.randn(x.shape, generator=generator, dtype=x.dtype, device=x.device)
+        return noise.mul_(self.level).add_(x)
+
+
+@dataclass(frozen=True)
+class Swap:
+    """A share `level` of the entries takes the value that the same feature has in another row of the batch."""
+
+    level: float
+    shift = None
+
+    @property
+    def kept_share(self) -> float:
+        return 1.0 - self.level
+
+    @property
+    def noise_variance(self) -> float:
+        return 1.0 - self.kept_share**2
+
+    def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        other = x[torch.randperm(len(x), generator=generator, device=x.device)]
+        return torch.where(_chosen(x, self.level, generator), other, x)
+
+
+@dataclass(frozen=True)
+class SaltAndPepper:
+    """A share `level` of the entries takes the lowest or the highest value of its feature, at even odds."""
+
+    level: float
+    lowest: Tensor
+    highest: Tensor
+
+    @property
+    def kept_share(self) -> float:
+        return 1.0 - self.level
+
+    @property
+    def shift(self) -> Tensor:
+        return self.level * (self.lowest + self.highest) / 2.0
+
+    @property
+    def noise_variance(self) -> float:
+        squares = (self.lowest.square() + self.highest.square()) / 2.0
+        mean_square = self.kept_share + self.level * squares.mean() - self.shift.square().mean()
+        return float(mean_square - self.kept_share**2)
+
+    def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        extreme = torch.where(_chosen(x, 0.5, generator), self.lowest, self.highest)
+        return torch.where(_chosen(x, self.level, generator), extreme, x)
+
+
+@dataclass(frozen=True)
+class Custom:
+    """A function of rows in the units of X and a NumPy generator; NaN in what it returns hides an entry."""
+
+    function: Callable[[np.ndarray, np.random.RandomState], np.ndarray]
+    mean: Tensor
+    scale: Tensor
+    kept_share, noise_variance, shift = 1.0, 0.0, None
+
+    def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        seed = int(torch.randint(2**31 - 1, (), generator=generator, device=x.device))
+        rows = torch.addcmul(self.mean, x, self.scale).cpu().numpy()
+        corrupted = np.asarray(self.function(rows, np.random.RandomState(seed)))
+        if corrupted.shape != rows.shape:
+            raise ValueError(f"corruption returned rows of shape {corrupted.shape}, expected {rows.shape}.")
+        return torch.as_tensor(corrupted, dtype=x.dtype, device=x.device).sub_(self.mean).div_(self.scale)
+
+
+def hide(x: Tensor, level: float, generator: torch.Generator) -> Tensor:
+    """Make entries NaN: of each row a share drawn evenly between none and twice `level`."""
+    share = torch.rand((len(x), 1), generator=generator, dtype=x.dtype, device=x.device)
+    hidden = _chosen(x, share.mul_(2.0 * level).clamp_max_(MAX_HIDDEN), generator)
+    return x.masked_fill(hidden, torch.nan)
+
+
+def _chosen(x: Tensor, share: float | Tensor, generator: torch.Generator) -> Tensor:
+    return torch.rand(x.shape, generator=generator, dtype=x.dtype, device=x.device) < share
+
+
+@dataclass(frozen=True)
+class Corruption:
+    """What training does to its inputs.
+
+    Noise may only regularise, or (`noise_is_task`) make the autoencoder a denoising one: anchored on the best linear
+    denoiser and judged on corrupted rows. Entries that are hidden are always judged. `may_hide`: the noise hides some.
+    """
+
+    noise: Gaussian | Swap | SaltAndPepper | Custom
+    hidden_level: float = 0.0
+    noise_is_task: bool = False
+    may_hide: bool = False
+
+    @property
+    def hides(self) -> bool:
+        return self.hidden_level > 0 or self.may_hide
+
+    def __call__(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+        """Corrupted rows; without a generator the corruption is that of the judge, the same in every call."""
+        if generator is None:
+            if not (self.noise_is_task or self.hides):
+                return x
+            generator = torch.Generator(device=x.device).manual_seed(0)
+        x = self.noise(x, generator)
+        return hide(x, self.hidden_level, generator) if self.hidden_level else x

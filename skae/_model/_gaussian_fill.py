@@ -1,0 +1,147 @@
+r"""Missing entries filled by their expectation given the observed ones, if rows were Gaussian.
+
+With K the inverse of the covariance, the expectation of the missing entries m given the observed ones o solves
+
+.. math:: K_{mm} x_m = - K_{mo} x_o.
+
+Conjugate gradients solve it for all rows at once, each with entries of its own missing, by products with K alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+# Covariances are taken as this many factors and noise: exact for that many features less one.
+MAX_FACTORS = 256
+# Share of the mean variance that noise has at least; the smaller it is the worse the systems' condition.
+MIN_NOISE_SHARE = 1e-3
+# Steps of conjugate gradients; 10 left 3 % of a deviation on 64 pixels half of which are missing, 20 left .1 %.
+N_STEPS = 15
+# Expectation-maximisation: iterations, the share of them that is averaged, and rows used.
+N_ITERATIONS, AVERAGED = 12, 0.5
+MAX_ROWS, MAX_WORK = 10_000, 2e9
+
+
+@dataclass(frozen=True)
+class GaussianFill:
+    r"""Fills rows of mean zero and covariance :math:`W W^\top + \psi I`, W of shape (n_features, n_factors)."""
+
+    factors: Tensor
+    noise_variance: float
+
+    @classmethod
+    def from_covariance(cls, covariance: Tensor) -> GaussianFill:
+        """The leading eigenvectors as factors, the mean of the other eigenvalues as noise."""
+        values, vectors = torch.linalg.eigh(covariance)
+        count = min(MAX_FACTORS, len(values) - 1)
+        leading, rest = values.flip(0)[:count], values.flip(0)[count:].clamp_min(0.0)
+        noise = max(float(rest.mean()), MIN_NOISE_SHARE * float(values.clamp_min(0.0).mean()), 1e-30)
+        return cls(vectors.flip(1)[:, :count] * (leading - noise).clamp_min(0.0).sqrt(), noise)
+
+    @classmethod
+    def from_axes(cls, components: np.ndarray, variances: np.ndarray, total_variance: float) -> GaussianFill:
+        """Probabilistic PCA with the given axes (Tipping & Bishop 1999)."""
+        n_components, n_features = components.shape
+        left = max(n_features - n_components, 1)
+        noise = max((total_variance - variances.sum()) / left, MIN_NOISE_SHARE * total_variance / n_features, 1e-30)
+        factors = components.T * np.sqrt(np.clip(variances - noise, 0.0, None))
+        return cls(torch.from_numpy(np.ascontiguousarray(factors)), float(noise))
+
+    def in_unit(self, unit: float) -> GaussianFill:
+        """The fill of rows divided by `unit`."""
+        return GaussianFill(self.factors / unit, self.noise_variance / unit**2)
+
+    def to(self, dtype: torch.dtype, device: torch.device) -> GaussianFill:
+        return GaussianFill(self.factors.to(dtype=dtype, device=device), self.noise_variance)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Rows with NaN replaced by what is expected there."""
+        missing, observed = torch.isnan(x), torch.nan_to_num(x)
+        return observed + self._solve(-self._times_precision(observed), missing.to(x.dtype))
+
+    def draw(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """Rows with NaN replaced by a draw from what is possible there.
+
+        Noise of covariance :math:`K_{mm}` on the right-hand side becomes noise of covariance :math:`K_{mm}^{-1}` in the
+        solution, which is the conditional one.
+        """
+        missing, observed = torch.isnan(x), torch.nan_to_num(x)
+        noise = torch.randn(x.shape, generator=generator, dtype=x.dtype, device=x.device) @ self._root
+        return observed + self._solve(noise - self._times_precision(observed), missing.to(x.dtype))
+
+    @cached_property
+    def _projector(self) -> Tensor:
+        r""":math:`W (W^\top W + \psi I)^{-1}`, so that :math:`\psi K = I - W` times its transpose."""
+        inner = self.factors.t() @ self.factors
+        inner.diagonal().add_(self.noise_variance)
+        return torch.linalg.solve(inner, self.factors.t()).t().contiguous()
+
+    @cached_property
+    def _root(self) -> Tensor:
+        r"""A square root of :math:`\psi K`, times the noise's deviation :math:`\sqrt\psi`."""
+        left, strengths, _ = torch.linalg.svd(self.factors, full_matrices=False)
+        shrinkage = (self.noise_variance / (strengths.square() + self.noise_variance)).sqrt() - 1.0
+        root = (left * shrinkage) @ left.t()
+        root.diagonal().add_(1.0)
+        return root * self.noise_variance**0.5
+
+    def _times_precision(self, x: Tensor) -> Tensor:
+        r""":math:`\psi K x`."""
+        return x - (x @ self._projector) @ self.factors.t()
+
+    def _solve(self, right: Tensor, missing: Tensor) -> Tensor:
+        """Preconditioned conjugate gradients on the missing entries of every row."""
+        diagonal = (1.0 - (self._projector * self.factors).sum(1)).clamp_min(1e-6)
+        tiny = torch.finfo(right.dtype).tiny
+        solution, residual = torch.zeros_like(right), right * missing
+        scaled = residual / diagonal
+        direction, energy = scaled, (residual * scaled).sum(1, keepdim=True)
+        for _ in range(N_STEPS):
+            image = self._times_precision(direction).mul_(missing)
+            step = energy / (direction * image).sum(1, keepdim=True).clamp_min_(tiny)
+            solution = torch.addcmul(solution, step, direction)
+            residual = torch.addcmul(residual, step, image, value=-1.0)
+            scaled = residual / diagonal
+            before, energy = energy, (residual * scaled).sum(1, keepdim=True)
+            direction = torch.addcmul(scaled, energy / before.clamp_min(tiny), direction)
+        return solution
+
+
+def estimate_moments(x: Tensor, weight: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Mean and covariance of rows with NaN by stochastic expectation-maximisation (Celeux & Diebolt 1985), in float64.
+
+    Missing entries are drawn given the observed ones and the present moments, and moments are taken of what results;
+    the later ones are averaged. Starts at the covariance of pairs observed together. Rows should be near mean zero and
+    unit variance. Off-diagonal entries are shrunk, the more the fewer the rows.
+    """
+    n_features = x.shape[1]
+    n_rows = int(min(len(x), MAX_ROWS, max(2 * n_features, MAX_WORK / n_features**2)))
+    chosen = torch.linspace(0, len(x) - 1, n_rows, device=x.device).long().unique()
+    x, weight = x[chosen].double(), weight[chosen].double()
+    weight = weight / weight.sum()
+    shrinkage = min(0.5, 0.1 * n_features / len(x))
+
+    observed, known = (~torch.isnan(x)).double(), torch.nan_to_num(x)
+    together = (observed * weight[:, None]).t() @ observed
+    covariance = (known * weight[:, None]).t() @ known / together.clamp_min(1e-12)
+    mean = torch.zeros(n_features, dtype=torch.float64, device=x.device)
+    kept = []
+    for iteration in range(N_ITERATIONS):
+        fill = GaussianFill.from_covariance(_shrunk(covariance, shrinkage))
+        filled = fill.draw(x - mean, generator) + mean
+        mean = weight @ filled
+        centred = filled - mean
+        covariance = (centred * weight[:, None]).t() @ centred
+        if iteration >= N_ITERATIONS * AVERAGED:
+            kept.append((mean, covariance))
+    means, covariances = zip(*kept, strict=True)
+    return torch.stack(means).mean(0), _shrunk(torch.stack(covariances).mean(0), shrinkage)
+
+
+def _shrunk(covariance: Tensor, share: float) -> Tensor:
+    return covariance * (1.0 - share) + torch.diag(covariance.diagonal() * share)

@@ -1,0 +1,151 @@
+"""A torch module of the user's in place of the perceptrons, behind gates that start at zero."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+Tape = tuple[Tensor, Tensor, list[Tensor]]
+METHODS = ("encode", "decode")
+
+
+class ModuleCorrection:
+    """``gate * method(inputs)`` with the interface of `Perceptron`, differentiated by autograd.
+
+    The gates of both methods and the module's parameters are slices of one flat vector, which "encode" and "decode"
+    share, so that a module may tie its weights. The gates (ReZero: Bachlechner et al. 2021) make any network start as
+    the anchor. Back-propagation goes through "decode" first: it writes the gradient, "encode" adds to it.
+    """
+
+    def __init__(self, module: nn.Module, method: str, parameters: Tensor) -> None:
+        self._module, self._call, self._index = module, _MethodOf(module, method), METHODS.index(method)
+        self._names = [f"module.{name}" for name, _ in module.named_parameters()]
+        self._shapes = [parameter.shape for parameter in module.parameters()]
+        self._views = self.layer_views(parameters)
+
+    @staticmethod
+    def count_parameters(module: nn.Module) -> int:
+        return len(METHODS) + sum(parameter.numel() for parameter in module.parameters())
+
+    def layer_views(self, flat: Tensor) -> list[Tensor]:
+        """The gates and the module's parameters as views of a flat vector."""
+        gates, *parts = flat.split([len(METHODS), *(shape.numel() for shape in self._shapes)])
+        return [gates, *(part.view(shape) for part, shape in zip(parts, self._shapes, strict=True))]
+
+    def initialise(self, generator: torch.Generator) -> None:
+        """Take over the module's own values; the gates stay zero."""
+        for view, parameter in zip(self._views[1:], self._module.parameters(), strict=True):
+            view.copy_(parameter.detach())
+
+    def is_zero(self) -> bool:
+        return not self._views[0][self._index]
+
+    def __call__(self, inputs: Tensor) -> Tensor:
+        return self._run(inputs, self._views)
+
+    def _run(self, inputs: Tensor, views: list[Tensor]) -> Tensor:
+        gates, *values = views
+        named = dict(zip(self._names, values, strict=True))
+        return gates[self._index] * torch.func.functional_call(self._call, named, (inputs,))
+
+    def forward(self, inputs: Tensor) -> tuple[Tensor, Tape]:
+        with torch.enable_grad():
+            leaf = inputs.detach().requires_grad_()
+            views = [view.detach().requires_grad_() for view in self._views]
+            output = self._run(leaf, views)
+        return output.detach(), (output, leaf, views)
+
+    def backward(self, gradient: Tensor, tape: Tape, into: list[Tensor]) -> Tensor:
+        """Write (or add) the parameters' gradient; returns that with respect to the inputs."""
+        output, leaf, views = tape
+        *slopes, input_slope = torch.autograd.grad(
+            output, [*views, leaf], gradient, allow_unused=True, materialize_grads=True
+        )
+        for target, slope in zip(into, slopes, strict=True):
+            if self._index == METHODS.index("decode"):
+                target.copy_(slope)
+            else:
+                target.add_(slope)
+        return input_slope
+
+    def input_gradient(self, input_slope: Tensor) -> Tensor:
+        return input_slope
+
+
+class _MethodOf(nn.Module):
+    """Makes a method of a module callable by `functional_call`."""
+
+    def __init__(self, module: nn.Module, method: str) -> None:
+        super().__init__()
+        self.module, self._method = module, method
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return getattr(self.module, self._method)(inputs)
+
+
+def build_module(
+    network: nn.Module | Callable[[int, int, int], nn.Module],
+    n_features: int,
+    n_outputs: int,
+    n_components: int,
+    generator: torch.Generator,
+) -> nn.Module:
+    """The module that `network` is or makes, checked to be one that training can use.
+
+    What a factory makes has its weights drawn anew from `generator`; an instance keeps those it has.
+    """
+    if isinstance(network, nn.Module):
+        module = network
+    else:
+        with torch.random.fork_rng(devices=[]):
+            module = network(n_features, n_outputs, n_components)
+    _check_parts(module)
+    if module is not network:
+        _draw(module, generator)
+    _check_shapes(module, n_features, n_outputs, n_components)
+    return module
+
+
+def _draw(module: nn.Module, generator: torch.Generator) -> None:
+    """Normal weights of variance 1.5 / fan-in, uniform biases; scales of normalisation layers stay."""
+    for part in module.modules():
+        weight, bias = getattr(part, "weight", None), getattr(part, "bias", None)
+        if not isinstance(weight, nn.Parameter) or weight.dim() < 2:
+            continue
+        fan_in = weight[0].numel()
+        if isinstance(part, nn.ConvTranspose1d | nn.ConvTranspose2d):
+            fan_in = max(1, weight[:, 0].numel() // int(torch.tensor(part.stride).prod()))
+        drawn = torch.randn(weight.shape, generator=generator, device=generator.device)
+        weight.data.copy_(drawn.mul_((1.5 / fan_in) ** 0.5))
+        if isinstance(bias, nn.Parameter):
+            drawn = torch.rand(bias.shape, generator=generator, device=generator.device)
+            bias.data.copy_(drawn.mul_(2.0).sub_(1.0).mul_(fan_in**-0.5))
+
+
+def _check_parts(module: nn.Module) -> None:
+    if not (isinstance(module, nn.Module) and all(callable(getattr(module, name, None)) for name in METHODS)):
+        raise TypeError(f"network must be or make a torch.nn.Module with methods encode and decode, got {module!r}.")
+    for part in module.modules():
+        if isinstance(part, nn.modules.batchnorm._BatchNorm):
+            raise ValueError(
+                f"network contains {type(part).__name__}, which makes rows depend on their batch. Use GroupNorm or "
+                "LayerNorm."
+            )
+        if isinstance(part, nn.modules.dropout._DropoutNd) and part.p > 0:
+            raise ValueError(
+                f"network contains {type(part).__name__}, which draws from torch's global generator. Use corruption."
+            )
+
+
+@torch.no_grad()
+def _check_shapes(module: nn.Module, n_features: int, n_outputs: int, n_components: int) -> None:
+    example = next(module.parameters(), torch.zeros(()))
+    for method, n_inputs, expected in (("encode", n_features, n_outputs), ("decode", n_components, n_features)):
+        got = getattr(module, method)(torch.zeros(2, n_inputs, dtype=example.dtype, device=example.device)).shape
+        if got != (2, expected):
+            raise ValueError(
+                f"network.{method} must turn rows of {n_inputs} numbers into rows of {expected}; two rows became "
+                f"{tuple(got)}."
+            )

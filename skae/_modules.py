@@ -1,0 +1,110 @@
+"""Encoder and decoder as plain torch modules, exact and trainable further."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from skae._fitted import FittedAutoencoder
+from skae._model._autoencoder import AnchoredAutoencoder
+from skae._model._module_correction import METHODS
+
+_ACTIVATIONS = {"silu": nn.SiLU, "relu": nn.ReLU, "gelu": nn.GELU, "tanh": nn.Tanh, "identity": nn.Identity}
+
+
+class EncoderModule(nn.Module):
+    """Rows in the units of X, none of their entries missing, to public codes: ``transform`` as a torch module.
+
+    ``linear`` holds the anchor and ``correction`` the network; both are parameters that further training may move.
+    """
+
+    mean: Tensor
+    scale: Tensor
+    code_map: Tensor
+
+    def __init__(self, fitted: FittedAutoencoder) -> None:
+        super().__init__()
+        network = fitted.network("cpu")
+        dtype = network.parameters.dtype
+        self.register_buffer("mean", torch.as_tensor(fitted.mean, dtype=dtype))
+        self.register_buffer("scale", torch.as_tensor(fitted.scale * fitted.unit, dtype=dtype))
+        self.register_buffer("code_map", torch.as_tensor(fitted.code_map, dtype=dtype))
+        self.linear = _linear(network.anchor.encoder_axes, network.anchor.code_bias)
+        self.correction = _correction(network, "encode")
+        self._bottleneck = network.bottleneck
+        self._n_components = network.architecture.n_components
+
+    def forward(self, X: Tensor) -> Tensor:
+        """Encode rows."""
+        x = (X - self.mean) / self.scale
+        a = self.correction(x)
+        linear = nn.functional.pad(self.linear(x), (0, a.shape[1] - self._n_components))
+        return self._bottleneck.code(a + linear) @ self.code_map
+
+
+class DecoderModule(nn.Module):
+    """Public codes to rows in the units of X: ``inverse_transform`` as a torch module."""
+
+    mean: Tensor
+    scale: Tensor
+    code_map_inverse: Tensor
+
+    def __init__(self, fitted: FittedAutoencoder) -> None:
+        super().__init__()
+        network = fitted.network("cpu")
+        dtype = network.parameters.dtype
+        self.register_buffer("mean", torch.as_tensor(fitted.mean, dtype=dtype))
+        self.register_buffer("scale", torch.as_tensor(fitted.scale * fitted.unit, dtype=dtype))
+        self.register_buffer("code_map_inverse", torch.as_tensor(fitted.code_map_inverse, dtype=dtype))
+        self.linear = _linear(network.anchor.decoder_axes, None)
+        self.correction = _correction(network, "decode")
+        self._loss_class = type(network.loss)
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """Decode codes."""
+        z = codes @ self.code_map_inverse
+        link = self._loss_class.link(self.mean, self.scale)
+        outputs = link.outputs(self.correction(z), self.linear(z))
+        return link.reconstruction(outputs) * self.scale + self.mean
+
+
+def _linear(axes: Tensor, bias: Tensor | None) -> nn.Linear:
+    layer = nn.utils.skip_init(nn.Linear, *axes.shape, bias=bias is not None, dtype=axes.dtype)
+    with torch.no_grad():
+        layer.weight.copy_(axes.t())
+        if bias is not None:
+            layer.bias.copy_(bias)
+    return layer
+
+
+def _correction(network: AnchoredAutoencoder, method: str) -> nn.Module:
+    """A module that computes what the perceptron, or the user's module behind its gate, does."""
+    if network.architecture.module is not None:
+        return _Gated(network, method)
+    weights = network.correction_layers(method)
+    if method == "encode" and network.architecture.sees_missing:
+        # Complete rows set no indicator of missing entries: its weights are left out.
+        weights[0] = (weights[0][0][: network.n_features], weights[0][1])
+    layers: list[nn.Module] = []
+    for weight, bias in weights:
+        layers += [_linear(weight, bias), _ACTIVATIONS[network.architecture.activation]()]
+    return nn.Sequential(*layers[:-1])
+
+
+class _Gated(nn.Module):
+    """The user's module times its gate."""
+
+    def __init__(self, network: AnchoredAutoencoder, method: str) -> None:
+        super().__init__()
+        gates, *values = network.correction_layers(method)
+        self.module: nn.Module = copy.deepcopy(network.architecture.module)  # type: ignore[assignment]
+        self._method = method
+        self.gate = nn.Parameter(gates[METHODS.index(method)].clone())
+        with torch.no_grad():
+            for parameter, value in zip(self.module.parameters(), values, strict=True):
+                parameter.copy_(value)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self.gate * getattr(self.module, self._method)(inputs)

@@ -1,0 +1,173 @@
+"""Networks ready for the `network` parameter: convolutions for images and for sequences.
+
+Each is a description that makes the torch module once the number of features and components is known, so that it can
+be cloned, compared and searched over like any other parameter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["ConvolutionalNetwork", "ConvolutionalNetwork1d"]
+
+
+@dataclass(frozen=True)
+class ConvolutionalNetwork:
+    """Convolutional encoder and decoder for images.
+
+    Each stage halves height and width by a strided convolution, the decoder doubles them again; a linear layer leads
+    from the last stage to the code.
+
+    Parameters
+    ----------
+    image_shape : tuple of int, (channels, height, width)
+        Shape of one image; rows of X are images flattened in that order.
+    channels : tuple of int, default=(32, 64)
+        Channels of each stage.
+    kernel_size : int, default=3
+        Height and width of the kernels, an odd number of pixels.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import AutoencoderTransformer
+    >>> from skae.networks import ConvolutionalNetwork
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> network = ConvolutionalNetwork(image_shape=(1, 8, 8), channels=(16,))
+    >>> model = AutoencoderTransformer(8, network=network, max_iter=2, random_state=0).fit(X[:500])
+    >>> model.transform(X[:3]).shape
+    (3, 8)
+    """
+
+    image_shape: tuple[int, int, int]
+    channels: tuple[int, ...] = (32, 64)
+    kernel_size: int = 3
+
+    def __call__(self, n_features: int, n_outputs: int, n_components: int) -> nn.Module:
+        """Make the module.
+
+        Parameters
+        ----------
+        n_features : int
+            Length of a row: the product of `image_shape`.
+        n_outputs : int
+            Numbers the encoder returns: `n_components`, or twice that if variational.
+        n_components : int
+            Length of a code.
+
+        Returns
+        -------
+        torch.nn.Module
+            With methods ``encode`` and ``decode`` of rows.
+        """
+        return _Convolutional(
+            tuple(self.image_shape), self.channels, self.kernel_size, n_features, n_outputs, n_components
+        )
+
+
+@dataclass(frozen=True)
+class ConvolutionalNetwork1d:
+    """Convolutional encoder and decoder for sequences: sound, spectra, time series.
+
+    As `ConvolutionalNetwork`, along one axis.
+
+    Parameters
+    ----------
+    n_channels : int, default=1
+        Channels of a sequence; rows of X are channels one after the other.
+    channels : tuple of int, default=(16, 32, 64)
+        Channels of each stage.
+    kernel_size : int, default=9
+        Length of the kernels, an odd number of samples.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skae import AutoencoderTransformer
+    >>> from skae.networks import ConvolutionalNetwork1d
+    >>> phase = np.random.RandomState(0).uniform(0, 6, size=(200, 1))
+    >>> X = np.sin(np.linspace(0, 20, 64) + phase)
+    >>> network = ConvolutionalNetwork1d(channels=(8, 16))
+    >>> AutoencoderTransformer(1, network=network, max_iter=2, random_state=0).fit(X).n_components_
+    1
+    """
+
+    n_channels: int = 1
+    channels: tuple[int, ...] = (16, 32, 64)
+    kernel_size: int = 9
+
+    def __call__(self, n_features: int, n_outputs: int, n_components: int) -> nn.Module:
+        """Make the module.
+
+        Parameters
+        ----------
+        n_features : int
+            Length of a row: channels times samples.
+        n_outputs : int
+            Numbers the encoder returns: `n_components`, or twice that if variational.
+        n_components : int
+            Length of a code.
+
+        Returns
+        -------
+        torch.nn.Module
+            With methods ``encode`` and ``decode`` of rows.
+        """
+        shape = (self.n_channels, n_features // self.n_channels)
+        return _Convolutional(shape, self.channels, self.kernel_size, n_features, n_outputs, n_components)
+
+
+class _Convolutional(nn.Module):
+    """Strided convolutions to a linear layer and back, in as many dimensions as the shape has beside its channels."""
+
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        channels: tuple[int, ...],
+        kernel_size: int,
+        n_features: int,
+        n_outputs: int,
+        n_components: int,
+    ) -> None:
+        super().__init__()
+        if int(torch.tensor(shape).prod()) != n_features:
+            raise ValueError(f"The network is for rows of shape {shape}, but X has {n_features} features.")
+        if kernel_size % 2 == 0:
+            raise ValueError(f"kernel_size must be odd, got {kernel_size}.")
+        convolution, transposed = _LAYERS[len(shape) - 1]
+        widths = (shape[0], *channels)
+        sizes = [shape[1:]]
+        for _ in channels:
+            sizes.append(tuple((size + 1) // 2 for size in sizes[-1]))
+        padding = kernel_size // 2
+        self._shape, self._inner = shape, (widths[-1], *sizes[-1])
+        n_inner = int(torch.tensor(self._inner).prod())
+        self.down = nn.Sequential()
+        for before, after in pairwise(widths):
+            self.down += nn.Sequential(convolution(before, after, kernel_size, stride=2, padding=padding), nn.SiLU())
+        self.to_code = nn.Linear(n_inner, n_outputs)
+        self.from_code = nn.Linear(n_components, n_inner)
+        self.up = nn.Sequential()
+        for depth in range(len(channels), 0, -1):
+            # A size that was odd comes back without the pixel that doubling would add.
+            extra = tuple(1 - size % 2 for size in sizes[depth - 1])
+            self.up += nn.Sequential(
+                nn.SiLU(),
+                transposed(
+                    widths[depth], widths[depth - 1], kernel_size, stride=2, padding=padding, output_padding=extra
+                ),
+            )
+
+    def encode(self, x: Tensor) -> Tensor:
+        return self.to_code(self.down(x.view(-1, *self._shape)).flatten(1))
+
+    def decode(self, z: Tensor) -> Tensor:
+        return self.up(self.from_code(z).view(-1, *self._inner)).flatten(1)
+
+
+_LAYERS: dict[int, tuple[Any, Any]] = {1: (nn.Conv1d, nn.ConvTranspose1d), 2: (nn.Conv2d, nn.ConvTranspose2d)}
