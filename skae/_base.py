@@ -19,7 +19,7 @@ from skae._model._activations import ACTIVATIONS
 from skae._model._autoencoder import AnchoredAutoencoder, Architecture
 from skae._model._code_map import MAX_METRIC_ROWS, metric_map, whitening_map
 from skae._model._linear_anchor import LinearAnchor
-from skae._numerics._moments import spread_rows
+from skae._numerics._moments import row_indices, spread_rows
 from skae._numerics._principal_axes import PrincipalAxes, principal_axes
 from skae._support._callbacks import CallbackSupportMixin, EpochReporter
 from skae._support._inputs import check_sample_weight
@@ -238,7 +238,7 @@ class BaseAutoencoder(CallbackSupportMixin, BaseEstimator):
     def _split(self, data: TrainingData, random_state: np.random.RandomState) -> Split:
         """Rows to train on and, if `early_stopping`, to hold out."""
         if not self._resolved("early_stopping", data):
-            return Split(np.arange(data.n_rows), None, data.sample_weight)
+            return Split(row_indices(data.n_rows), None, data.sample_weight)
         fraction = self._resolved("validation_fraction", data)
         train_rows, held_out = _automatic.hold_out(data.n_rows, fraction, random_state)
         return Split(train_rows, held_out, data.sample_weight)

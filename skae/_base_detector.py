@@ -23,7 +23,7 @@ from skae._denoising_views import N_MEMBERS, DenoisingViews
 from skae._fitted import FittedAutoencoder
 from skae._model._denoiser import DenoiserEnsemble
 from skae._numerics._conformal import conformal_p_values
-from skae._numerics._moments import row_blocks, weighted_mean
+from skae._numerics._moments import row_blocks, row_indices, weighted_mean
 from skae._numerics._quantiles import lower_tail_threshold
 from skae._numerics._robust_axes import robust_axes
 from skae._numerics._view_scale import ViewScale
@@ -106,7 +106,7 @@ class BaseDetector(BaseAutoencoder):
         rows = Rows(seen, np.zeros(width), np.ones(width), data.dtype, data.device)
         # A member learns from two thirds of the rows and can judge the rest as it would new ones.
         learns = count[:, np.newaxis] * (fold[:, np.newaxis] != np.arange(N_MEMBERS))
-        split = Split(np.arange(data.n_rows), None, learns)
+        split = Split(row_indices(data.n_rows), None, learns)
         self._train(network, data, rows, split, result, fitted_attributes, random_state)
         return fitted_attributes()
 

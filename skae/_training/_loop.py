@@ -107,8 +107,8 @@ def _run_epochs(network, rows, split, settings, random_state, on_epoch, judge, r
     stepper = _Stepper(network, split, settings)
     epochs_without_gain, mark = 0, judge.start_loss
     for epoch in range(settings.max_iter):
-        order = random_state.permutation(split.train) if settings.shuffle else split.train
-        loss = stepper.run_epoch(rows, order)
+        # Without a name of its own an epoch's order is gone before the next one is drawn.
+        loss = stepper.run_epoch(rows, random_state.permutation(split.train) if settings.shuffle else split.train)
         result.losses.append(loss)
         held_out_loss = judge.look(epoch + 1, result)
         if on_epoch(epoch, loss, held_out_loss):
