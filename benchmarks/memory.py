@@ -1,4 +1,4 @@
-"""Memory: fit and transform a memory-mapped file that is larger than the memory allowed.
+"""Memory: fit and transform a large memory-mapped file.
 
     python benchmarks/memory.py --gigabytes 20
 

@@ -37,6 +37,7 @@ from skae._support._threads import single_thread_if
 from skae._support._torch import make_generator, resolve_device, resolve_dtype, to_numpy, to_tensor
 from skae._training import _automatic
 from skae._training._loop import Network, NonFiniteError, Split, TrainingResult, train
+from skae._training._mixed_precision import MixedPrecision
 from skae._training._optimizers import SOLVERS
 from skae._training._rows import Rows
 from skae._training._settings import TrainingSettings
@@ -89,7 +90,7 @@ class BaseAutoencoder(CallbackSupportMixin, BaseEstimator):
         "n_iter_no_change": (Integer(1),),
         "early_stopping": (Boolean(), AUTO),
         "validation_fraction": (Float(0, 1, low_open=True, high_open=True), AUTO),
-        "dtype": (OneOf(("auto", "float32", "float64")),),
+        "dtype": (OneOf(("auto", "bfloat16", "float32", "float64")),),
         "device": (InstanceOf((str,), "a str"),),
         "verbose": (Boolean(), Integer(0)),
     }
@@ -154,6 +155,10 @@ class BaseAutoencoder(CallbackSupportMixin, BaseEstimator):
         rows = data.rows(axes.mean, axes.scale * anchor.unit)
         generator = make_generator(random_state, data.device)
         network = self._anchored_network(anchor, data, generator)
+        trained: Network = network
+        if self.dtype == "bfloat16":
+            twin = self._anchored_network(anchor, replace(data, dtype=torch.bfloat16), generator)
+            trained = MixedPrecision(network, twin)
         result = TrainingResult()
 
         def fitted_attributes() -> dict[str, Any]:
@@ -162,7 +167,7 @@ class BaseAutoencoder(CallbackSupportMixin, BaseEstimator):
             return _axes_attributes(axes) | training_attributes(result) | {"_state": state}
 
         split = split or self._split(data, random_state)
-        self._train(network, data, rows, split, result, fitted_attributes, random_state)
+        self._train(trained, data, rows, split, result, fitted_attributes, random_state)
         return fitted_attributes()
 
     def _anchored_network(

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from skae._training._loop import NonFiniteError, Split, TrainingResult, train
 from skae._training._rows import Rows
@@ -72,20 +71,10 @@ def test_weights_move_the_optimum():
     np.testing.assert_allclose(network.parameters, X[:10].mean(axis=0), atol=1e-3)
 
 
-class HostReads(TorchDispatchMode):
-    """Counts what has the host wait for a GPU: numbers read from the device, and arrays copied between the two."""
-
-    count = 0
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        self.count += func in (torch.ops.aten._local_scalar_dense.default, torch.ops.aten._to_copy.default)
-        return func(*args, **kwargs or {})
-
-
 @pytest.mark.parametrize("weight", [None, np.arange(1.0, 46.0, dtype=np.float32)])
-def test_the_host_waits_once_an_epoch_not_once_a_batch(weight):
+def test_the_host_waits_once_an_epoch_not_once_a_batch(weight, host_reads):
     def reads(batch_size):
-        with HostReads() as mode:
+        with host_reads() as mode:
             run(Mean(), weight=weight, max_iter=2, batch_size=batch_size)
         return mode.count
 
