@@ -15,6 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skae._model._activations import ACTIVATIONS
+from skae._numerics._moments import row_indices
 from skae._support._callbacks import CallbackSupportMixin, EpochReporter
 from skae._support._inputs import check_sample_weight
 from skae._support._parameters import (
@@ -82,7 +83,7 @@ class BaseAutoencoder(CallbackSupportMixin, BaseEstimator):
         "n_iter_no_change": (Integer(1),),
         "early_stopping": (Boolean(), AUTO),
         "validation_fraction": (Float(0, 1, low_open=True, high_open=True), AUTO),
-        "dtype": (OneOf(("auto", "float32", "float64")),),
+        "dtype": (OneOf(("auto", "bfloat16", "float32", "float64")),),
         "device": (InstanceOf((str,), "a str"),),
         "verbose": (Boolean(), Integer(0)),
     }
@@ -176,7 +177,7 @@ class BaseAutoencoder(CallbackSupportMixin, BaseEstimator):
     def _split(self, data: TrainingData, random_state: np.random.RandomState) -> Split:
         """Rows to train on and, if `early_stopping`, to hold out."""
         if not self._resolved("early_stopping", data):
-            return Split(np.arange(data.n_rows), None, data.sample_weight)
+            return Split(row_indices(data.n_rows), None, data.sample_weight)
         fraction = self._resolved("validation_fraction", data)
         train_rows, held_out = _automatic.hold_out(data.n_rows, fraction, random_state)
         return Split(train_rows, held_out, data.sample_weight)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,8 @@ from skae._numerics._moments import feature_ranges, spread_rows
 from skae._numerics._principal_axes import PrincipalAxes
 from skae._support._torch import make_generator, to_numpy, to_tensor
 from skae._training import _automatic
-from skae._training._loop import Split, TrainingResult
+from skae._training._loop import Network, Split, TrainingResult
+from skae._training._mixed_precision import MixedPrecision
 from skae._training._rows import Rows
 
 # Rows whose codes are kept, for a density to sample from, and rows that order is judged on.
@@ -94,16 +95,22 @@ class BaseAnchored(BaseAutoencoder):
         if not np.isfinite(axes.total_variance):
             raise ValueError("The variance of X is too large for float64; scale X.")
         generator = make_generator(random_state, data.device)
-        corruption = self._corruption(data, anchoring)
         member = self._member
         anchor = linear_anchor(
-            axes, corruption, variational=member.variational, sparse_code=member.sparsity is not None
+            axes,
+            self._corruption(data, anchoring),
+            variational=member.variational,
+            sparse_code=member.sparsity is not None,
         )
         rows = data.rows(axes.mean, axes.scale * anchor.unit)
-        network = self._anchored_network(anchoring, anchor, corruption, data, generator)
+        network = self._anchored_network(anchoring, anchor, data, generator)
+        trained: Network = network
+        if self.dtype == "bfloat16":
+            low = replace(data, dtype=torch.bfloat16)
+            trained = MixedPrecision(network, self._anchored_network(anchoring, anchor, low, generator))
         split = split or self._split(data, random_state)
         fit = _Fit(rows, split, anchoring, anchor, network, TrainingResult(), n_components, whiten)
-        self._train(network, data, rows, split, fit.result, lambda: _fitted_attributes(fit), random_state)
+        self._train(trained, data, rows, split, fit.result, lambda: _fitted_attributes(fit), random_state)
         return _fitted_attributes(fit)
 
     def _corruption(self, data: TrainingData, anchoring: AnchoringRows) -> Corruption:
@@ -132,12 +139,11 @@ class BaseAnchored(BaseAutoencoder):
         self,
         anchoring: AnchoringRows,
         anchor: LinearAnchor,
-        corruption: Corruption,
         data: TrainingData,
         generator: torch.Generator,
     ) -> AnchoredAutoencoder:
         """The network before training: its anchor."""
-        member = self._member
+        member, corruption = self._member, self._corruption(data, anchoring)
         n_features, n_components = anchor.encoder_axes.shape
         architecture = Architecture(
             n_features,

@@ -24,7 +24,7 @@ from skae._denoising_views import N_MEMBERS, DenoisingViews
 from skae._fitted import FittedAutoencoder
 from skae._model._denoiser import DenoiserEnsemble
 from skae._numerics._conformal import conformal_p_values
-from skae._numerics._moments import row_blocks, weighted_mean
+from skae._numerics._moments import row_blocks, row_indices, weighted_mean
 from skae._numerics._quantiles import lower_tail_threshold
 from skae._numerics._robust_axes import robust_axes
 from skae._numerics._view_scale import ViewScale
@@ -33,6 +33,7 @@ from skae._support._threads import single_thread_if
 from skae._support._torch import make_generator, to_numpy, to_tensor
 from skae._training import _automatic, _automatic_denoising
 from skae._training._loop import Split, TrainingResult
+from skae._training._mixed_precision import MixedPrecision
 from skae._training._rows import Rows
 
 # With contamination="auto" a row is an outlier from twice as far above the median as the 95th percentile is.
@@ -91,14 +92,19 @@ class BaseDetector(BaseAnchored):
         n_components = n_leading_components(axes.variances, self.n_components)
         generator = make_generator(random_state, data.device)
         seen = np.ascontiguousarray((coordinates * start.whitening)[:, : architecture.n_features])
-        variances = to_tensor(start.whitened_variances[: architecture.n_features], data.dtype, data.device)
-        parameters = torch.zeros(architecture.n_parameters, dtype=data.dtype, device=data.device)
-        network = DenoiserEnsemble(architecture, variances, parameters, generator)
+
+        def network_in(dtype: torch.dtype) -> DenoiserEnsemble:
+            variances = to_tensor(start.whitened_variances[: architecture.n_features], dtype, data.device)
+            parameters = torch.zeros(architecture.n_parameters, dtype=dtype, device=data.device)
+            return DenoiserEnsemble(architecture, variances, parameters, generator)
+
+        network = network_in(data.dtype)
         network.initialise(generator)
+        trained = MixedPrecision(network, network_in(torch.bfloat16)) if self.dtype == "bfloat16" else network
         result = TrainingResult()
 
         def fitted_attributes() -> dict[str, Any]:
-            views = replace(start, weights=to_numpy(parameters).copy())
+            views = replace(start, weights=to_numpy(network.parameters).copy())
             views = with_medians(views, coordinates[calibration], count[calibration], self.device)
             calibrated = self._calibrated(views, data, count, calibration)
             return training_attributes(result) | calibrated | {"n_components_": n_components}
@@ -107,8 +113,8 @@ class BaseDetector(BaseAnchored):
         rows = Rows(seen, np.zeros(width), np.ones(width), data.dtype, data.device)
         # A member learns from two thirds of the rows and can judge the rest as it would new ones.
         learns = count[:, np.newaxis] * (fold[:, np.newaxis] != np.arange(N_MEMBERS))
-        split = Split(np.arange(data.n_rows), None, learns)
-        self._train(network, data, rows, split, result, fitted_attributes, random_state)
+        split = Split(row_indices(data.n_rows), None, learns)
+        self._train(trained, data, rows, split, result, fitted_attributes, random_state)
         return fitted_attributes()
 
     def _fit_reconstruction(self, data: TrainingData, random_state: np.random.RandomState) -> dict[str, Any]:

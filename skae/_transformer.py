@@ -93,8 +93,9 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     validation_fraction : float or "auto", default="auto"
         Share of the rows to hold out. "auto" is a quarter of them up to 100 held-out rows, which suffice up to 2,000,
         then a twentieth up to 2,000 held-out rows.
-    dtype : {"auto", "float32", "float64"}, default="auto"
-        Precision to compute in. "auto" is float64 up to 256 rows and float32 beyond. Output has the input's dtype.
+    dtype : {"auto", "bfloat16", "float32", "float64"}, default="auto"
+        Precision to compute in. "auto" is float64 up to 256 rows and float32 beyond. "bfloat16": products of training
+        in bfloat16, worth it where the CPU (AMX, AVX-512-BF16) or GPU has it. Output has the input's dtype.
     device : str, default="auto"
         Where to compute, as torch names it. "auto" is CUDA where there is one, else the CPU.
     verbose : bool or int, default=False

@@ -8,7 +8,9 @@ os.environ.setdefault("MPLBACKEND", "agg")
 
 import numpy as np
 import pytest
+import torch
 from sklearn.datasets import load_digits
+from torch.utils._python_dispatch import TorchDispatchMode
 
 
 @pytest.fixture(scope="session")
@@ -25,3 +27,20 @@ def curve():
     rng = np.random.RandomState(0)
     t = rng.uniform(-1, 1, size=300)
     return np.column_stack([t, t**2, -t]) + rng.normal(scale=0.02, size=(300, 3))
+
+
+class HostReads(TorchDispatchMode):
+    """Counts what has the host wait for a GPU: numbers read from the device, and arrays copied between the two."""
+
+    count = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        moves = func is torch.ops.aten._to_copy.default and (kwargs or {}).get("device") is not None
+        self.count += moves or func is torch.ops.aten._local_scalar_dense.default
+        return func(*args, **kwargs or {})
+
+
+@pytest.fixture
+def host_reads():
+    """A context manager whose `count` says how often the host would have waited for a GPU."""
+    return HostReads

@@ -57,12 +57,15 @@ class GaussianFill:
         return GaussianFill(self.factors / unit, self.noise_variance / unit**2)
 
     def to(self, dtype: torch.dtype, device: torch.device) -> GaussianFill:
+        """The fill in another precision, but never in less than float32: its systems would not survive."""
+        dtype = torch.float32 if dtype == torch.bfloat16 else dtype
         return GaussianFill(self.factors.to(dtype=dtype, device=device), self.noise_variance)
 
     def __call__(self, x: Tensor) -> Tensor:
         """Rows with NaN replaced by what is expected there."""
-        missing, observed = torch.isnan(x), torch.nan_to_num(x)
-        return observed + self._solve(-self._times_precision(observed), missing.to(x.dtype))
+        missing, observed = torch.isnan(x), torch.nan_to_num(x).to(self.factors.dtype)
+        filled = observed + self._solve(-self._times_precision(observed), missing.to(observed.dtype))
+        return filled.to(x.dtype)
 
     def draw(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """Rows with NaN replaced by a draw from what is possible there.

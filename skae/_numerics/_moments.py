@@ -21,6 +21,11 @@ def row_blocks(n_rows: int, n_features: int, elements: int = BLOCK_ELEMENTS) -> 
         yield slice(start, min(start + size, n_rows))
 
 
+def row_indices(n_rows: int) -> NDArray[np.integer]:
+    """Indices of all rows, in four bytes each where they fit: those of a large file are most of a fit's memory."""
+    return np.arange(n_rows, dtype=np.int32 if n_rows <= np.iinfo(np.int32).max else np.int64)
+
+
 def spread_rows(n_rows: int, at_most: int) -> NDArray[np.intp]:
     """Indices of at most `at_most` rows, evenly spread, so that sorted rows are all represented."""
     return np.unique(np.linspace(0, n_rows - 1, min(n_rows, at_most)).astype(np.intp))
@@ -81,7 +86,8 @@ def weighted_variance(X, mean: FloatArray, sample_weight: FloatArray | None = No
     n_rows, n_features = X.shape
     total = np.zeros(n_features)
     for rows in row_blocks(n_rows, n_features):
-        squares = np.square(dense_rows(X, rows) - mean)
+        squares = dense_rows(X, rows) - mean
+        np.square(squares, out=squares)
         total += squares.sum(axis=0) if sample_weight is None else sample_weight[rows] @ squares
     return total / (n_rows if sample_weight is None else sample_weight.sum())
 
@@ -91,7 +97,8 @@ def weighted_covariance(X, mean: FloatArray, scale: FloatArray, sample_weight: F
     n_rows, n_features = X.shape
     covariance = np.zeros((n_features, n_features))
     for rows in row_blocks(n_rows, n_features):
-        centred = (dense_rows(X, rows) - mean) / scale
+        centred = dense_rows(X, rows) - mean
+        centred /= scale
         if sample_weight is not None:
             centred *= np.sqrt(sample_weight[rows])[:, np.newaxis]
         covariance += centred.T @ centred

@@ -27,10 +27,13 @@ def resolve_device(device: str) -> torch.device:
 
 
 def resolve_dtype(dtype: str, n_rows: int) -> torch.dtype:
-    """The dtype to compute in; "auto" is float64 for at most 256 rows and float32 beyond."""
+    """The dtype to compute in; "auto" is float64 for at most 256 rows and float32 beyond.
+
+    "bfloat16" is float32 too: only the products of training are in lower precision.
+    """
     if dtype == "auto":
         return torch.float64 if n_rows <= FLOAT64_MAX_ROWS else torch.float32
-    return getattr(torch, dtype)
+    return torch.float64 if dtype == "float64" else torch.float32
 
 
 def to_tensor(array: np.ndarray, dtype: torch.dtype, device: torch.device) -> torch.Tensor:

@@ -10,6 +10,8 @@ import math
 
 import numpy as np
 
+from skae._numerics._moments import row_indices
+
 # With fewer rows nothing held out could tell a trained network from the anchor: the anchor stands.
 MIN_ROWS_TO_TRAIN = 50
 # A hold-out of this many rows tells them apart; more than that beyond a twentieth of the rows is better trained on.
@@ -67,5 +69,8 @@ def validation_fraction(n_rows: int, n_features: int) -> float:
 def hold_out(n_rows: int, fraction: float, random_state: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
     """Random indices to train on and to hold out; both sorted, neither empty."""
     n_held_out = min(max(1, round(fraction * n_rows)), n_rows - 1)
-    order = random_state.permutation(n_rows)
-    return np.sort(order[n_held_out:]), np.sort(order[:n_held_out])
+    order = random_state.permutation(row_indices(n_rows))
+    held_out, train = order[:n_held_out], order[n_held_out:]
+    held_out.sort()
+    train.sort()
+    return train, held_out

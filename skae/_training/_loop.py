@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from skae._numerics._moments import spread_rows
+from skae._support._torch import to_tensor
 from skae._training._optimizers import SOLVERS
 from skae._training._rows import Rows
 from skae._training._schedule import learning_rate_factor
@@ -107,6 +108,7 @@ def _run_epochs(network, rows, split, settings, random_state, on_epoch, judge, r
     stepper = _Stepper(network, split, settings)
     epochs_without_gain, mark = 0, judge.start_loss
     for epoch in range(settings.max_iter):
+        # Without a name of its own an epoch's order is gone before the next one is drawn.
         loss = stepper.run_epoch(rows, random_state.permutation(split.train))
         result.losses.append(loss)
         held_out_loss = judge.look(epoch + 1, result)
@@ -139,12 +141,7 @@ class _Stepper:
         """One pass over the rows of `order`; the mean loss over it, read from the device once."""
         total = torch.zeros((), dtype=self._network.parameters.dtype, device=self._network.parameters.device)
         total_weight = 0.0
-        for indices, x in rows.batches(order, self._settings.batch_size):
-            weight = None
-            share = float(len(indices))
-            if self._weight is not None:
-                weight = torch.as_tensor(self._weight[indices], dtype=x.dtype, device=x.device)
-                share = float(self._weight[indices].sum())
+        for x, weight, share in self._batches(rows, order):
             total.add_(self._network.loss_and_gradient(x, weight), alpha=share)
             total_weight += share
             self._update()
@@ -152,6 +149,21 @@ class _Stepper:
         if not (math.isfinite(loss) and bool(torch.isfinite(self._network.parameters).all())):
             raise NonFiniteError
         return loss
+
+    def _batches(self, rows: Rows, order: np.ndarray) -> Iterator[tuple[Tensor, Tensor | None, float]]:
+        """Rows, their weights, and the sum of those (the number of rows where there are none), batch by batch."""
+        batches = rows.batches(order, self._settings.batch_size)
+        if self._weight is None:
+            yield from ((x, None, float(len(indices))) for indices, x in batches)
+            return
+        # Moved to the device once an epoch: each copy has the host wait until the device has done what was asked of it.
+        weight = self._weight[order]
+        moved = to_tensor(weight, self._network.parameters.dtype, self._network.parameters.device)
+        start = 0
+        for indices, x in batches:
+            batch = slice(start, start + len(indices))
+            yield x, moved[batch], float(weight[batch].sum())
+            start = batch.stop
 
     def _update(self) -> None:
         factor = learning_rate_factor(self._step, self._n_steps)

@@ -70,6 +70,16 @@ def test_weights_move_the_optimum():
     np.testing.assert_allclose(network.parameters, X[:10].mean(axis=0), atol=1e-3)
 
 
+@pytest.mark.parametrize("weight", [None, np.arange(1.0, 46.0, dtype=np.float32)])
+def test_the_host_waits_once_an_epoch_not_once_a_batch(weight, host_reads):
+    def reads(batch_size):
+        with host_reads() as mode:
+            run(Mean(), weight=weight, max_iter=2, batch_size=batch_size)
+        return mode.count
+
+    assert reads(2) == reads(45) > 0
+
+
 def test_keeps_the_best_parameters_by_held_out_loss():
     seen = []
     network = Mean()

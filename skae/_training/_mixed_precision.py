@@ -1,0 +1,42 @@
+"""Steps of training in bfloat16 for a network that is otherwise float32."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from skae._training._loop import Network
+
+
+class MixedPrecision:
+    """A network whose gradients are those of its twin in lower precision.
+
+    Parameters, the optimiser that moves them and the losses that choose between them stay the network's own: a step
+    changes a parameter by about its thousandth, which bfloat16, of three digits, would round away.
+
+    Parameters
+    ----------
+    network : Network
+        What is trained, judged and kept.
+    twin : Network
+        The same network in lower precision. Its parameters are overwritten before every step.
+    """
+
+    def __init__(self, network: Network, twin: Network) -> None:
+        self._network, self._twin = network, twin
+        self.parameters = network.parameters
+
+    def row_losses(self, x: Tensor) -> Tensor:
+        return self._network.row_losses(x)
+
+    def bind_gradient(self, gradient: Tensor) -> None:
+        """Name the vector, in the network's precision, that `loss_and_gradient` writes to."""
+        self._gradient, self._twin_gradient = gradient, gradient.to(self._twin.parameters.dtype)
+        self._twin.bind_gradient(self._twin_gradient)
+
+    def loss_and_gradient(self, x: Tensor, weight: Tensor | None) -> Tensor:
+        """The twin's loss and gradient, both in the network's precision."""
+        low = self._twin.parameters.dtype
+        self._twin.parameters.copy_(self.parameters)
+        loss = self._twin.loss_and_gradient(x.to(low), None if weight is None else weight.to(low))
+        self._gradient.copy_(self._twin_gradient)
+        return loss.to(self.parameters.dtype)
