@@ -53,8 +53,8 @@ def new_axes(caller: str, n_columns: int = 1, aspect: float | None = None) -> An
 def scatter_style(n_points: int) -> dict[str, Any]:
     """Size, opacity and rasterisation of marks: few points are large and solid, many small and translucent."""
     return {
-        "s": float(np.clip(400.0 / np.sqrt(n_points), 4.0, 36.0)),
-        "alpha": float(np.clip(3.5 * n_points**-0.25, 0.35, 0.9)),
+        "s": float(np.clip(600.0 / np.sqrt(n_points), 4.0, 36.0)),
+        "alpha": float(np.clip(4.5 * n_points**-0.25, 0.3, 0.9)),
         "linewidths": 0.0,
         "rasterized": n_points > MAX_VECTOR_POINTS,
     }
@@ -70,6 +70,12 @@ def class_colors(n_classes: int) -> list[Any]:
     if n_classes <= len(CLASS_COLORS):
         return list(CLASS_COLORS[:n_classes])
     return list(import_module("matplotlib").colormaps["viridis"](np.linspace(0.0, 1.0, n_classes)))
+
+
+def names_fit(ax: Any, names: list[str]) -> bool:
+    """Whether names stand side by side under the axes; as long as nothing is drawn, their width is an estimate."""
+    width_in_points = 72.0 * ax.get_window_extent().width / ax.figure.dpi
+    return sum(len(name) + 2 for name in names) * 5.5 < width_in_points
 
 
 def shortened(name: object, length: int = 28) -> str:

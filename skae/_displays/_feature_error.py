@@ -172,7 +172,9 @@ class FeatureErrorDisplay:
         """
         check_matplotlib(f"{type(self).__name__}.plot")
         check_parameters(type(self).__name__, {"n_features": n_features}, {"n_features": (Integer(1),)})
-        ax = new_axes(f"{type(self).__name__}.plot") if ax is None else ax
+        if ax is None:
+            aspect = max(0.75, 0.2 + 0.045 * min(n_features, len(self.feature_errors)))
+            ax = new_axes(f"{type(self).__name__}.plot", aspect=aspect)
         errors = np.asarray(self.feature_errors, dtype=float)
         order = np.argsort(-errors, kind="stable")
         self.shown_ = order[:n_features]

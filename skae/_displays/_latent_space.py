@@ -186,9 +186,9 @@ class LatentSpaceDisplay:
             ax.set(xlabel="code 1", ylabel="code 2")
         if colorbar and self.y is not None and n_components > 1:
             self._add_colorbar(ax)
-        columns = f"first 2 of {n_components} columns of the codes" if n_components > 2 else "codes"
+        columns = f", first 2 of {n_components} columns" if n_components > 2 else ""
         by = f"\n{self.estimator_name}" if self.estimator_name else ""
-        ax.set_title(f"{len(self.codes):,} rows: {columns}{by}")
+        ax.set_title(f"Codes of {len(self.codes):,} rows{columns}{by}")
         return self
 
     def _plot_one(self, ax, index: np.ndarray | None, style: dict) -> None:

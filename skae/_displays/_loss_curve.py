@@ -14,8 +14,11 @@ MAX_MARKED_EPOCHS = 12
 class LossCurveDisplay:
     """Training and held-out loss of every epoch, and the loss of PCA they started from.
 
-    The loss of the parameters that were kept is marked on the held-out curve; it is PCA's where nothing beat PCA. It is
-    recommended to use :meth:`from_estimator` to create a `LossCurveDisplay`. All parameters are stored as attributes.
+    The parameters that were kept are marked at their loss and epoch; it is epoch 0 where nothing beat PCA. Without a
+    hold-out they are the last ones and are judged, as the start is, on training rows. A denoising detector learns from
+    all but the worst tenth of every batch, and its curve is theirs; the start and the kept parameters are judged on all
+    rows. It is recommended to use :meth:`from_estimator` to create a `LossCurveDisplay`. All parameters are stored as
+    attributes.
 
     Parameters
     ----------
@@ -27,6 +30,8 @@ class LossCurveDisplay:
         Loss before training.
     best_loss : float, default=None
         Loss of the parameters that were kept.
+    train_name : str, default="training rows"
+        Name of the training curve.
     start_name : str, default="PCA"
         What the estimator was before training.
     loss_name : str, default="loss"
@@ -47,7 +52,7 @@ class LossCurveDisplay:
     pca_line_ : matplotlib Line2D or None
         Loss before training.
     best_point_ : matplotlib Line2D or None
-        The parameters kept, on the held-out curve.
+        The parameters that were kept.
 
     See Also
     --------
@@ -72,6 +77,7 @@ class LossCurveDisplay:
         validation_loss_curve=None,
         pca_loss=None,
         best_loss=None,
+        train_name="training rows",
         start_name="PCA",
         loss_name="loss",
         estimator_name=None,
@@ -80,6 +86,7 @@ class LossCurveDisplay:
         self.validation_loss_curve = validation_loss_curve
         self.pca_loss = pca_loss
         self.best_loss = best_loss
+        self.train_name = train_name
         self.start_name = start_name
         self.loss_name = loss_name
         self.estimator_name = estimator_name
@@ -113,6 +120,7 @@ class LossCurveDisplay:
             validation_loss_curve=getattr(final, "validation_loss_curve_", None),
             pca_loss=getattr(final, "pca_loss_", None),
             best_loss=getattr(final, "best_loss_", None),
+            train_name="training rows, worst tenth left out" if denoises else "training rows",
             start_name="Wiener filter" if denoises else "PCA",
             loss_name="loss (share of variance unexplained)" if is_share else "loss",
             estimator_name=display_name(estimator),
@@ -140,29 +148,36 @@ class LossCurveDisplay:
         style = {"linewidth": 2, "marker": "o" if n_epochs <= MAX_MARKED_EPOCHS else "", "markersize": 4}
         style |= line_kwargs or {}
         epochs = np.arange(1, n_epochs + 1)
-        (self.train_line_,) = ax.plot(epochs, self.loss_curve, **{"color": BLUE, "label": "training rows"} | style)
+        # Untrained, there is no curve; a label without one would be all there is to see of it.
+        train = {"color": BLUE, "label": self.train_name if n_epochs else None} | style
+        (self.train_line_,) = ax.plot(epochs, self.loss_curve, **train)
         self.validation_line_ = self.best_point_ = self.pca_line_ = None
         if self.validation_loss_curve is not None:
-            losses = np.asarray(self.validation_loss_curve, dtype=float)
-            held_out = {"color": VERMILION, "label": "held-out rows"} | style
-            (self.validation_line_,) = ax.plot(np.arange(len(losses)), losses, **held_out)
-            self._mark_best(ax, losses)
+            validation = {"color": VERMILION, "label": "held-out rows"} | style
+            starts_at_zero = np.arange(len(self.validation_loss_curve))
+            (self.validation_line_,) = ax.plot(starts_at_zero, self.validation_loss_curve, **validation)
+        if self.best_loss is not None:
+            marks = {"marker": "o", "markersize": 8, "markerfacecolor": "white", "markeredgewidth": 2, "zorder": 3}
+            held_out = self.validation_line_ is not None
+            # Without a hold-out the loss compares with the start's, not with the curve.
+            marks |= {"color": VERMILION, "label": "kept"} if held_out else {"color": GREY, "label": "kept, all rows"}
+            (self.best_point_,) = ax.plot([self._best_epoch()], [self.best_loss], linestyle="", **marks)
         if self.pca_loss is not None:
             label = f"{self.start_name}, before training"
             self.pca_line_ = ax.axhline(self.pca_loss, color=GREY, linestyle="--", linewidth=1.5, label=label)
         ax.set(xlabel="epoch", ylabel=self.loss_name)
         ax.set_title("Loss during training" + (f"\n{self.estimator_name}" if self.estimator_name else ""))
+        if not n_epochs:
+            ax.set_xlim(-0.5, 1.5)
         ax.xaxis.get_major_locator().set_params(integer=True)
         ax.grid(alpha=0.3)
         ax.legend()
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
-    def _mark_best(self, ax, losses: np.ndarray) -> None:
-        """A point where the held-out curve is at the loss that was kept."""
-        kept = np.flatnonzero(losses == self.best_loss)
-        if len(kept):
-            marks = {"marker": "o", "markersize": 8, "markerfacecolor": "white", "markeredgewidth": 2}
-            (self.best_point_,) = ax.plot(
-                kept[:1], losses[kept[:1]], color=VERMILION, linestyle="", label="kept", zorder=3, **marks
-            )
+    def _best_epoch(self) -> int:
+        """The epoch whose parameters were kept: the one with their held-out loss, else the last or none."""
+        if self.validation_loss_curve is not None:
+            distances = np.abs(np.asarray(self.validation_loss_curve, dtype=float) - self.best_loss)
+            return int(np.argmin(distances))
+        return 0 if self.best_loss == self.pca_loss else len(self.loss_curve)

@@ -211,8 +211,12 @@ class OutlierScoreDisplay:
             xlabel="score_samples (the lower, the more unusual)",
             ylabel="rows" if self.outlier is None else "rows (% of their class)",
         )
+        # Room for the legend: it would hide bars.
+        ax.set_ylim(top=1.3 * ax.get_ylim()[1])
+        if self.outlier is None:
+            ax.yaxis.get_major_locator().set_params(integer=True)
         ax.set_title("Outlier scores" + (f"\n{self.estimator_name}" if self.estimator_name else ""))
-        ax.legend()
+        ax.legend(framealpha=1.0)
 
     def _plot_roc(self, ax) -> None:
         ax.plot([0, 100], [0, 100], color=GREY, linestyle=":", linewidth=1.5, label="chance")

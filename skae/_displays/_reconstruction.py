@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from skae._displays._asking import check_estimator, dense, display_name, feature_names, reconstruct
-from skae._displays._drawing import GREY, VERMILION, check_matplotlib, new_axes, shortened
+from skae._displays._drawing import GREY, VERMILION, check_matplotlib, names_fit, new_axes, shortened
 from skae._support._parameters import Constraint, Integer, OneOf, check_parameters
 
-# Rows are drawn in bands this many standard deviations high on either side, and may reach into their neighbours'.
-HIGHEST_DEVIATION = 4.0
+# Rows are drawn in bands; the rest, the largest deviations, may reach into their neighbours'.
+SHARE_IN_BAND = 0.98
 # No more features than this have their names on the axis.
 MAX_NAMED_FEATURES = 32
 CHANNELS = (1, 3, 4)
@@ -22,8 +22,8 @@ PLOT_CONSTRAINTS: dict[str, tuple[Constraint, ...]] = {
 class ReconstructionDisplay:
     """Rows, or images, beside their reconstruction, each with its error.
 
-    Images are drawn above their reconstructions. Other rows are drawn as curves over the features, one band each, in
-    standard deviations of the features about their means. The error of a row is the root of its mean squared
+    Images are drawn above their reconstructions. Other rows are drawn as curves over the features, one band each,
+    about the mean of each feature and in the units of the error. The error of a row is the root of its mean squared
     difference from its reconstruction. It is recommended to use :meth:`from_estimator` or :meth:`from_predictions` to
     create a `ReconstructionDisplay`. All parameters are stored as attributes.
 
@@ -217,7 +217,7 @@ class ReconstructionDisplay:
         self.ax_ = draw(ax, cmap)
         self.figure_ = self.ax_.figure
         n_shown, n_all = len(self.shown_), len(self.errors)
-        which = {"spread": "by error", "first": "the first", "largest": "largest errors"}[rows]
+        which = {"spread": "evenly spaced by error", "first": "the first", "largest": "largest errors"}[rows]
         count = f"{n_shown:,} of {n_all:,} rows, {which}" if n_shown < n_all else f"{n_all:,} row{'s' * (n_all > 1)}"
         self.ax_.set_title(f"Reconstructions: {count}" + (f"\n{self.estimator_name}" if self.estimator_name else ""))
         return self
@@ -227,10 +227,11 @@ class ReconstructionDisplay:
         height, width, channels = (*self.image_shape, 1)[:3]
         gap = max(1, round(0.08 * max(height, width)))
         low, high = np.min(self.X), np.max(self.X)
-        canvas = np.full((2 * height + gap, len(self.shown_) * (width + gap) - gap, channels), np.nan)
+        down, right = height + gap, width + gap
+        canvas = np.full((2 * down + gap, len(self.shown_) * right + gap, channels), np.nan)
         for line, images in enumerate((self.X, self.X_reconstructed)):
             for place, image in enumerate(np.asarray(images)[self.shown_]):
-                top, left = line * (height + gap), place * (width + gap)
+                top, left = line * down + gap, place * right + gap
                 canvas[top : top + height, left : left + width] = image.reshape(height, width, channels)
         if ax is None:
             ax = new_axes(f"{type(self).__name__}.plot", aspect=0.25 + canvas.shape[0] / canvas.shape[1])
@@ -238,23 +239,25 @@ class ReconstructionDisplay:
             self.image_ = ax.imshow(canvas[:, :, 0], cmap=cmap, vmin=low, vmax=high, interpolation="nearest")
         else:
             self.image_ = ax.imshow(_with_transparent_gaps(canvas, low, high), interpolation="nearest")
-        centres = np.arange(len(self.shown_)) * (width + gap) + (width - 1) / 2
+        # Seen through the gaps, it frames images whose margins are as white as the page, or as black.
+        ax.set_facecolor("0.8")
+        centres = np.arange(len(self.shown_)) * right + gap + (width - 1) / 2
         ax.set_xticks(centres, labels=[f"{error:.3g}" for error in self.errors[self.shown_]])
-        ax.set_yticks([(height - 1) / 2, height + gap + (height - 1) / 2], labels=["original", "reconstructed"])
-        ax.set_xlabel(f"root mean squared error ({self._unit})")
+        ax.set_yticks(np.array([0, down]) + gap + (height - 1) / 2, labels=["original", "reconstructed"])
+        ax.set_xlabel(f"RMSE ({self._unit})")
         ax.tick_params(length=0)
         ax.spines[:].set_visible(False)
         return ax
 
     def _plot_curves(self, ax, cmap):
         """A band a row: the row and its reconstruction over the features."""
-        ax = new_axes(f"{type(self).__name__}.plot") if ax is None else ax
-        centre, scale = np.mean(self.X, axis=0), np.std(self.X, axis=0)
-        scale[scale == 0.0] = 1.0
+        n_shown = len(self.shown_)
+        if ax is None:
+            ax = new_axes(f"{type(self).__name__}.plot", aspect=max(0.75, 0.35 + 0.07 * n_shown))
+        centre, scale = np.mean(self.X, axis=0), 1.0 if self.feature_scale is None else self.feature_scale
         rows = (np.asarray(self.X)[self.shown_] - centre) / scale
         reconstructed = (np.asarray(self.X_reconstructed)[self.shown_] - centre) / scale
-        highest = max(np.abs(rows).max(), np.abs(reconstructed).max(), np.finfo(float).tiny)
-        unit = 0.45 / min(highest, HIGHEST_DEVIATION)
+        unit = 0.45 / (np.quantile(np.abs([rows, reconstructed]), SHARE_IN_BAND) or 1.0)
         places = np.arange(rows.shape[1])
         marks = {"marker": ".", "markersize": 4} if len(places) <= MAX_NAMED_FEATURES else {}
         for band, (row, redrawn) in enumerate(zip(rows, reconstructed, strict=True)):
@@ -265,10 +268,13 @@ class ReconstructionDisplay:
                 places, unit * redrawn - band, color=VERMILION, linewidth=1.2, label=labels[1], **marks
             )
         errors = [f"{error:.3g}" for error in self.errors[self.shown_]]
-        ax.set_yticks(-np.arange(len(rows)), labels=errors)
-        ax.set_ylabel(f"root mean squared error ({self._unit})")
+        ax.set_yticks(-np.arange(n_shown), labels=errors)
+        ax.set_ylabel(f"RMSE ({self._unit})")
+        # Room for the legend, as high in every figure whatever the number of bands.
+        ax.set_ylim(top=max(ax.get_ylim()[1], 0.5) + 0.1 * n_shown)
         if len(places) <= MAX_NAMED_FEATURES and self.feature_names is not None:
-            ax.set_xticks(places, labels=[shortened(name) for name in self.feature_names], rotation=90)
+            names = [shortened(name) for name in self.feature_names]
+            ax.set_xticks(places, labels=names, rotation=0 if names_fit(ax, names) else 90)
         else:
             ax.set_xlabel("feature")
         ax.legend(loc="upper right", ncols=2)
