@@ -191,7 +191,7 @@ class FeatureErrorDisplay:
         ax.set_yticks(np.arange(len(widths)), labels=labels)
         ax.invert_yaxis()
         # Room for the shares at the ends of the bars.
-        ax.set_xlim(0.0, 1.16 * (max(widths) or 1.0))
+        ax.set_xlim(0.0, 1.2 * (max(widths) or 1.0))
         ax.set(xlabel="contribution to −score_samples", title=self._title(errors))
         self.ax_, self.figure_ = ax, ax.figure
         return self

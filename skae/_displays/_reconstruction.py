@@ -213,13 +213,14 @@ class ReconstructionDisplay:
         check_parameters(type(self).__name__, {"rows": rows, "n_rows": n_rows}, PLOT_CONSTRAINTS)
         self.shown_ = _choose(np.asarray(self.errors), rows, n_rows)
         self.image_, self.lines_ = None, []
-        draw = self._plot_curves if self.image_shape is None else self._plot_images
-        self.ax_ = draw(ax, cmap)
+        self.ax_ = self._plot_curves(ax) if self.image_shape is None else self._plot_images(ax, cmap)
         self.figure_ = self.ax_.figure
         n_shown, n_all = len(self.shown_), len(self.errors)
-        which = {"spread": "evenly spaced by error", "first": "the first", "largest": "largest errors"}[rows]
+        which = {"spread": "best to worst", "first": "the first", "largest": "the worst"}[rows]
         count = f"{n_shown:,} of {n_all:,} rows, {which}" if n_shown < n_all else f"{n_all:,} row{'s' * (n_all > 1)}"
-        self.ax_.set_title(f"Reconstructions: {count}" + (f"\n{self.estimator_name}" if self.estimator_name else ""))
+        self.ax_.set_title(
+            "Reconstructions" + (f" by {self.estimator_name}" if self.estimator_name else "") + f"\n{count}"
+        )
         return self
 
     def _plot_images(self, ax, cmap):
@@ -249,7 +250,7 @@ class ReconstructionDisplay:
         ax.spines[:].set_visible(False)
         return ax
 
-    def _plot_curves(self, ax, cmap):
+    def _plot_curves(self, ax):
         """A band a row: the row and its reconstruction over the features."""
         n_shown = len(self.shown_)
         if ax is None:
