@@ -1,8 +1,22 @@
 """Autoencoders as scikit-learn estimators, anchored on PCA."""
 
+from skae._displays._feature_error import FeatureErrorDisplay
+from skae._displays._latent_space import LatentSpaceDisplay
+from skae._displays._loss_curve import LossCurveDisplay
+from skae._displays._outlier_score import OutlierScoreDisplay
+from skae._displays._reconstruction import ReconstructionDisplay
 from skae._outlier_detector import AutoencoderOutlierDetector
 from skae._transformer import AutoencoderTransformer
 
 __version__ = "0.1.0"
 
-__all__ = ["AutoencoderOutlierDetector", "AutoencoderTransformer", "__version__"]
+__all__ = [
+    "AutoencoderOutlierDetector",
+    "AutoencoderTransformer",
+    "FeatureErrorDisplay",
+    "LatentSpaceDisplay",
+    "LossCurveDisplay",
+    "OutlierScoreDisplay",
+    "ReconstructionDisplay",
+    "__version__",
+]

@@ -1,0 +1,109 @@
+"""
+See what an estimator found
+===========================
+
+Five displays answer the questions that come after ``fit``. Has training gone well? What do the codes retain, and how
+are they laid out? Which rows are unusual, and which of their features are to blame? They work as scikit-learn's
+displays do: ``from_estimator`` asks a fitted estimator and draws, the answers stay in attributes, and ``ax`` says where
+to draw.
+
+The transformer is fitted on scikit-learn's handwritten digits, 8 by 8 pixels; the outlier detector on its breast cancer
+data, 30 measurements a row.
+"""
+
+import argparse
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from sklearn.datasets import load_breast_cancer, load_digits
+from sklearn.decomposition import PCA
+from sklearn.model_selection import train_test_split
+
+from skae import (
+    AutoencoderOutlierDetector,
+    AutoencoderTransformer,
+    FeatureErrorDisplay,
+    LatentSpaceDisplay,
+    LossCurveDisplay,
+    OutlierScoreDisplay,
+    ReconstructionDisplay,
+)
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--out", type=Path, default=Path("."), help="folder for the pictures")
+out = parser.parse_known_args()[0].out
+out.mkdir(parents=True, exist_ok=True)
+
+# %%
+# Has training gone well?
+# -----------------------
+#
+# :class:`~skae.LossCurveDisplay` draws the losses of every epoch. Both curves should leave the dashed line, the loss of
+# PCA, and the held-out one should have levelled off; where it turns upwards, the parameters from before are kept. Here
+# both have levelled off, and the gap between them is what the network knows of its own pictures only.
+
+X, y = load_digits(return_X_y=True)
+X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.25, stratify=y, random_state=0)
+autoencoder = AutoencoderTransformer(n_components=8, random_state=0).fit(X_train)
+
+losses = LossCurveDisplay.from_estimator(autoencoder)
+losses.figure_.savefig(out / "plot_displays_1.png", dpi=120)
+print(f"PCA leaves {losses.pca_loss:.1%} of the variance of held-out pictures unexplained, ", end="")
+print(f"the autoencoder {losses.best_loss:.1%}")
+
+# %%
+# What do the codes retain?
+# -------------------------
+#
+# :class:`~skae.ReconstructionDisplay` sets pictures above what eight numbers keep of them, from the best test picture
+# to the worst. It takes every transformer that has an ``inverse_transform``, so PCA can stand beside the autoencoder.
+
+figure, axes = plt.subplots(2, 1, figsize=(8, 6), layout="constrained")
+for ax, model in zip(axes, [autoencoder, PCA(n_components=8).fit(X_train)], strict=True):
+    pictures = ReconstructionDisplay.from_estimator(model, X_test, image_shape=(8, 8), n_rows=9, ax=ax, cmap="gray_r")
+    print(
+        f"{pictures.estimator_name:22s} mean RMSE of a test picture, in grey levels of 16: {pictures.errors.mean():.2f}"
+    )
+figure.savefig(out / "plot_displays_2.png", dpi=120)
+
+# %%
+# How are the codes laid out?
+# ---------------------------
+#
+# :class:`~skae.LatentSpaceDisplay` is a map of the first two columns of the codes. The labels colour it on the left. On
+# the right it is coloured by how badly the rows are reconstructed: the worst pictures are those in the crowded middle,
+# where two numbers tell digits apart no longer.
+
+plane = AutoencoderTransformer(n_components=2, random_state=0).fit(X_train)
+figure, axes = plt.subplots(1, 2, figsize=(12, 4.8), layout="constrained")
+labels = pd.Series(y_test, name="digit")
+by_digit = LatentSpaceDisplay.from_estimator(plane, X_test, labels, ax=axes[0])
+by_error = LatentSpaceDisplay.from_estimator(plane, X_test, color_by="error", ax=axes[1])
+figure.savefig(out / "plot_displays_3.png", dpi=120)
+
+# %%
+# Which rows are unusual, and why?
+# --------------------------------
+#
+# The detector sees benign rows and a few malignant ones, and no labels. With labels, which only judge it afterwards,
+# :class:`~skae.OutlierScoreDisplay` draws a histogram for each class and the ROC curve; without, one histogram. The
+# threshold at its default flags the extreme rows only.
+#
+# :class:`~skae.FeatureErrorDisplay` asks for the reasons of one score, that of the most unusual row unless told
+# otherwise.
+
+data = load_breast_cancer(as_frame=True)
+benign, malignant = data.data[data.target == 1], data.data[data.target == 0]
+rows = pd.concat([benign, malignant.sample(31, random_state=0)])
+malign = data.target[rows.index] == 0
+detector = AutoencoderOutlierDetector(random_state=0).fit(rows)
+
+figure, axes = plt.subplots(1, 3, figsize=(16, 4.8), layout="constrained")
+scores = OutlierScoreDisplay.from_estimator(detector, rows, malign, ax=axes[:2])
+blame = FeatureErrorDisplay.from_estimator(detector, rows, n_features=6, ax=axes[2])
+figure.savefig(out / "plot_displays_4.png", dpi=120)
+
+worst = blame.shown_[0]
+print(f"ROC-AUC of the detector, which saw no label: {scores.roc_auc:.3f}")
+print(f"Most unusual: row {blame.row_name}, for its {blame.feature_names[worst]} of {blame.feature_values[worst]:.1f}")

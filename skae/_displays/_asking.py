@@ -1,0 +1,71 @@
+"""What displays ask of estimators, by their public methods alone: skae's, scikit-learn's, and pipelines of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.pipeline import Pipeline
+from sklearn.utils import check_consistent_length
+from sklearn.utils.validation import check_array, check_is_fitted
+
+
+def check_estimator(estimator: Any, *attributes: str) -> None:
+    """Raise in scikit-learn's words unless `estimator` is fitted and has all of the attributes."""
+    check_is_fitted(estimator)
+    missing = [name for name in attributes if not hasattr(estimator, name)]
+    if missing:
+        raise AttributeError(f"{type(estimator).__name__} has none of the following attributes: {', '.join(missing)}.")
+
+
+def final_step(estimator: Any) -> Any:
+    """The estimator itself, or the last one of a pipeline: fitted attributes are its."""
+    return estimator[-1] if isinstance(estimator, Pipeline) else estimator
+
+
+def display_name(estimator: Any) -> str:
+    return type(final_step(estimator)).__name__
+
+
+def reconstruct(estimator: Any, X: Any) -> np.ndarray:
+    """What the codes of the rows retain of them, for every transformer that can go back."""
+    if hasattr(estimator, "reconstruct"):
+        return dense(estimator.reconstruct(X))
+    check_estimator(estimator, "transform", "inverse_transform")
+    return dense(estimator.inverse_transform(estimator.transform(X)))
+
+
+def dense(X: Any) -> np.ndarray:
+    """X as a two-dimensional array of finite floats, whatever container it came in."""
+    return check_array(X.toarray() if sparse.issparse(X) else X, dtype=(np.float64, np.float32))
+
+
+def column(values: Any, X: Any, name: str) -> np.ndarray:
+    """One value for each row of X."""
+    array = np.asarray(values)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        raise ValueError(f"{name} should be a 1d array, got an array of shape {array.shape} instead.")
+    check_consistent_length(X, array)
+    return array
+
+
+def feature_names(X: Any, n_features: int, estimator: Any = None) -> np.ndarray:
+    """Names of the columns: those of X, those seen in `fit`, or scikit-learn's x0, x1, ..."""
+    names = getattr(X, "columns", None)
+    if names is None:
+        names = getattr(estimator, "feature_names_in_", None)
+    if names is None:
+        names = [f"x{index}" for index in range(n_features)]
+    return np.array([str(name) for name in names], dtype=object)
+
+
+def take_row(X: Any, row: int) -> Any:
+    """One row of X, still two-dimensional and in X's container."""
+    if hasattr(X, "iloc"):
+        return X.iloc[[row]]
+    if sparse.issparse(X):
+        return X.tocsr()[[row]]
+    return (np.asarray(X) if isinstance(X, list | tuple) else X)[[row]]

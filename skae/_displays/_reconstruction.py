@@ -1,0 +1,315 @@
+"""ReconstructionDisplay: rows or images beside what their codes retain of them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from skae._displays._asking import check_estimator, dense, display_name, feature_names, reconstruct
+from skae._displays._drawing import GREY, VERMILION, check_matplotlib, names_fit, new_axes, shortened
+from skae._support._parameters import Constraint, Integer, OneOf, check_parameters
+
+# Rows are drawn in bands; the rest, the largest deviations, may reach into their neighbours'.
+SHARE_IN_BAND = 0.98
+# No more features than this have their names on the axis.
+MAX_NAMED_FEATURES = 32
+CHANNELS = (1, 3, 4)
+PLOT_CONSTRAINTS: dict[str, tuple[Constraint, ...]] = {
+    "rows": (OneOf(("spread", "first", "largest")),),
+    "n_rows": (Integer(1),),
+}
+
+
+class ReconstructionDisplay:
+    """Rows, or images, beside their reconstruction, each with its error.
+
+    Images are drawn above their reconstructions. Other rows are drawn as curves over the features, one band each,
+    about the mean of each feature and in the units of the error. The error of a row is the root of its mean squared
+    difference from its reconstruction. It is recommended to use :meth:`from_estimator` or :meth:`from_predictions` to
+    create a `ReconstructionDisplay`. All parameters are stored as attributes.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Rows.
+    X_reconstructed : ndarray of shape (n_samples, n_features)
+        Their reconstructions.
+    errors : ndarray of shape (n_samples,)
+        Errors of the rows.
+    image_shape : tuple of int, default=None
+        Height and width of the images, or height, width and channels.
+    feature_scale : ndarray of shape (n_features,), default=None
+        What features were divided by before errors were taken. None: nothing.
+    feature_names : array-like of shape (n_features,), default=None
+        Names of the features.
+    estimator_name : str, default=None
+        Name of the estimator, for the title.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Axes with the rows.
+    figure_ : matplotlib Figure
+        Figure containing the axes.
+    image_ : matplotlib AxesImage or None
+        The images, put together into one.
+    lines_ : list of matplotlib Line2D
+        Two lines a row, the row and its reconstruction; empty for images.
+    shown_ : ndarray of int
+        The rows that are shown.
+
+    See Also
+    --------
+    AutoencoderTransformer.reconstruct : What is drawn here.
+    LatentSpaceDisplay : The codes of the rows.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from skae import AutoencoderTransformer, ReconstructionDisplay
+    >>> X, _ = load_digits(return_X_y=True)
+    >>> autoencoder = AutoencoderTransformer(n_components=8, random_state=0).fit(X)
+    >>> display = ReconstructionDisplay.from_estimator(autoencoder, X, image_shape=(8, 8), n_rows=5)
+    >>> len(display.shown_)
+    5
+    """
+
+    def __init__(
+        self,
+        *,
+        X,
+        X_reconstructed,
+        errors,
+        image_shape=None,
+        feature_scale=None,
+        feature_names=None,
+        estimator_name=None,
+    ):
+        self.X = X
+        self.X_reconstructed = X_reconstructed
+        self.errors = errors
+        self.image_shape = image_shape
+        self.feature_scale = feature_scale
+        self.feature_names = feature_names
+        self.estimator_name = estimator_name
+
+    @classmethod
+    def from_estimator(
+        cls, estimator, X, *, image_shape=None, standardize=None, rows="spread", n_rows=8, ax=None, cmap="gray"
+    ):
+        """Encode and decode rows with a fitted transformer and draw both.
+
+        Parameters
+        ----------
+        estimator : estimator instance
+            Fitted transformer with `reconstruct` or `inverse_transform`, or a pipeline of such.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+        image_shape : tuple of int, default=None
+            Height and width of the images, or height, width and channels: 1, 3 (RGB) or 4 (RGBA).
+        standardize : bool, default=None
+            Whether errors are in standard deviations of the features rather than in the units of X. None: unless X are
+            images.
+        rows : {"spread", "first", "largest"}, default="spread"
+            Which rows are shown: from the smallest error to the largest at equal steps of rank, the first ones of X, or
+            those with the largest errors.
+        n_rows : int, default=8
+            Number of rows shown, at most.
+        ax : matplotlib Axes, default=None
+            Axes to draw in. None makes a figure.
+        cmap : str or matplotlib Colormap, default="gray"
+            Colours of images of one channel.
+
+        Returns
+        -------
+        ReconstructionDisplay
+            The display, drawn.
+        """
+        check_matplotlib(f"{cls.__name__}.from_estimator")
+        check_estimator(estimator)
+        display = cls._from_arrays(X, reconstruct(estimator, X), image_shape, standardize, estimator)
+        return display.plot(ax=ax, rows=rows, n_rows=n_rows, cmap=cmap)
+
+    @classmethod
+    def from_predictions(
+        cls, X, X_reconstructed, *, image_shape=None, standardize=None, rows="spread", n_rows=8, ax=None, cmap="gray"
+    ):
+        """Draw rows and their reconstructions.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+        X_reconstructed : array-like of shape (n_samples, n_features)
+            Their reconstructions.
+        image_shape : tuple of int, default=None
+            Height and width of the images, or height, width and channels: 1, 3 (RGB) or 4 (RGBA).
+        standardize : bool, default=None
+            Whether errors are in standard deviations of the features rather than in the units of X. None: unless X are
+            images.
+        rows : {"spread", "first", "largest"}, default="spread"
+            Which rows are shown: from the smallest error to the largest at equal steps of rank, the first ones of X, or
+            those with the largest errors.
+        n_rows : int, default=8
+            Number of rows shown, at most.
+        ax : matplotlib Axes, default=None
+            Axes to draw in. None makes a figure.
+        cmap : str or matplotlib Colormap, default="gray"
+            Colours of images of one channel.
+
+        Returns
+        -------
+        ReconstructionDisplay
+            The display, drawn.
+        """
+        check_matplotlib(f"{cls.__name__}.from_predictions")
+        display = cls._from_arrays(X, dense(X_reconstructed), image_shape, standardize)
+        return display.plot(ax=ax, rows=rows, n_rows=n_rows, cmap=cmap)
+
+    @classmethod
+    def _from_arrays(cls, X, reconstructed: np.ndarray, image_shape, standardize, estimator=None):
+        names = feature_names(X, reconstructed.shape[1], estimator)
+        X = dense(X)
+        if X.shape != reconstructed.shape:
+            raise ValueError(f"X has shape {X.shape}, but its reconstruction has shape {reconstructed.shape}.")
+        if image_shape is not None:
+            image_shape = _checked_shape(image_shape, X.shape[1])
+        scale = None
+        if (image_shape is None) if standardize is None else standardize:
+            # A constant feature, as every feature of a single row is, keeps its unit.
+            scale = X.std(axis=0)
+            scale[scale == 0.0] = 1.0
+        differences = (X - reconstructed) if scale is None else (X - reconstructed) / scale
+        return cls(
+            X=X,
+            X_reconstructed=reconstructed,
+            errors=np.sqrt(np.mean(np.square(differences), axis=1)),
+            image_shape=image_shape,
+            feature_scale=scale,
+            feature_names=names,
+            estimator_name=None if estimator is None else display_name(estimator),
+        )
+
+    def plot(self, ax=None, *, rows="spread", n_rows=8, cmap="gray"):
+        """Draw the rows.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Axes to draw in. None makes a figure.
+        rows : {"spread", "first", "largest"}, default="spread"
+            Which rows are shown: from the smallest error to the largest at equal steps of rank, the first ones of X, or
+            those with the largest errors.
+        n_rows : int, default=8
+            Number of rows shown, at most.
+        cmap : str or matplotlib Colormap, default="gray"
+            Colours of images of one channel.
+
+        Returns
+        -------
+        ReconstructionDisplay
+            The display itself.
+        """
+        check_matplotlib(f"{type(self).__name__}.plot")
+        check_parameters(type(self).__name__, {"rows": rows, "n_rows": n_rows}, PLOT_CONSTRAINTS)
+        self.shown_ = _choose(np.asarray(self.errors), rows, n_rows)
+        self.image_, self.lines_ = None, []
+        self.ax_ = self._plot_curves(ax) if self.image_shape is None else self._plot_images(ax, cmap)
+        self.figure_ = self.ax_.figure
+        n_shown, n_all = len(self.shown_), len(self.errors)
+        which = {"spread": "best to worst", "first": "the first", "largest": "the worst"}[rows]
+        count = f"{n_shown:,} of {n_all:,} rows, {which}" if n_shown < n_all else f"{n_all:,} row{'s' * (n_all > 1)}"
+        self.ax_.set_title(
+            "Reconstructions" + (f" by {self.estimator_name}" if self.estimator_name else "") + f"\n{count}"
+        )
+        return self
+
+    def _plot_images(self, ax, cmap):
+        """Two lines of images in a single one, with transparent gaps."""
+        height, width, channels = (*self.image_shape, 1)[:3]
+        gap = max(1, round(0.08 * max(height, width)))
+        low, high = np.min(self.X), np.max(self.X)
+        down, right = height + gap, width + gap
+        canvas = np.full((2 * down + gap, len(self.shown_) * right + gap, channels), np.nan)
+        for line, images in enumerate((self.X, self.X_reconstructed)):
+            for place, image in enumerate(np.asarray(images)[self.shown_]):
+                top, left = line * down + gap, place * right + gap
+                canvas[top : top + height, left : left + width] = image.reshape(height, width, channels)
+        if ax is None:
+            ax = new_axes(f"{type(self).__name__}.plot", aspect=0.25 + canvas.shape[0] / canvas.shape[1])
+        if channels == 1:
+            self.image_ = ax.imshow(canvas[:, :, 0], cmap=cmap, vmin=low, vmax=high, interpolation="nearest")
+        else:
+            self.image_ = ax.imshow(_with_transparent_gaps(canvas, low, high), interpolation="nearest")
+        # Seen through the gaps, it frames images whose margins are as white as the page, or as black.
+        ax.set_facecolor("0.8")
+        centres = np.arange(len(self.shown_)) * right + gap + (width - 1) / 2
+        ax.set_xticks(centres, labels=[f"{error:.3g}" for error in self.errors[self.shown_]])
+        ax.set_yticks(np.array([0, down]) + gap + (height - 1) / 2, labels=["original", "reconstructed"])
+        ax.set_xlabel(f"RMSE ({self._unit})")
+        ax.tick_params(length=0)
+        ax.spines[:].set_visible(False)
+        return ax
+
+    def _plot_curves(self, ax):
+        """A band a row: the row and its reconstruction over the features."""
+        n_shown = len(self.shown_)
+        if ax is None:
+            ax = new_axes(f"{type(self).__name__}.plot", aspect=max(0.75, 0.35 + 0.07 * n_shown))
+        centre, scale = np.mean(self.X, axis=0), 1.0 if self.feature_scale is None else self.feature_scale
+        rows = (np.asarray(self.X)[self.shown_] - centre) / scale
+        reconstructed = (np.asarray(self.X_reconstructed)[self.shown_] - centre) / scale
+        unit = 0.45 / (np.quantile(np.abs([rows, reconstructed]), SHARE_IN_BAND) or 1.0)
+        places = np.arange(rows.shape[1])
+        marks = {"marker": ".", "markersize": 4} if len(places) <= MAX_NAMED_FEATURES else {}
+        for band, (row, redrawn) in enumerate(zip(rows, reconstructed, strict=True)):
+            labels = ("original", "reconstructed") if band == 0 else (None, None)
+            ax.axhline(-band, color=GREY, linewidth=0.5, alpha=0.5)
+            self.lines_ += ax.plot(places, unit * row - band, color="black", linewidth=1.2, label=labels[0], **marks)
+            self.lines_ += ax.plot(
+                places, unit * redrawn - band, color=VERMILION, linewidth=1.2, label=labels[1], **marks
+            )
+        errors = [f"{error:.3g}" for error in self.errors[self.shown_]]
+        ax.set_yticks(-np.arange(n_shown), labels=errors)
+        ax.set_ylabel(f"RMSE ({self._unit})")
+        # Room for the legend, as high in every figure whatever the number of bands.
+        ax.set_ylim(top=max(ax.get_ylim()[1], 0.5) + 0.1 * n_shown)
+        if len(places) <= MAX_NAMED_FEATURES and self.feature_names is not None:
+            names = [shortened(name) for name in self.feature_names]
+            ax.set_xticks(places, labels=names, rotation=0 if names_fit(ax, names) else 90)
+        else:
+            ax.set_xlabel("feature")
+        ax.legend(loc="upper right", ncols=2)
+        return ax
+
+    @property
+    def _unit(self) -> str:
+        return "units of X" if self.feature_scale is None else "s.d. of a feature"
+
+
+def _checked_shape(image_shape, n_features: int) -> tuple[int, ...]:
+    shape = tuple(int(size) for size in image_shape)
+    if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] not in CHANNELS) or np.prod(shape) != n_features:
+        raise ValueError(
+            "The 'image_shape' parameter of ReconstructionDisplay must be (height, width) or (height, width, channels) "
+            f"with 1, 3 or 4 channels and {n_features} numbers in all. Got {image_shape!r} instead."
+        )
+    return shape
+
+
+def _choose(errors: np.ndarray, rows: str, n_rows: int) -> np.ndarray:
+    """Indices of the rows to show."""
+    n_shown = min(n_rows, len(errors))
+    if rows == "first":
+        return np.arange(n_shown)
+    order = np.argsort(errors, kind="stable")
+    if rows == "largest":
+        return order[::-1][:n_shown]
+    return order[np.linspace(0, len(errors) - 1, n_shown).round().astype(int)]
+
+
+def _with_transparent_gaps(canvas: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Colours in [0, 1] with an opacity, which is zero where there is no image."""
+    colors = np.clip((canvas - low) / ((high - low) or 1.0), 0.0, 1.0)
+    empty = np.isnan(canvas[:, :, :1])
+    opacity = colors[:, :, 3:] if colors.shape[2] == 4 else np.ones_like(colors[:, :, :1])
+    return np.concatenate([np.where(empty, 0.0, colors[:, :, :3]), np.where(empty, 0.0, opacity)], axis=2)

@@ -1,0 +1,34 @@
+"""Estimators to draw, and figures that do not outlive their test."""
+
+import pytest
+from matplotlib import pyplot, rcParams
+from sklearn.datasets import load_breast_cancer
+
+from skae import (
+    AutoencoderOutlierDetector,
+    AutoencoderTransformer,
+)
+
+
+@pytest.fixture(autouse=True)
+def clean_pyplot():
+    """Nothing may change the global settings; figures are closed."""
+    before = dict(rcParams)
+    yield
+    assert dict(rcParams) == before
+    pyplot.close("all")
+
+
+@pytest.fixture(scope="session")
+def frame():
+    return load_breast_cancer(as_frame=True).data[:120]
+
+
+@pytest.fixture(scope="session")
+def transformer(frame):
+    return AutoencoderTransformer(n_components=3, random_state=0).fit(frame)
+
+
+@pytest.fixture(scope="session")
+def detector(frame):
+    return AutoencoderOutlierDetector(random_state=0).fit(frame)

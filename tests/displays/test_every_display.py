@@ -1,0 +1,114 @@
+"""What every display promises: where it draws, what it keeps, and how it refuses."""
+
+import subprocess
+import sys
+import textwrap
+
+import pytest
+from matplotlib import pyplot
+from matplotlib.figure import Figure
+from numpydoc.docscrape import NumpyDocString
+from sklearn.cluster import DBSCAN
+from sklearn.exceptions import NotFittedError
+
+from skae import (
+    AutoencoderOutlierDetector,
+    AutoencoderTransformer,
+    FeatureErrorDisplay,
+    LatentSpaceDisplay,
+    LossCurveDisplay,
+    OutlierScoreDisplay,
+    ReconstructionDisplay,
+)
+
+DISPLAYS = [FeatureErrorDisplay, LatentSpaceDisplay, LossCurveDisplay, OutlierScoreDisplay, ReconstructionDisplay]
+
+
+def draw(display, transformer, detector, X, ax=None):
+    if display is LossCurveDisplay:
+        return display.from_estimator(transformer, ax=ax)
+    return display.from_estimator(
+        detector if display in (OutlierScoreDisplay, FeatureErrorDisplay) else transformer, X, ax=ax
+    )
+
+
+@pytest.mark.parametrize("display", DISPLAYS)
+def test_a_given_ax_is_used_and_no_figure_made(display, transformer, detector, frame):
+    ax = Figure().subplots()
+    drawn = draw(display, transformer, detector, frame, ax)
+    assert drawn.ax_ is ax
+    assert drawn.figure_ is ax.figure
+    assert pyplot.get_fignums() == []
+    assert ax.get_title()
+    again = drawn.plot(ax=Figure().subplots())
+    assert again is drawn
+    assert drawn.ax_ is not ax
+    assert pyplot.get_fignums() == []
+
+
+@pytest.mark.parametrize("display", DISPLAYS)
+def test_nothing_is_clipped_at_the_default_size(display, transformer, detector, frame):
+    drawn = draw(display, transformer, detector, frame)
+    figure = drawn.figure_
+    assert pyplot.get_fignums() == [figure.number]
+    figure.draw_without_rendering()
+    for ax in figure.axes:
+        box = ax.get_tightbbox()
+        assert box.x0 >= -1
+        assert box.y0 >= -1
+        assert box.x1 <= figure.bbox.width + 1
+        assert box.y1 <= figure.bbox.height + 1
+
+
+@pytest.mark.parametrize("display", DISPLAYS)
+def test_what_plot_sets_is_documented(display, transformer, detector, frame):
+    drawn = draw(display, transformer, detector, frame)
+    documentation = NumpyDocString(display.__doc__)
+    assert {name for name in vars(drawn) if name.endswith("_")} <= {entry.name for entry in documentation["Attributes"]}
+    assert {entry.name for entry in documentation["Attributes"]} <= set(vars(drawn))
+    assert {entry.name for entry in documentation["Parameters"]} <= set(vars(drawn))
+
+
+@pytest.mark.parametrize("display", DISPLAYS)
+def test_unfitted_estimators_and_wrong_types_are_refused_as_scikit_learn_does(display, frame):
+    with pytest.raises(NotFittedError, match=r"This Autoencoder.* instance is not fitted yet"):
+        draw(display, AutoencoderTransformer(), AutoencoderOutlierDetector(), frame)
+    with pytest.raises(TypeError, match="is a class, not an instance"):
+        draw(display, AutoencoderTransformer, AutoencoderOutlierDetector, frame)
+    with pytest.raises(TypeError, match="is not an estimator instance"):
+        draw(display, "autoencoder", "autoencoder", frame)
+    # It neither transforms nor scores rows.
+    clusters = DBSCAN().fit(frame)
+    with pytest.raises(AttributeError, match="DBSCAN has none of the following attributes: "):
+        draw(display, clusters, clusters, frame)
+
+
+def test_without_matplotlib_skae_imports_and_its_displays_name_the_extra():
+    code = """
+    import sys
+    sys.modules["matplotlib"] = None
+    import skae
+    calls = [
+        lambda: skae.LossCurveDisplay.from_estimator(None),
+        lambda: skae.LossCurveDisplay(loss_curve=[1.0]).plot(),
+        lambda: skae.ReconstructionDisplay.from_estimator(None, None),
+        lambda: skae.ReconstructionDisplay.from_predictions(None, None),
+        lambda: skae.LatentSpaceDisplay.from_estimator(None, None),
+        lambda: skae.LatentSpaceDisplay.from_predictions(None),
+        lambda: skae.OutlierScoreDisplay.from_estimator(None, None),
+        lambda: skae.OutlierScoreDisplay.from_predictions(None),
+        lambda: skae.FeatureErrorDisplay.from_estimator(None, None),
+        lambda: skae.FeatureErrorDisplay.from_predictions(None),
+    ]
+    for call in calls:
+        try:
+            call()
+        except ImportError as error:
+            print(error)
+    """
+    result = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True)
+    messages = result.stdout.splitlines()
+    assert len(messages) == 10
+    assert messages[0].startswith("LossCurveDisplay.from_estimator requires matplotlib.")
+    assert messages[1].startswith("LossCurveDisplay.plot requires matplotlib.")
+    assert all(message.endswith("You can install matplotlib with `pip install skae[plot]`.") for message in messages)

@@ -1,0 +1,70 @@
+"""Bars are the contributions of the features and add up to the score."""
+
+import numpy as np
+import polars as pl
+import pytest
+from matplotlib import colors as mcolors
+from scipy import sparse
+
+from skae import (
+    AutoencoderOutlierDetector,
+    FeatureErrorDisplay,
+)
+
+
+def test_blame_is_the_estimators(detector, frame):
+    display = FeatureErrorDisplay.from_estimator(detector, frame, row=7, n_features=4)
+    errors = detector.feature_errors(frame).iloc[7]
+    np.testing.assert_allclose(display.feature_errors, errors, rtol=1e-9)
+    assert display.row_name == frame.index[7]
+    assert display.p_value == detector.p_values(frame)[7]
+    largest = errors.nlargest(4)
+    widths = [bar.get_width() for bar in display.bars_]
+    np.testing.assert_allclose(widths, [*largest, errors.sum() - largest.sum()], rtol=1e-9)
+    labels = [label.get_text() for label in display.ax_.get_yticklabels()]
+    assert [label.split(" = ")[0] for label in labels] == [*largest.index, "26 others"]
+    assert display.ax_.yaxis_inverted()
+
+
+def test_the_most_unusual_row_is_asked_for_by_default(detector, frame):
+    display = FeatureErrorDisplay.from_estimator(detector, frame)
+    assert display.row_name == frame.index[np.argmin(detector.score_samples(frame))]
+
+
+@pytest.mark.parametrize("container", [np.asarray, pl.DataFrame, sparse.coo_array, np.ndarray.tolist])
+def test_blame_in_other_containers(container, frame):
+    X = frame.to_numpy()
+    rows = container(X)
+    detector = AutoencoderOutlierDetector(max_iter=0, random_state=0).fit(rows)
+    display = FeatureErrorDisplay.from_estimator(detector, rows, row=3)
+    np.testing.assert_allclose(display.feature_errors, detector.feature_errors(rows)[3], rtol=1e-9)
+    assert display.feature_names[1] == ("column_1" if container is pl.DataFrame else "x1")
+
+
+def test_names_seen_in_fit_serve_an_array_without(detector, frame):
+    with pytest.warns(UserWarning, match="X does not have valid feature names"):
+        display = FeatureErrorDisplay.from_estimator(detector, frame.to_numpy(), row=0)
+    assert list(display.feature_names) == list(frame.columns)
+
+
+def test_blame_from_predictions(detector, frame):
+    series = detector.feature_errors(frame).iloc[2]
+    display = FeatureErrorDisplay.from_predictions(series, n_features=99)
+    assert len(display.bars_) == 30
+    assert display.row_name == 2
+    assert display.feature_names[0] == frame.columns[0]
+    plain = FeatureErrorDisplay.from_predictions([1.0, 3.0], n_features=1)
+    assert [bar.get_width() for bar in plain.bars_] == [3, 1]
+    assert [label.get_text() for label in plain.ax_.get_yticklabels()] == ["x1", "1 other"]
+    assert mcolors.same_color(plain.bars_[1].get_facecolor(), "#777777")
+
+
+def test_blame_refuses_what_does_not_fit(detector, frame):
+    with pytest.raises(ValueError, match="The 'n_features' parameter of FeatureErrorDisplay must be an int >= 1"):
+        FeatureErrorDisplay.from_estimator(detector, frame, n_features=0)
+    with pytest.raises(ValueError, match=r"The 'row' parameter of FeatureErrorDisplay must be an int < 120\. Got 120"):
+        FeatureErrorDisplay.from_estimator(detector, frame, row=120)
+    with pytest.raises(ValueError, match=r"The 'row' parameter of FeatureErrorDisplay must be an int >= 0\. Got -1"):
+        FeatureErrorDisplay.from_estimator(detector, frame, row=-1)
+    with pytest.raises(ValueError, match="feature_errors should be a 1d array"):
+        FeatureErrorDisplay.from_predictions([[1.0, 2.0]])

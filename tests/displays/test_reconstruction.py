@@ -1,0 +1,86 @@
+"""Rows and images stand beside their own reconstructions and errors."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from scipy import sparse
+from sklearn.decomposition import PCA
+
+from skae import (
+    AutoencoderTransformer,
+    ReconstructionDisplay,
+)
+
+
+@pytest.mark.parametrize("container", [np.asarray, pd.DataFrame, pl.DataFrame, sparse.csr_array])
+def test_reconstructions_are_the_estimators(container, frame):
+    X = frame.to_numpy()
+    rows = container(X)
+    estimator = AutoencoderTransformer(max_iter=0, random_state=0).fit(rows)
+    display = ReconstructionDisplay.from_estimator(estimator, rows, standardize=False)
+    np.testing.assert_array_equal(display.X, X)
+    np.testing.assert_array_equal(display.X_reconstructed, estimator.reconstruct(rows))
+    # Both are computed in float64, as so few rows are; the estimator's in standardised units.
+    np.testing.assert_allclose(np.square(display.errors) * X.shape[1], -estimator.score_samples(rows), rtol=1e-9)
+
+
+def test_errors_of_tabular_rows_are_in_standard_deviations(frame):
+    # scale=True: the estimator measures in the same units.
+    estimator = AutoencoderTransformer(scale=True, random_state=0).fit(frame)
+    display = ReconstructionDisplay.from_estimator(estimator, frame)
+    np.testing.assert_allclose(display.feature_scale, estimator.scale_)
+    np.testing.assert_allclose(np.square(display.errors) * frame.shape[1], -estimator.score_samples(frame), rtol=1e-9)
+    assert list(display.feature_names) == list(frame.columns)
+    assert [label.get_text() for label in display.ax_.get_xticklabels()] == list(frame.columns)
+    assert len(display.lines_) == 16
+
+
+def test_images_stand_above_their_reconstructions(digits):
+    X = digits[1][:20]
+    pca = PCA(4).fit(X)
+    display = ReconstructionDisplay.from_estimator(pca, X, image_shape=(8, 8), rows="first", n_rows=3)
+    canvas = np.asarray(display.image_.get_array().filled(np.nan))
+    np.testing.assert_array_equal(canvas[1:9, 1:9], X[0].reshape(8, 8))
+    np.testing.assert_allclose(canvas[10:18, 19:27], pca.inverse_transform(pca.transform(X))[2].reshape(8, 8))
+    assert np.isnan(canvas[9]).all()
+    errors = [f"{error:.3g}" for error in display.errors[:3]]
+    assert [label.get_text() for label in display.ax_.get_xticklabels()] == errors
+    assert display.feature_scale is None
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_images_with_channels(channels):
+    rng = np.random.RandomState(0)
+    X = rng.randint(0, 256, size=(4, 6 * 5 * channels)).astype(float)
+    X[0, 0], X[1, 0] = 0, 255
+    display = ReconstructionDisplay.from_predictions(X, X, image_shape=(6, 5, channels), rows="first")
+    drawn = np.asarray(display.image_.get_array())
+    if channels == 1:
+        np.testing.assert_array_equal(drawn[1:7, 1:6], X[0].reshape(6, 5))
+    else:
+        np.testing.assert_allclose(drawn[1:7, 1:6, :channels], X[0].reshape(6, 5, channels) / 255)
+        assert (drawn[0, :, 3] == 0).all()
+    assert display.errors.tolist() == [0] * 4
+
+
+def test_which_rows_are_shown():
+    X = np.zeros((11, 4))
+    redrawn = np.repeat([[3], [9], [1], [0], [10], [2], [4], [5], [6], [7], [8]], 4, axis=1).astype(float)
+    display = ReconstructionDisplay.from_predictions(X, redrawn, n_rows=3)
+    assert display.errors[display.shown_].tolist() == [0, 5, 10]
+    assert display.plot(rows="largest", n_rows=2).shown_.tolist() == [4, 1]
+    assert display.plot(rows="first", n_rows=2).shown_.tolist() == [0, 1]
+    assert display.plot(n_rows=99).shown_.size == 11
+
+
+def test_reconstruction_refuses_what_does_not_fit(digits):
+    X = digits[1][:5]
+    with pytest.raises(ValueError, match=r"'image_shape' parameter of ReconstructionDisplay must be .* 64 numbers"):
+        ReconstructionDisplay.from_predictions(X, X, image_shape=(8, 9))
+    with pytest.raises(ValueError, match="but its reconstruction has shape"):
+        ReconstructionDisplay.from_predictions(X, X[:, :3])
+    with pytest.raises(ValueError, match=r"The 'rows' parameter of ReconstructionDisplay must be one of .* Got 'last'"):
+        ReconstructionDisplay.from_predictions(X, X, rows="last")
+    with pytest.raises(ValueError, match="The 'n_rows' parameter of ReconstructionDisplay must be an int >= 1"):
+        ReconstructionDisplay.from_predictions(X, X, n_rows=0)
