@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy import sparse
 
 from skae._model._corruption import Corruption
 from skae._model._gaussian_fill import GaussianFill, estimate_moments
@@ -16,7 +15,6 @@ from skae._numerics._moments import (
     constant_safe_scale,
     dense_rows,
     observed_moments,
-    row_blocks,
     weighted_covariance,
 )
 from skae._numerics._principal_axes import (
@@ -37,20 +35,6 @@ class AnchoringRows:
 
     axes: PrincipalAxes
     fill: GaussianFill
-    share_missing: float
-
-
-def missing_share(X) -> float:
-    """Share of the entries of X that are NaN."""
-    if sparse.issparse(X):
-        return float(np.isnan(X.data).sum() / max(1, np.prod(X.shape, dtype=float)))
-    count = 0
-    for rows in row_blocks(*X.shape):
-        block = np.asarray(X[rows])
-        with np.errstate(over="ignore", invalid="ignore"):
-            suspicious = np.isnan(block.sum())
-        count += int(np.isnan(block).sum()) if suspicious else 0
-    return count / max(1.0, float(np.prod(X.shape, dtype=float)))
 
 
 def anchor_rows(
@@ -59,6 +43,7 @@ def anchor_rows(
     *,
     sample_weight: np.ndarray | None,
     scale_features: bool,
+    share_missing: float,
     hides_entries: bool,
     random_state: np.random.RandomState,
 ) -> AnchoringRows:
@@ -66,20 +51,19 @@ def anchor_rows(
 
     `hides_entries` says that training hides entries even if none is missing: the fill then has all axes.
     """
-    missing = missing_share(X)
-    if missing:
-        return _anchor_incomplete(X, n_components, sample_weight, scale_features, missing, random_state)
+    if share_missing:
+        return _anchor_incomplete(X, n_components, sample_weight, scale_features, random_state)
     axes = principal_axes(
         X, n_components, sample_weight=sample_weight, scale_features=scale_features, random_state=random_state
     )
     if not hides_entries or X.shape[1] > MAX_COVARIANCE_WIDTH:
-        return AnchoringRows(axes, GaussianFill.from_axes(axes.components, axes.variances, axes.total_variance), 0.0)
+        return AnchoringRows(axes, GaussianFill.from_axes(axes.components, axes.variances, axes.total_variance))
     covariance = weighted_covariance(X, axes.mean, axes.scale, sample_weight)
-    return AnchoringRows(axes, GaussianFill.from_covariance(torch.from_numpy(covariance)), 0.0)
+    return AnchoringRows(axes, GaussianFill.from_covariance(torch.from_numpy(covariance)))
 
 
 def _anchor_incomplete(
-    X, n_components, sample_weight, scale_features: bool, missing: float, random_state: np.random.RandomState
+    X, n_components, sample_weight, scale_features: bool, random_state: np.random.RandomState
 ) -> AnchoringRows:
     n_rows = X.shape[0]
     mean, variance = observed_moments(X, sample_weight)
@@ -97,7 +81,7 @@ def _anchor_incomplete(
     scale = deviation if scale_features else np.ones_like(deviation)
     covariance = covariance * np.outer(deviation / scale, deviation / scale)
     axes = axes_of_covariance(mean + shift * deviation, scale, covariance, n_components, n_rows)
-    return AnchoringRows(axes, GaussianFill.from_covariance(torch.from_numpy(covariance)), missing)
+    return AnchoringRows(axes, GaussianFill.from_covariance(torch.from_numpy(covariance)))
 
 
 def linear_anchor(axes: PrincipalAxes, corruption: Corruption, *, variational: bool, sparse_code: bool) -> LinearAnchor:

@@ -46,12 +46,13 @@ SINGLE_THREAD_NUMBERS = 1 << 24
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Checked rows and weights (None where all are equal), and how to compute with them."""
+    """Checked rows and weights (None where all are equal), the share of NaN, and how to compute with them."""
 
     X: Any
     sample_weight: np.ndarray | None
     dtype: torch.dtype
     device: torch.device
+    share_missing: float = 0.0
 
     @property
     def n_rows(self) -> int:
@@ -77,10 +78,10 @@ class BaseAutoencoder(CallbackSupportMixin, BaseEstimator):
         "alpha": (Float(0), AUTO),
         "corruption_level": (Float(0), AUTO),
         "batch_size": (Integer(1), AUTO),
-        "learning_rate_init": (Float(0, low_open=True),),
+        "learning_rate_init": (Float(0, low_open=True), AUTO),
         "max_iter": (Integer(0), AUTO),
         "tol": (Float(0),),
-        "n_iter_no_change": (Integer(1),),
+        "n_iter_no_change": (Integer(1), AUTO),
         "early_stopping": (Boolean(), AUTO),
         "validation_fraction": (Float(0, 1, low_open=True, high_open=True), AUTO),
         "dtype": (OneOf(("auto", "bfloat16", "float32", "float64")),),
@@ -143,7 +144,7 @@ class BaseAutoencoder(CallbackSupportMixin, BaseEstimator):
         except NonFiniteError:
             raise ValueError(
                 "Training met infinite or NaN values: scale X or lower learning_rate_init "
-                f"(now {settings.learning_rate_init})."
+                f"(now {settings.learning_rate_init:g})."
             ) from None
         reporter.close()
         if result.interrupted:
@@ -164,14 +165,16 @@ class BaseAutoencoder(CallbackSupportMixin, BaseEstimator):
         return getattr(self._automatic, name)(*data.X.shape) if isinstance(value, str) else value
 
     def _settings(self, data: TrainingData) -> TrainingSettings:
+        max_iter = self._resolved("max_iter", data)
+        automatic = isinstance(self.n_iter_no_change, str)
         return TrainingSettings(
             solver=self.solver,
             alpha=self._resolved("alpha", data),
             batch_size=min(data.n_rows, self._resolved("batch_size", data)),
             learning_rate_init=self._resolved("learning_rate_init", data),
-            max_iter=self._resolved("max_iter", data),
+            max_iter=max_iter,
             tol=self.tol,
-            n_iter_no_change=self.n_iter_no_change,
+            n_iter_no_change=_automatic.n_iter_no_change(max_iter) if automatic else self.n_iter_no_change,
         )
 
     def _split(self, data: TrainingData, random_state: np.random.RandomState) -> Split:

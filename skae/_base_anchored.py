@@ -88,6 +88,7 @@ class BaseAnchored(BaseAutoencoder):
             n_components,
             sample_weight=data.sample_weight,
             scale_features=self.scale,
+            share_missing=data.share_missing,
             hides_entries=self._member.hides_entries,
             random_state=random_state,
         )
@@ -113,13 +114,24 @@ class BaseAnchored(BaseAutoencoder):
         self._train(trained, data, rows, split, fit.result, lambda: _fitted_attributes(fit), random_state)
         return _fitted_attributes(fit)
 
+    def _resolved(self, name: str, data: TrainingData) -> Any:
+        value = super()._resolved(name, data)
+        fills = self._member.hides_entries or data.share_missing > 0
+        if not isinstance(getattr(self, name, "auto"), str):
+            return value
+        if name == "learning_rate_init" and fills:
+            return _automatic.RATE_OF_FILLING * value
+        if name == "max_iter" and (fills or self._member.ordered):
+            return round(_automatic.EPOCHS_OF_MANY_TASKS * value)
+        return value
+
     def _corruption(self, data: TrainingData, anchoring: AnchoringRows) -> Corruption:
         """What is done to the inputs: noise that regularises, or the task of a denoising autoencoder."""
         kind, given = self._member.corruption, not isinstance(getattr(self, "corruption_level", "auto"), str)
         level = self._resolved("corruption_level", data)
         if kind in ("swap", "salt_and_pepper", "masking") and not given:
             level = _automatic.CORRUPTED_SHARE
-        hidden = max(_automatic.MIN_HIDDEN_SHARE, anchoring.share_missing) if anchoring.share_missing else 0.0
+        hidden = max(_automatic.MIN_HIDDEN_SHARE, data.share_missing) if data.share_missing else 0.0
         if kind == "masking":
             regularising = _automatic.corruption_level(*data.X.shape)
             return Corruption(Gaussian(regularising), hidden_level=max(level, hidden))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from skae._base import TrainingData
 from skae._base_anchored import BaseAnchored, Member
 from skae._model._losses import LOSSES
-from skae._numerics._moments import feature_ranges
+from skae._numerics._moments import feature_ranges, share_missing
 from skae._support._parameters import AnyCallable, Boolean, Float, Integer, OneOf
 
 CORRUPTIONS = ("gaussian", "masking", "salt_and_pepper", "swap")
@@ -46,6 +47,7 @@ class BaseTransformer(BaseAnchored):
 
     def _checked(self, X, sample_weight) -> TrainingData:
         data = super()._checked(X, sample_weight)
+        data = replace(data, share_missing=share_missing(data.X))
         self._check_combination()
         if self.loss in RANGES:
             low, high, words = RANGES[self.loss]

@@ -136,7 +136,6 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
         "n_components": (Integer(1), Float(0, 1, low_open=True, high_open=True), OneOf((None,))),
         "contamination": (Float(0, 0.5, low_open=True), AUTO),
         "hidden_layer_sizes": (LayerSizes(), AUTO),
-        "learning_rate_init": (Float(0, low_open=True), AUTO),
     }
 
     def __init__(

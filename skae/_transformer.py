@@ -78,15 +78,17 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         ``min(1, 500 / n_samples)``.
     batch_size : int or "auto", default="auto"
         Rows per step. "auto" is the power of two nearest ``sqrt(2 * n_samples)``, between 32 and 1,024.
-    learning_rate_init : float, default=0.008
-        Highest learning rate. It is warmed up over 5 % of the steps and falls to zero along a half cosine.
+    learning_rate_init : float or "auto", default="auto"
+        Highest learning rate. It is warmed up over 5 % of the steps and falls to zero along a half cosine. "auto" is
+        0.008, and 0.0032 where entries are missing or hidden.
     max_iter : int or "auto", default="auto"
         Number of epochs at most; 0 makes the estimator PCA. "auto" is 40, fewer but at least 15 beyond 128 features,
-        and 0 below 50 rows, too few to tell whether a correction to PCA is one.
+        and 0 below 50 rows, too few to tell whether a correction to PCA is one. Two and a half times as many if
+        `ordered` or where entries are missing or hidden.
     tol : float, default=1e-4
         An epoch counts as a gain when it lowers the loss (the held-out one, where there is one) by this share.
-    n_iter_no_change : int, default=20
-        Training stops after this many epochs without gain.
+    n_iter_no_change : int or "auto", default="auto"
+        Training stops after this many epochs without gain. "auto" is half of `max_iter`, at least 20.
     early_stopping : bool or "auto", default="auto"
         Whether to hold out rows, and to keep the parameters that reconstruct those best; parameters that do not beat
         PCA's loss there by more than one standard error are never kept. "auto" is True from 50 rows.
@@ -200,10 +202,10 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         solver="adamw",
         alpha="auto",
         batch_size="auto",
-        learning_rate_init=0.008,
+        learning_rate_init="auto",
         max_iter="auto",
         tol=1e-4,
-        n_iter_no_change=20,
+        n_iter_no_change="auto",
         early_stopping="auto",
         validation_fraction="auto",
         dtype="auto",

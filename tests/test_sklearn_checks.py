@@ -1,6 +1,7 @@
 """scikit-learn's own estimator checks, those that `check_estimator` leaves out among them."""
 
 import pytest
+import torch
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -15,10 +16,24 @@ pytestmark = [
     # Some checks fit with names and transform without them on purpose.
     pytest.mark.filterwarnings("ignore:X (has feature names, but|does not have valid feature names):UserWarning"),
 ]
+
+
+class TwoLayers(torch.nn.Module):
+    def __init__(self, n_features, n_outputs, n_components):
+        super().__init__()
+        self.encode, self.decode = torch.nn.Linear(n_features, n_outputs), torch.nn.Linear(n_components, n_features)
+
+
 ESTIMATORS = [
     AutoencoderTransformer(),
     AutoencoderTransformer(**TRAINED),
     AutoencoderTransformer(n_components=3, whiten=True, scale=True),
+    AutoencoderTransformer(corruption="masking"),
+    AutoencoderTransformer(corruption="swap", corruption_level=0.2, loss="huber"),
+    AutoencoderTransformer(sparsity=1),
+    AutoencoderTransformer(ordered=True),
+    AutoencoderTransformer(variational=True),
+    AutoencoderTransformer(network=TwoLayers),
     AutoencoderOutlierDetector(),
     AutoencoderOutlierDetector(method="reconstruction", contamination=0.1),
 ]

@@ -25,7 +25,8 @@ SEEN_SHARE = 0.1
 class Architecture:
     """What fixes the layout of the parameter vector, and what is done with a code.
 
-    `sees_missing` gives the encoder, beside the filled row, an indicator of the entries that were missing.
+    `sees_missing` gives perceptrons, beside the filled row, an indicator of the entries that were missing; a module has
+    the filled row alone.
     """
 
     n_features: int
@@ -52,7 +53,8 @@ class Architecture:
 
     @property
     def decoder_sizes(self) -> tuple[int, ...]:
-        return (self.n_components, *self.hidden_layer_sizes[::-1], self.n_features)
+        n_inputs = self.n_components * (2 if self.ordered else 1)
+        return (n_inputs, *self.hidden_layer_sizes[::-1], self.n_features)
 
     @property
     def parts(self) -> tuple[slice, slice, slice]:
@@ -197,7 +199,7 @@ class AnchoredAutoencoder:
         return self.loss.reconstruction(self._outputs(z))
 
     def _outputs(self, z: Tensor) -> Tensor:
-        return self.loss.outputs(self._decoder(z), z.mm(self.anchor.decoder_axes))
+        return self.loss.outputs(self._decoder(self.bottleneck.decoder_inputs(z, None)), z.mm(self.anchor.decoder_axes))
 
     def row_losses(self, x: Tensor) -> Tensor:
         """The loss of each row as training sees it, a mean over its entries; the same in every call."""
@@ -243,10 +245,18 @@ class AnchoredAutoencoder:
             code_bias=None if self.anchor.code_bias is None else self.anchor.code_bias[:n_components],
         )
         network = AnchoredAutoencoder(smaller, anchor, parameters, self._fill)
-        for part, whole in ((network._encoder, self._encoder), (network._decoder, self._decoder)):
+        kept = torch.arange(n_components, device=parameters.device)
+        features = torch.arange(self.n_features, device=parameters.device)
+        encoder_inputs = torch.arange(self.architecture.encoder_sizes[0], device=parameters.device)
+        # Of the decoder's inputs both the kept components and their indicators.
+        decoder_inputs = torch.cat([kept, kept + self.architecture.n_components])
+        for part, whole, inputs, outputs in (
+            (network._encoder, self._encoder, encoder_inputs, kept),
+            (network._decoder, self._decoder, decoder_inputs, features),
+        ):
             assert isinstance(part, Perceptron)
             assert isinstance(whole, Perceptron)
-            part.copy_from(whole)
+            part.copy_part(whole, inputs, outputs)
         return network
 
     def bind_gradient(self, gradient: Tensor) -> None:
@@ -262,7 +272,7 @@ class AnchoredAutoencoder:
         filled, inputs = self._inputs(corrupted)
         a, encoder_tape = self._encoder.forward(inputs)
         z, code_tape = self.bottleneck.forward(self._add_linear_code(a, filled), self._generator)
-        correction, decoder_tape = self._decoder.forward(z)
+        correction, decoder_tape = self._decoder.forward(self.bottleneck.decoder_inputs(z, code_tape))
         linear = z.mm(self.anchor.decoder_axes)
         outputs = self.loss.outputs(correction, linear)
 
@@ -272,7 +282,10 @@ class AnchoredAutoencoder:
         loss, slope = self.loss.loss_and_slope(outputs, target, share)
         hidden = self._decoder.backward(slope, decoder_tape, self._decoder_gradient)
         linear_slope = self.loss.linear_slope(slope, linear)
-        code_gradient = self._decoder.input_gradient(hidden).addmm_(linear_slope, self.anchor.decoder_axes.t())
+        input_gradient = self._decoder.input_gradient(hidden)
+        code_gradient = input_gradient[:, : self.architecture.n_components].addmm_(
+            linear_slope, self.anchor.decoder_axes.t()
+        )
         row_share = _row_share(share)
         penalty = self.bottleneck.penalty(code_tape)
         if penalty is not None:
@@ -298,7 +311,7 @@ class AnchoredAutoencoder:
         if self._fill is None or self._is_complete(x):
             return x, x
         filled = self._fill(x)
-        if not self.architecture.sees_missing:
+        if not self.architecture.sees_missing or self.architecture.module is not None:
             return filled, filled
         return filled, torch.cat([filled, torch.isnan(x).to(x.dtype)], dim=1)
 
@@ -309,8 +322,10 @@ class AnchoredAutoencoder:
             if weight is None:
                 return x, 1.0 / (n_rows * n_features)
             return x, weight[:, None] / (weight.sum() * n_features)
-        # Entries that were there to see are easily copied; those that were hidden are the task.
-        share = torch.where(torch.isnan(corrupted), 1.0, SEEN_SHARE).masked_fill_(torch.isnan(x), 0.0).to(x.dtype)
+        # Entries that were there to see are easily copied; those that were hidden are the task. A bound on a row's
+        # likelihood counts all alike.
+        seen = 1.0 if self.architecture.variational else SEEN_SHARE
+        share = torch.where(torch.isnan(corrupted), 1.0, seen).masked_fill_(torch.isnan(x), 0.0).to(x.dtype)
         share /= share.sum(1, keepdim=True).clamp_min(torch.finfo(x.dtype).tiny)
         weight = torch.ones_like(share[:, 0]) if weight is None else weight
         return torch.nan_to_num(x), share.mul_((weight / weight.sum())[:, None])

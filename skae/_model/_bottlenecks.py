@@ -25,6 +25,10 @@ class Plain:
     def forward(self, a: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Any]:
         return a, None
 
+    def decoder_inputs(self, z: Tensor, tape: Any) -> Tensor:
+        """What the decoder's network is given of a code."""
+        return z
+
     def backward(self, gradient: Tensor, tape: Any, row_share: float | Tensor) -> Tensor:
         """The gradient with respect to `a`, the penalty's included; `row_share` is what a row counts."""
         return gradient
@@ -89,6 +93,10 @@ class Prefix(Plain):
             last = torch.randint(n_components, (n_rows,), generator=generator, device=a.device)
         kept = torch.arange(n_components, device=a.device) <= last[:, None]
         return a * kept, kept
+
+    def decoder_inputs(self, z: Tensor, tape: Any) -> Tensor:
+        kept = (z != 0) if tape is None else tape
+        return torch.cat([z, kept.to(z.dtype)], dim=1)
 
     def backward(self, gradient: Tensor, tape: Tensor, row_share: float | Tensor) -> Tensor:
         return gradient * tape

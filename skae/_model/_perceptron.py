@@ -61,11 +61,13 @@ class Perceptron:
             weight.normal_(0.0, self._activation.gain * deviation, generator=generator)
             bias.uniform_(-deviation, deviation, generator=generator)
 
-    def copy_from(self, wider: Perceptron) -> None:
-        """Take the leading rows and columns of a perceptron with more inputs or outputs."""
-        for (weight, bias), (wide_weight, wide_bias) in zip(self._layers, wider._layers, strict=True):
-            weight.copy_(wide_weight[: weight.shape[0], : weight.shape[1]])
-            bias.copy_(wide_bias[: len(bias)])
+    def copy_part(self, whole: Perceptron, inputs: Tensor, outputs: Tensor) -> None:
+        """Take over the given inputs and outputs of a perceptron with the same hidden layers."""
+        for (weight, bias), (whole_weight, whole_bias) in zip(self._layers, whole._layers, strict=True):
+            rows = inputs if weight is self._layers[0][0] else slice(None)
+            columns = outputs if weight is self._layers[-1][0] else slice(None)
+            weight.copy_(whole_weight[rows][:, columns])
+            bias.copy_(whole_bias[columns])
 
     def is_zero(self) -> bool:
         """Whether the last layer is zero, and the output with it."""

@@ -50,6 +50,19 @@ def weighted_mean(X, sample_weight: FloatArray | None = None) -> FloatArray:
     return total / (n_rows if sample_weight is None else sample_weight.sum())
 
 
+def share_missing(X) -> float:
+    """Share of the entries of X that are NaN."""
+    if sparse.issparse(X):
+        return float(np.isnan(X.data).sum() / max(1, np.prod(X.shape, dtype=float)))
+    count = 0
+    for rows in row_blocks(*X.shape):
+        block = np.asarray(X[rows])
+        with np.errstate(over="ignore", invalid="ignore"):
+            suspicious = np.isnan(block.sum())
+        count += int(np.isnan(block).sum()) if suspicious else 0
+    return count / max(1.0, float(np.prod(X.shape, dtype=float)))
+
+
 def observed_moments(X, sample_weight: FloatArray | None = None) -> tuple[FloatArray, FloatArray]:
     """Mean and variance of each feature over its entries that are not NaN; NaN where there are none."""
     n_rows, n_features = X.shape

@@ -20,7 +20,11 @@ MAX_HOLD_OUT_ROWS = 2000
 # Share of the entries that masking, swaps, salt and pepper change (Vincent et al. 2010 tried 10 to 40 %).
 CORRUPTED_SHARE = 0.25
 # Where entries are missing, training hides as many again, and at least this share.
-MIN_HIDDEN_SHARE = 0.1
+MIN_HIDDEN_SHARE = 0.3
+# Filling hidden entries and codes of every length are many tasks in one: they take more epochs, and filling a lower
+# rate, at which corrections of a good fill are not drowned in their own noise.
+EPOCHS_OF_MANY_TASKS = 2.5
+RATE_OF_FILLING = 0.4
 
 
 def hidden_layer_sizes(n_rows: int, n_features: int) -> tuple[int, ...]:
@@ -31,6 +35,11 @@ def hidden_layer_sizes(n_rows: int, n_features: int) -> tuple[int, ...]:
 def learning_rate_init(n_rows: int, n_features: int) -> float:
     """The highest rate of warm-up and cosine; half and twice of it do about as well."""
     return 0.008
+
+
+def n_iter_no_change(max_iter: int) -> int:
+    """Half the epochs, at least 20: while the rate is high, gains may be long in coming."""
+    return max(20, max_iter // 2)
 
 
 def max_iter(n_rows: int, n_features: int) -> int:

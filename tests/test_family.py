@@ -1,0 +1,434 @@
+"""The members of the family: closed-form oracles first, then what each promises, then what goes together."""
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
+from sklearn.linear_model import Lasso, LogisticRegression
+
+from skae import AutoencoderTransformer
+from skae.networks import ConvolutionalNetwork
+
+
+def untrained(n_components=3, **parameters):
+    return AutoencoderTransformer(n_components, max_iter=0, dtype="float64", **parameters)
+
+
+def hide_some(X, share, seed=0):
+    hidden = np.random.RandomState(seed).uniform(size=X.shape) < share
+    return np.where(hidden, np.nan, X), hidden
+
+
+def root_mean_square(values):
+    return float(np.sqrt(np.mean(np.square(values))))
+
+
+# Fits that need not have converged.
+short = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+class Dense(torch.nn.Module):
+    def __init__(self, n_features, n_outputs, n_components):
+        super().__init__()
+        self.encoder = torch.nn.Sequential(
+            torch.nn.Linear(n_features, 16), torch.nn.SiLU(), torch.nn.Linear(16, n_outputs)
+        )
+        self.decoder = torch.nn.Sequential(
+            torch.nn.Linear(n_components, 16), torch.nn.SiLU(), torch.nn.Linear(16, n_features)
+        )
+
+    def encode(self, x):
+        return self.encoder(x)
+
+    def decode(self, z):
+        return self.decoder(z)
+
+
+class TestStartsAtAClosedForm:
+    def test_variational_is_probabilistic_pca(self, digits):
+        X, X_test = digits
+        X, X_test = X[:, :48], X_test[:, :48]
+        ours, pca = untrained(5, variational=True).fit(X), PCA(5, svd_solver="full").fit(X)
+        # PCA divides variances by n - 1, the maximum likelihood estimate by n.
+        shrink = np.sqrt((len(X) - 1) / len(X))
+        exact = PCA(5, svd_solver="full").fit((X - X.mean(axis=0)) * shrink + X.mean(axis=0))
+        np.testing.assert_allclose(ours.score_samples(X_test), exact.score_samples(X_test), rtol=1e-6)
+        np.testing.assert_allclose(ours.score_samples(X_test).mean(), pca.score(X_test), rtol=0.01)
+
+    def test_variational_bound_does_not_depend_on_units(self, digits):
+        X, X_test = digits
+        ours = untrained(5, variational=True).fit(X)
+        doubled = untrained(5, variational=True).fit(2 * X)
+        difference = ours.score_samples(X_test) - doubled.score_samples(2 * X_test)
+        np.testing.assert_allclose(difference, 64 * np.log(2))
+
+    def test_denoising_is_the_wiener_filter(self, digits):
+        X, _ = digits
+        level = 0.7
+        covariance = np.cov(X.T, bias=True)
+        noise = level**2 * np.trace(covariance) / 64 * np.eye(64)
+        wiener = covariance @ np.linalg.pinv(covariance + noise)
+        noisy = X + level * np.random.RandomState(0).normal(size=X.shape)
+        ours = untrained(None, corruption_level=level).fit(X)
+        expected = (noisy - X.mean(axis=0)) @ wiener.T + X.mean(axis=0)
+        np.testing.assert_allclose(ours.reconstruct(noisy), expected, atol=1e-8)
+
+    def test_soft_threshold_is_the_lasso(self, digits):
+        X, _ = digits
+        ours = untrained(10, sparsity=0.5).fit(X)
+        unit = np.sqrt(X.var(axis=0).mean())
+        # Lasso minimises the squared error / (2 n_samples) + alpha * sum |coefficients|; here n_samples is n_features.
+        lasso = Lasso(alpha=0.5 * unit / 64, fit_intercept=False, tol=1e-10)
+        for row, code in zip(X[:5], ours.transform(X[:5]), strict=True):
+            np.testing.assert_allclose(lasso.fit(ours.components_.T, row - ours.mean_).coef_, code, atol=1e-5)
+
+    def test_largest_only_keeps_the_largest_of_pcas_codes(self, digits):
+        X, X_test = digits
+        codes, sparse_codes = untrained(10).fit(X).transform(X_test), untrained(10, sparsity=3).fit(X).transform(X_test)
+        kept = np.abs(codes) >= np.sort(np.abs(codes), axis=1)[:, [-3]]
+        np.testing.assert_allclose(sparse_codes, codes * kept, atol=1e-10)
+
+    @pytest.mark.parametrize("loss", ["absolute_error", "huber", "binary_cross_entropy", "poisson"])
+    def test_every_loss_starts_at_pca_within_its_range(self, digits, loss):
+        X, X_test = digits
+        ours, pca = untrained(8, loss=loss).fit(X), untrained(8).fit(X)
+        inside = (pca.reconstruct(X_test) > 0.1) & (pca.reconstruct(X_test) < 0.9)
+        np.testing.assert_allclose(ours.reconstruct(X_test)[inside], pca.reconstruct(X_test)[inside], atol=1e-9)
+        np.testing.assert_allclose(ours.transform(X_test), pca.transform(X_test), atol=1e-9)
+
+    @pytest.mark.parametrize("make", [Dense, ConvolutionalNetwork((1, 8, 8), (4,))], ids=["module", "convolutional"])
+    def test_a_network_starts_at_pca(self, digits, make):
+        X, X_test = digits
+        ours, pca = untrained(4, network=make).fit(X), untrained(4).fit(X)
+        np.testing.assert_allclose(ours.transform(X_test), pca.transform(X_test), atol=1e-9)
+        np.testing.assert_allclose(ours.reconstruct(X_test), pca.reconstruct(X_test), atol=1e-9)
+
+    def test_missing_entries_are_filled_by_their_conditional_mean(self):
+        rng = np.random.RandomState(0)
+        X = rng.normal(size=(4000, 3)) @ rng.normal(size=(3, 3)) + 5.0
+        incomplete, hidden = hide_some(X, 0.2)
+        ours = untrained(None).fit(incomplete)
+        covariance, mean = np.cov(X.T), X.mean(axis=0)
+        row = np.array([[np.nan, 6.0, 5.0]])
+        expected = mean[0] + covariance[0, 1:] @ np.linalg.solve(covariance[1:, 1:], row[0, 1:] - mean[1:])
+        # 4,000 rows settle the regression to about 2 % of a deviation; the noise floor shrinks it a little.
+        assert ours.reconstruct(row)[0, 0] == pytest.approx(expected, abs=0.1 * np.sqrt(covariance[0, 0]))
+        np.testing.assert_allclose(ours.reconstruct(row)[0, 1:], row[0, 1:])
+        assert hidden.any()
+
+
+class TestMissingValues:
+    def test_fills_better_than_the_gaussian_fill_and_that_better_than_the_mean(self, digits):
+        X, _ = digits
+        incomplete, hidden = hide_some(X, 0.3)
+        error = {
+            name: root_mean_square((model.fit(incomplete).reconstruct(incomplete) - X)[hidden])
+            for name, model in {
+                "trained": AutoencoderTransformer(None, random_state=0),
+                "untrained": untrained(None, random_state=0),
+            }.items()
+        }
+        assert (
+            error["trained"] < error["untrained"] < 0.8 * root_mean_square((X - np.nanmean(incomplete, axis=0))[hidden])
+        )
+
+    @short
+    def test_complete_rows_after_incomplete_ones_and_the_other_way_round(self, digits):
+        X, X_test = digits
+        incomplete, _ = hide_some(X, 0.2)
+        for train, test in [(incomplete, X_test), (X, hide_some(X_test, 0.2)[0])]:
+            ours = AutoencoderTransformer(8, max_iter=10, random_state=0).fit(train)
+            assert np.isfinite(ours.transform(test)).all()
+            assert ours.score(test) > 0.5
+
+    def test_masking_is_for_rows_that_will_lack_entries(self, digits):
+        X, X_test = digits
+        incomplete, hidden = hide_some(X_test, 0.4)
+        plain = AutoencoderTransformer(16, random_state=0).fit(X)
+        masked = AutoencoderTransformer(16, corruption="masking", corruption_level=0.4, random_state=0).fit(X)
+        errors = [root_mean_square((model.reconstruct(incomplete) - X_test)[hidden]) for model in (masked, plain)]
+        assert errors[0] < 0.9 * errors[1]
+
+    def test_rows_without_any_entry_become_the_mean(self, digits):
+        X, _ = digits
+        incomplete, _ = hide_some(X, 0.1)
+        incomplete[0] = np.nan
+        ours = untrained(4, random_state=0).fit(incomplete)
+        np.testing.assert_allclose(ours.reconstruct(incomplete[:1])[0], ours.mean_)
+        assert ours.score_samples(incomplete[:1])[0] == 0.0
+
+    @short
+    def test_scores_count_observed_entries_only(self, digits):
+        X, _ = digits
+        incomplete, hidden = hide_some(X, 0.2)
+        ours = AutoencoderTransformer(4, max_iter=5, random_state=0).fit(incomplete)
+        residual = np.where(hidden, 0.0, ours.reconstruct(incomplete) - np.nan_to_num(incomplete))
+        # Squares of float32 residuals, added in another order.
+        np.testing.assert_allclose(ours.score_samples(incomplete), -np.square(residual).sum(axis=1), rtol=1e-4)
+
+    def test_a_feature_never_observed_is_an_error(self, curve):
+        X = curve.copy()
+        X[:, 1] = np.nan
+        with pytest.raises(ValueError, match=r"without any observed value: \[1\]"):
+            AutoencoderTransformer(1).fit(X)
+
+    def test_infinite_entries_are_still_refused(self, curve):
+        X = curve.copy()
+        X[0, 0] = np.inf
+        with pytest.raises(ValueError, match="infinity"):
+            AutoencoderTransformer(1).fit(X)
+
+
+class TestSparseCodes:
+    @short
+    def test_zeros_grow_with_the_threshold(self, digits):
+        X, X_test = digits
+        zeros = [
+            np.mean(AutoencoderTransformer(32, sparsity=t, max_iter=10, random_state=0).fit(X).transform(X_test) == 0)
+            for t in (0.1, 0.5, 1.0)
+        ]
+        assert zeros[0] < zeros[1] < zeros[2]
+
+    def test_no_more_active_than_asked_for_and_better_than_pca_so_cut(self, digits):
+        X, X_test = digits
+        ours = AutoencoderTransformer(32, sparsity=4, random_state=0).fit(X)
+        assert (ours.transform(X_test) != 0).sum(axis=1).max() == 4
+        assert ours.score(X_test) > untrained(32, sparsity=4).fit(X).score(X_test) + 0.05
+        np.testing.assert_allclose(ours.inverse_transform(ours.transform(X_test)), ours.reconstruct(X_test), atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def ordered(digits):
+    return AutoencoderTransformer(6, ordered=True, random_state=0).fit(digits[0])
+
+
+class TestOrderedCodes:
+    def test_every_prefix_beats_pcas(self, ordered, digits):
+        X, X_test = digits
+        codes, total = ordered.transform(X_test), np.square(X_test - ordered.mean_).sum()
+        for count in range(1, 7):
+            explained = 1 - np.square(ordered.inverse_transform(codes[:, :count]) - X_test).sum() / total
+            assert explained > untrained(count).fit(X).score(X_test)
+
+    def test_shares_sum_to_what_the_code_explains(self, ordered, digits):
+        assert ordered.explained_variance_ratio_.sum() == pytest.approx(ordered.score(digits[0]), abs=1e-4)
+        assert (ordered.explained_variance_ratio_ > 0).all()
+
+    def test_length_by_the_share_to_explain(self, digits):
+        X, X_test = digits
+        ours = AutoencoderTransformer(0.8, ordered=True, random_state=0).fit(X)
+        assert ours.n_components_ < PCA(0.8).fit(X).n_components_
+        assert ours.score(X_test) == pytest.approx(0.8, abs=0.03)
+        assert ours.transform(X_test).shape[1] == len(ours.components_) == len(ours.explained_variance_ratio_)
+
+
+class TestVariational:
+    def test_training_raises_the_bound(self, digits):
+        X, X_test = digits
+        ours = AutoencoderTransformer(6, variational=True, random_state=0).fit(X)
+        assert (
+            ours.score_samples(X_test).mean() > untrained(6, variational=True).fit(X).score_samples(X_test).mean() + 5
+        )
+
+    def test_beta_pulls_codes_to_the_prior(self, digits):
+        X, _ = digits
+        spread = [
+            AutoencoderTransformer(6, variational=True, beta=beta, random_state=0).fit_transform(X).std()
+            for beta in (0.1, 1.0, 20.0)
+        ]
+        assert spread[0] > spread[1] > spread[2]
+
+    @short
+    def test_scores_repeat_and_do_not_depend_on_neighbours(self, digits):
+        X, X_test = digits
+        ours = AutoencoderTransformer(4, variational=True, max_iter=5, random_state=0).fit(X)
+        np.testing.assert_array_equal(ours.score_samples(X_test), ours.score_samples(X_test))
+        np.testing.assert_allclose(ours.score_samples(X_test[:3]), ours.score_samples(X_test)[:3], rtol=1e-4)
+
+
+class TestSample:
+    @pytest.mark.parametrize("variational", [False, True])
+    def test_samples_are_recognised_and_varied(self, digits, variational):
+        X, _ = digits
+        ours = AutoencoderTransformer(10, variational=variational, random_state=0).fit(X)
+        drawn = ours.sample(300, random_state=0)
+        assert drawn.shape == (300, 64)
+        # New rows lie about as near to their nearest training row as those lie to each other, not far from all.
+        between = np.linalg.norm(X[:, None, :] - X[None, :200, :], axis=2)
+        np.fill_diagonal(between, np.inf)
+        nearest = np.linalg.norm(drawn[:, None, :] - X[None], axis=2).min(axis=1)
+        assert np.median(nearest) < 1.4 * np.median(between.min(axis=0))
+        assert drawn.std(axis=0).mean() > 0.7 * X.std(axis=0).mean()
+
+    def test_repeats_for_a_seed_only(self, digits):
+        ours = untrained(4).fit(digits[0])
+        np.testing.assert_array_equal(ours.sample(5, random_state=1), ours.sample(5, random_state=1))
+        assert np.any(ours.sample(5, random_state=1) != ours.sample(5, random_state=2))
+        assert np.any(ours.sample(5) != ours.sample(5))
+
+    @pytest.mark.parametrize("n_samples", [0, -1, 2.5, "many"])
+    def test_bad_number(self, digits, n_samples):
+        with pytest.raises(ValueError, match="Invalid value for 'n_samples'"):
+            untrained(2).fit(digits[0]).sample(n_samples)
+
+
+MODULES = {
+    "plain": {},
+    "sparse": {"sparsity": 3},
+    "variational": {"variational": True},
+    "binary": {"loss": "binary_cross_entropy"},
+    "counts": {"loss": "poisson"},
+    "whitened, scaled": {"whiten": True, "scale": True},
+    "masking": {"corruption": "masking"},
+    "salt": {"corruption": "salt_and_pepper"},
+    "module": {"network": Dense},
+}
+
+
+@short
+@pytest.mark.parametrize("member", MODULES.values(), ids=MODULES)
+def test_torch_modules_are_exact_and_can_be_trained(digits, member):
+    X, X_test = digits
+    ours = AutoencoderTransformer(5, max_iter=3, random_state=0, **member).fit(X)
+    encoder, decoder = ours.encoder_module(), ours.decoder_module()
+    rows = torch.from_numpy(X_test.astype(np.float32))
+    codes = encoder(rows)
+    np.testing.assert_allclose(codes.detach().numpy(), ours.transform(X_test), atol=1e-4)
+    reconstructed = decoder(codes)
+    np.testing.assert_allclose(reconstructed.detach().numpy(), ours.reconstruct(X_test), atol=1e-4)
+
+    before = ours.transform(X_test)
+    parameters = [*encoder.parameters(), *decoder.parameters()]
+    optimizer = torch.optim.SGD(parameters, lr=1e-3)
+    for _ in range(3):
+        optimizer.zero_grad()
+        loss = (decoder(encoder(rows)) - rows).square().mean()
+        loss.backward()
+        optimizer.step()
+    assert all(parameter.grad is not None for parameter in encoder.linear.parameters())
+    assert (decoder(encoder(rows)) - rows).square().mean() < (reconstructed - rows).square().mean()
+    np.testing.assert_array_equal(ours.transform(X_test), before)
+
+
+class TestCustomNetworks:
+    def test_improves_on_pca_and_survives_cloning_and_pickling(self, digits):
+        X, X_test = digits
+        ours = AutoencoderTransformer(4, network=Dense, random_state=0).fit(X)
+        assert ours.score(X_test) > untrained(4).fit(X).score(X_test) + 0.05
+        np.testing.assert_array_equal(pickle.loads(pickle.dumps(ours)).transform(X_test), ours.transform(X_test))
+        np.testing.assert_array_equal(clone(ours).fit(X).transform(X_test), ours.transform(X_test))
+
+    def test_a_module_is_the_start_of_training_and_left_alone(self, digits):
+        X, X_test = digits
+        module = Dense(64, 4, 4)
+        before = {name: value.clone() for name, value in module.state_dict().items()}
+        ours = AutoencoderTransformer(4, network=module, random_state=0).fit(X)
+        assert ours.score(X_test) > untrained(4).fit(X).score(X_test) + 0.05
+        for name, value in module.state_dict().items():
+            assert torch.equal(value, before[name])
+            assert value.dtype == before[name].dtype
+
+    @short
+    def test_global_generator_is_left_alone(self, digits):
+        state = torch.get_rng_state()
+        AutoencoderTransformer(2, network=Dense, max_iter=2, random_state=0).fit(digits[0])
+        assert torch.equal(torch.get_rng_state(), state)
+
+    @pytest.mark.parametrize(
+        ("layer", "message"),
+        [(torch.nn.BatchNorm1d(64), "contains BatchNorm1d"), (torch.nn.Dropout(0.5), "contains Dropout")],
+    )
+    def test_layers_that_would_break_promises_are_refused(self, digits, layer, message):
+        module = Dense(64, 2, 2)
+        module.encoder.insert(0, layer)
+        with pytest.raises(ValueError, match=message):
+            AutoencoderTransformer(2, network=module).fit(digits[0])
+
+    def test_wrong_widths_and_wrong_things(self, digits):
+        with pytest.raises(ValueError, match=r"network.encode must turn rows of 64 numbers into rows of 3"):
+            AutoencoderTransformer(3, network=Dense(64, 2, 2)).fit(digits[0])
+        with pytest.raises(TypeError, match="methods encode and decode"):
+            AutoencoderTransformer(3, network=torch.nn.Linear(64, 3)).fit(digits[0])
+        with pytest.raises(ValueError, match="rows of shape"):
+            AutoencoderTransformer(3, network=ConvolutionalNetwork((1, 7, 7))).fit(digits[0])
+
+
+class TestCombinations:
+    def test_everything_that_makes_sense_together(self, digits):
+        X, X_test = digits
+        incomplete, hidden = hide_some(X_test, 0.2)
+        ours = AutoencoderTransformer(
+            8,
+            network=Dense,
+            variational=True,
+            loss="binary_cross_entropy",
+            corruption="salt_and_pepper",
+            corruption_level=0.1,
+            random_state=0,
+        ).fit(hide_some(X, 0.2)[0])
+        assert ours.best_loss_ < ours.pca_loss_
+        filled = ours.reconstruct(incomplete)
+        assert root_mean_square((filled - X_test)[hidden]) < 0.9 * root_mean_square((X_test - X.mean(axis=0))[hidden])
+        assert ((filled > 0) & (filled < 1)).all()
+        assert np.isfinite(ours.score_samples(incomplete)).all()
+
+    @pytest.mark.parametrize(
+        ("parameters", "message"),
+        [
+            ({"variational": True, "sparsity": 2}, "cannot be sparse as well"),
+            ({"variational": True, "ordered": True}, "cannot be combined with variational"),
+            ({"sparsity": 0.1, "ordered": True}, "cannot be combined with sparsity"),
+            ({"whiten": True, "ordered": True}, "would undo ordered"),
+            ({"whiten": True, "sparsity": 2}, "would undo sparsity"),
+            ({"variational": True, "loss": "huber"}, "a loss that is a likelihood"),
+            ({"ordered": True, "n_components": 0.9, "network": Dense}, "give n_components as an int"),
+            ({"loss": "binary_cross_entropy"}, r"needs values of X in \[0, 1\]"),
+            ({"loss": "poisson"}, "needs values of X >= 0"),
+        ],
+    )
+    def test_contradictions_say_why(self, curve, parameters, message):
+        ours = AutoencoderTransformer(2).set_params(**parameters)
+        before = dict(vars(ours))
+        with pytest.raises(ValueError, match=message):
+            ours.fit(curve)
+        assert vars(ours) == before
+
+    @pytest.mark.parametrize(
+        "parameters",
+        [{"loss": "l2"}, {"corruption": "dust"}, {"sparsity": 0}, {"beta": 0.0}, {"ordered": 1.5}, {"network": "cnn"}],
+        ids=str,
+    )
+    def test_parameters_out_of_range(self, curve, parameters):
+        with pytest.raises(ValueError, match=f"The '{next(iter(parameters))}' parameter"):
+            AutoencoderTransformer(2, **parameters).fit(curve)
+
+    def test_corruption_of_ones_own(self, digits):
+        X, X_test = digits
+        shapes = set()
+
+        def hide_a_half(rows, rng):
+            shapes.add(rows.shape[1])
+            left = rng.uniform(size=(len(rows), 1)) < 0.5
+            return np.where(left == (np.arange(64) % 8 < 4), np.nan, rows)
+
+        ours = AutoencoderTransformer(16, corruption=hide_a_half, random_state=0).fit(X)
+        right_missing = np.where(np.arange(64) % 8 < 4, X_test, np.nan)
+        error = root_mean_square((ours.reconstruct(right_missing) - X_test)[:, np.arange(64) % 8 >= 4])
+        start = untrained(16, corruption=hide_a_half).fit(X).reconstruct(right_missing)
+        assert error < 0.95 * root_mean_square((start - X_test)[:, np.arange(64) % 8 >= 4])
+        assert shapes == {64}
+
+        with pytest.raises(ValueError, match="corruption returned rows of shape"):
+            AutoencoderTransformer(2, corruption=lambda rows, rng: rows[:1]).fit(X)
+
+
+@short
+def test_codes_serve_a_classifier():
+    X, y = load_digits(return_X_y=True)
+    for member in ({"variational": True}, {"ordered": True}, {"sparsity": 8}):
+        codes = AutoencoderTransformer(16, max_iter=20, random_state=0, **member).fit_transform(X[:600])
+        assert LogisticRegression(max_iter=2000).fit(codes[:400], y[:400]).score(codes[400:], y[400:600]) > 0.75
