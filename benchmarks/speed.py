@@ -30,7 +30,7 @@ from sklearn.decomposition import PCA
 from sklearn.model_selection import GridSearchCV
 
 from skae import AutoencoderTransformer
-from skae._model._autoencoder import AnchoredAutoencoder, Architecture
+from skae._model._autoencoder import Anchor, AnchoredAutoencoder, Architecture
 from skae._training._optimizers import AdamW
 
 PARTS = ("fit", "defaults", "step", "transform", "growth", "grid")
@@ -115,7 +115,8 @@ def network_step(n_features: int, hidden: tuple[int, ...], k: int, batch_size: i
     architecture = Architecture(n_features, k, hidden, "silu")
     generator = torch.Generator().manual_seed(0)
     axes = torch.linalg.qr(torch.randn(n_features, k, generator=generator)).Q.contiguous()
-    network = AnchoredAutoencoder(architecture, axes, axes.t().contiguous(), torch.zeros(architecture.n_parameters))
+    anchor = Anchor(axes, axes.t().contiguous(), torch.zeros(n_features), torch.ones(n_features))
+    network = AnchoredAutoencoder(architecture, anchor, torch.zeros(architecture.n_parameters))
     network.initialise(generator)
     gradient = torch.zeros_like(network.parameters)
     network.bind_gradient(gradient)

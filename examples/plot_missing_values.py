@@ -1,0 +1,81 @@
+"""
+Filling in what is missing
+==========================
+
+No digit that this autoencoder learns from is whole, and the ones it is tested on lack half of their pixels. It learns
+from the pixels that are there and fills the others; ``NaN`` is all it needs to be told.
+
+Beside it are the mean, scikit-learn's ``KNNImputer`` and the Gaussian fill that training starts at.
+"""
+
+import argparse
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.datasets import load_digits
+from sklearn.impute import KNNImputer
+from sklearn.model_selection import train_test_split
+
+from skae import AutoencoderTransformer
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--out", type=Path, default=Path("."), help="folder for the pictures")
+out = parser.parse_known_args()[0].out
+out.mkdir(parents=True, exist_ok=True)
+
+# %%
+# Incomplete digits
+# -----------------
+#
+# A third of the training pixels are missing. Every second test digit lacks its left half, the others half of
+# their pixels at random.
+
+rng = np.random.RandomState(0)
+X, y = load_digits(return_X_y=True)
+X_train, X_test, _, y_test = train_test_split(X / 16, y, test_size=300, random_state=0, stratify=y)
+train = np.where(rng.uniform(size=X_train.shape) < 1 / 3, np.nan, X_train)
+
+left = np.arange(64) % 8 < 4
+hidden = np.where(np.arange(len(X_test))[:, np.newaxis] % 2 == 0, left, rng.uniform(size=X_test.shape) < 0.5)
+test = np.where(hidden, np.nan, X_test)
+
+# %%
+# Fill them
+# ---------
+#
+# With ``n_components=None`` the code is as long as a row, so that the pixels that are there pass unchanged and training
+# is about the missing ones alone.
+
+autoencoder = AutoencoderTransformer(n_components=None, random_state=0).fit(train)
+linear = AutoencoderTransformer(n_components=None, max_iter=0, random_state=0).fit(train)
+mean = np.nanmean(train, axis=0)
+filled = {
+    "mean": np.where(hidden, mean, X_test),
+    "KNNImputer": KNNImputer(n_neighbors=5).fit(train).transform(test),
+    "Gaussian fill": np.where(hidden, linear.reconstruct(test), X_test),
+    "autoencoder": np.where(hidden, autoencoder.reconstruct(test), X_test),
+}
+errors = {name: np.sqrt(np.mean((rows - X_test)[hidden] ** 2)) for name, rows in filled.items()}
+print("root mean square error on hidden pixels, of a range of 0 to 1:")
+for name, error in errors.items():
+    print(f"  {name:14s} {error:.3f}")
+
+# %%
+# Look at them
+# ------------
+
+shown = [np.flatnonzero((y_test == digit) & (np.arange(len(y_test)) % 2 == digit % 2))[0] for digit in range(10)]
+rows = {"what is seen": np.where(hidden, np.nan, X_test), **filled, "the digit": X_test}
+colours = plt.get_cmap("gray_r").copy()
+colours.set_bad("#f2c9a1")
+fig, axes = plt.subplots(len(rows), len(shown), figsize=(8.5, 5.6), layout="constrained")
+for row, (name, pictures) in zip(axes, rows.items(), strict=True):
+    for ax, index in zip(row, shown, strict=True):
+        ax.imshow(pictures[index].reshape(8, 8), cmap=colours, vmin=0, vmax=1)
+        ax.set(xticks=[], yticks=[])
+        ax.spines[:].set_visible(False)
+    label = f"{name}\n(error {errors[name]:.3f})" if name in errors else name
+    row[0].set_ylabel(label, rotation=0, ha="right", va="center", labelpad=6)
+fig.suptitle("Digits with pixels missing (orange), and four ways to fill them")
+fig.savefig(out / "missing_values.png", dpi=150)
