@@ -31,6 +31,7 @@ from skae._support._parameters import (
     Integer,
     LayerSizes,
     OneOf,
+    Seed,
     check_parameters,
 )
 from skae._support._threads import single_thread_if
@@ -92,6 +93,7 @@ class BaseAutoencoder(CallbackSupportMixin, BaseEstimator):
         "dtype": (OneOf(("auto", "float32", "float64")),),
         "device": (InstanceOf((str,), "a str"),),
         "verbose": (Boolean(), Integer(0)),
+        "random_state": (Seed(),),
     }
 
     @property
@@ -148,8 +150,6 @@ class BaseAutoencoder(CallbackSupportMixin, BaseEstimator):
             scale_features=self.scale,
             random_state=random_state,
         )
-        if not np.isfinite(axes.total_variance):
-            raise ValueError("The variance of X is too large for float64; scale X.")
         anchor = LinearAnchor.from_axes(axes)
         rows = data.rows(axes.mean, axes.scale * anchor.unit)
         generator = make_generator(random_state, data.device)

@@ -9,6 +9,7 @@ import torch
 
 from skae._model._autoencoder import AnchoredAutoencoder, Architecture
 from skae._numerics._moments import row_blocks
+from skae._support._inputs import check_finite_result
 from skae._support._torch import dtype_of, resolve_device, to_numpy, to_tensor
 from skae._training._rows import BLOCK_ELEMENTS, Rows
 
@@ -32,16 +33,18 @@ class FittedAutoencoder:
     activation: str
 
     @torch.no_grad()
+    @np.errstate(over="ignore", invalid="ignore")
     def encode(self, X, device: str) -> np.ndarray:
         """Codes of the rows of X, in X's dtype."""
         network, rows = self._network(device), self._rows(X, device)
-        code_map = to_tensor(self.code_map, network.parameters.dtype, network.parameters.device)
         codes = np.empty((X.shape[0], self.code_map.shape[1]), dtype=X.dtype)
         for part, x in rows.blocks():
-            codes[part] = to_numpy(network.encode(x) @ code_map)
-        return codes
+            # In float64: the units of X may be beyond float32.
+            codes[part] = to_numpy(network.encode(x)).astype(np.float64) @ self.code_map
+        return check_finite_result(codes, self.weights.dtype)
 
     @torch.no_grad()
+    @np.errstate(over="ignore", invalid="ignore")
     def decode(self, codes: np.ndarray, device: str) -> np.ndarray:
         """Rows in the units of X for public codes, in the codes' dtype."""
         network = self._network(device)
@@ -50,27 +53,33 @@ class FittedAutoencoder:
             z = codes[part] @ self.code_map_inverse
             x = network.decode(to_tensor(z, network.parameters.dtype, network.parameters.device))
             decoded[part] = self._in_units_of_X(to_numpy(x))
-        return decoded
+        return check_finite_result(decoded, self.weights.dtype)
 
     @torch.no_grad()
+    @np.errstate(over="ignore", invalid="ignore")
     def reconstruct(self, X, device: str) -> np.ndarray:
         """Decoded codes of the rows of X, in X's dtype."""
         network = self._network(device)
         reconstructed = np.empty(X.shape, dtype=X.dtype)
         for part, x in self._rows(X, device).blocks():
             reconstructed[part] = self._in_units_of_X(to_numpy(network.decode(network.encode(x))))
-        return reconstructed
+        return check_finite_result(reconstructed, self.weights.dtype)
 
     @torch.no_grad()
+    @np.errstate(over="ignore", invalid="ignore")
     def squared_errors(self, X, device: str) -> tuple[np.ndarray, np.ndarray]:
         """Squared distance of each row to its reconstruction and to the mean, features divided by `scale`."""
         network = self._network(device)
         errors, norms = np.empty(X.shape[0]), np.empty(X.shape[0])
         for part, x in self._rows(X, device).blocks():
-            errors[part] = to_numpy(network.row_losses(x))
-            norms[part] = to_numpy(x.square().mean(1))
+            # Squares of what float32 holds need not be within it.
+            residual = network.decode(network.encode(x)).sub_(x).double()
+            errors[part] = to_numpy(residual.square_().mean(1))
+            norms[part] = to_numpy(x.double().square().mean(1))
         squared_unit = len(self.mean) * self.unit**2
-        return errors * squared_unit, norms * squared_unit
+        for squares in (errors, norms):
+            check_finite_result(np.multiply(squares, squared_unit, out=squares), self.weights.dtype)
+        return errors, norms
 
     def _network(self, device: str) -> AnchoredAutoencoder:
         dtype, where = dtype_of(self.weights), resolve_device(device)

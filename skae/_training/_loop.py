@@ -144,8 +144,11 @@ class _Stepper:
             weight = None
             share = float(len(indices))
             if self._weight is not None:
-                weight = torch.as_tensor(self._weight[indices], dtype=x.dtype, device=x.device)
-                share = float(self._weight[indices].sum())
+                weights = self._weight[indices]
+                share = float(weights.sum())
+                # By a power of two near the batch's largest: float32 does not hold weights tiny beside other batches'.
+                weights = np.ldexp(weights, -np.frexp(weights.max())[1])
+                weight = torch.as_tensor(weights, dtype=x.dtype, device=x.device)
             total.add_(self._network.loss_and_gradient(x, weight), alpha=share)
             total_weight += share
             self._update()

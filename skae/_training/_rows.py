@@ -31,11 +31,13 @@ class Rows:
         self._X, self._dtype, self._device = X, dtype, device
         in_float32 = X.dtype == np.float32 and dtype == torch.float32
         self._arithmetic = np.dtype(np.float32 if in_float32 else np.float64)
-        self._mean, self._scale = mean.astype(self._arithmetic), scale.astype(self._arithmetic)
+        with np.errstate(over="ignore"):
+            self._mean, self._scale = mean.astype(self._arithmetic), scale.astype(self._arithmetic)
 
     def __len__(self) -> int:
         return self._X.shape[0]
 
+    @np.errstate(over="ignore", invalid="ignore", divide="ignore")
     def take(self, rows: np.ndarray | slice) -> Tensor:
         """The given rows. Centred before a cast to lower precision, which large means would not survive."""
         block = dense_rows(self._X, rows)
