@@ -34,6 +34,7 @@ from skae._support._parameters import (
     Seed,
     check_parameters,
 )
+from skae._support._persistence import VersionedStateMixin
 from skae._support._threads import single_thread_if
 from skae._support._torch import make_generator, resolve_device, resolve_dtype, to_numpy, to_tensor
 from skae._training import _automatic
@@ -72,7 +73,7 @@ class TrainingData:
         return Rows(self.X, mean, scale, self.dtype, self.device)
 
 
-class BaseAutoencoder(CallbackSupportMixin, BaseEstimator):
+class BaseAutoencoder(CallbackSupportMixin, VersionedStateMixin, BaseEstimator):
     """Checks, training and batched inference common to the autoencoders."""
 
     _constraints: ClassVar[dict[str, tuple[Constraint, ...]]] = {
