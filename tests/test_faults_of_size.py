@@ -25,6 +25,8 @@ from fault_cases import (
 )
 from sklearn.base import clone
 
+from skae import AutoencoderTransformer
+
 pytestmark = few_epochs
 
 
@@ -118,6 +120,13 @@ class TestExtremes:
         for method in METHODS[name]:
             given = rows[:, :1] if method == "inverse_transform" else rows
             assert np.isfinite(getattr(estimator, method)(given)).all()
+
+    def test_codes_that_vary_by_rounding_alone(self):
+        """Weighted means of 0.1 are off by rounding, which is then all the variance there is."""
+        weight = np.r_[1e-3, np.full(6, 40.0)]
+        for whiten in [False, True]:
+            ours = AutoencoderTransformer(None, whiten=whiten).fit(np.full((7, 5), 0.1), sample_weight=weight)
+            np.testing.assert_allclose(ours.reconstruct(np.full((2, 5), 0.1)), 0.1)
 
     @pytest.mark.parametrize("name", ["denoising", "reconstruction"])
     @pytest.mark.parametrize("value", [1e6, -1e19, 1e30])
