@@ -121,6 +121,15 @@ class TestExtremes:
             given = rows[:, :1] if method == "inverse_transform" else rows
             assert np.isfinite(getattr(estimator, method)(given)).all()
 
+    @pytest.mark.parametrize("unit", [1e-50, 1e50])
+    def test_units_that_float32_does_not_hold(self, unit):
+        """Rows of zeros are the same rows in float32; only the model's mean and scale are not."""
+        ours = AutoencoderTransformer(2, dtype="float32").fit(X * unit)
+        rows = np.zeros((2, 4))
+        scores = ours.score_samples(rows)
+        assert (scores < 0).all()
+        np.testing.assert_allclose(ours.score_samples(rows.astype(np.float32)), scores, rtol=1e-5)
+
     def test_codes_that_vary_by_rounding_alone(self):
         """Weighted means of 0.1 are off by rounding, which is then all the variance there is."""
         weight = np.r_[1e-3, np.full(6, 40.0)]

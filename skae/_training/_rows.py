@@ -29,10 +29,9 @@ class Rows:
 
     def __init__(self, X, mean: np.ndarray, scale: np.ndarray, dtype: torch.dtype, device: torch.device) -> None:
         self._X, self._dtype, self._device = X, dtype, device
-        in_float32 = X.dtype == np.float32 and dtype == torch.float32
+        in_float32 = X.dtype == np.float32 and dtype == torch.float32 and _float32_holds(mean, scale)
         self._arithmetic = np.dtype(np.float32 if in_float32 else np.float64)
-        with np.errstate(over="ignore"):
-            self._mean, self._scale = mean.astype(self._arithmetic), scale.astype(self._arithmetic)
+        self._mean, self._scale = mean.astype(self._arithmetic), scale.astype(self._arithmetic)
 
     def __len__(self) -> int:
         return self._X.shape[0]
@@ -60,3 +59,8 @@ class Rows:
             group = indices[first : first + batches_at_once]
             block = self.take(np.concatenate(group))
             yield from zip(group, block.split([len(batch) for batch in group]), strict=True)
+
+
+def _float32_holds(mean: np.ndarray, scale: np.ndarray) -> bool:
+    limits = np.finfo(np.float32)
+    return bool(scale.min() >= limits.tiny and max(np.abs(mean).max(), scale.max()) <= limits.max)
