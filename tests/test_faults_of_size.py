@@ -130,6 +130,12 @@ class TestExtremes:
         assert (scores < 0).all()
         np.testing.assert_allclose(ours.score_samples(rows.astype(np.float32)), scores, rtol=1e-5)
 
+    def test_training_on_constants_with_noise(self):
+        """There is no variance to measure the noise by, and none to magnify it by."""
+        steep = {"solver": "sgd", "batch_size": 1, "max_iter": 1, "hidden_layer_sizes": (), "corruption_level": 0.3}
+        ours = AutoencoderTransformer(1, random_state=0, **steep).fit(np.zeros((20, 1)))
+        np.testing.assert_allclose(ours.reconstruct(np.zeros((2, 1))), 0.0, atol=0.01)
+
     def test_codes_that_vary_by_rounding_alone(self):
         """Weighted means of 0.1 are off by rounding, which is then all the variance there is."""
         weight = np.r_[1e-3, np.full(6, 40.0)]

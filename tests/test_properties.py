@@ -66,6 +66,15 @@ detectors = st.builds(
 )
 
 
+def fit(estimator, X, sample_weight=None):
+    """The fitted estimator. Steps of plain gradients from single noisy rows may diverge, and then say so."""
+    try:
+        return estimator.fit(X, sample_weight=sample_weight)
+    except ValueError as error:
+        assume(not (estimator.solver == "sgd" and "lower learning_rate_init" in str(error)))
+        raise
+
+
 def assert_close(actual, expected, dtype):
     """Equal up to the rounding of `dtype`, in units of the largest number of each column."""
     size = np.abs(expected).max(axis=0, initial=0.0)
@@ -81,7 +90,7 @@ def precision(estimator, X):
 @given(transformers, rows())
 def test_transformer(transformer, X):
     before = X.copy()
-    fitted = transformer.fit(X)
+    fitted = fit(transformer, X)
     codes, reconstructed, scores = fitted.transform(X), fitted.reconstruct(X), fitted.score_samples(X)
     n, d = X.shape
 
@@ -107,7 +116,7 @@ def test_transformer(transformer, X):
 @given(detectors, rows())
 def test_detector(detector, X):
     before = X.copy()
-    fitted = detector.fit(X)
+    fitted = fit(detector, X)
     scores, p_values, errors = fitted.score_samples(X), fitted.p_values(X), fitted.feature_errors(X)
     labels, codes = fitted.predict(X), fitted.transform(X)
     n, d = X.shape
@@ -141,7 +150,7 @@ def test_weights_and_sparse_rows(estimator, X, data):
     weight = data.draw(hnp.arrays(float, len(X), elements=st.sampled_from([0.0, 1e-3, 1.0, 2.5, 40.0])))
     assume((weight > 0).sum() > 1)
     before = weight.copy()
-    fitted = estimator.fit(X, sample_weight=weight)
+    fitted = fit(estimator, X, weight)
     scores = fitted.score_samples(X)
     assert np.isfinite(scores).all()
     np.testing.assert_array_equal(weight, before)

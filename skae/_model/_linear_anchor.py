@@ -31,6 +31,7 @@ class LinearAnchor:
     def from_axes(cls, axes: PrincipalAxes) -> LinearAnchor:
         unit = math.sqrt(axes.total_variance / len(axes.mean)) or 1.0
         deviations = np.sqrt(axes.variances)
-        largest = deviations.max(initial=0.0) or unit
-        scale = np.maximum(deviations, MIN_RELATIVE_DEVIATION * largest) / unit
+        # Where no axis varies none is magnified: training noise is all there would be to see.
+        smallest = MIN_RELATIVE_DEVIATION * deviations.max(initial=0.0) or unit
+        scale = np.maximum(deviations, smallest) / unit
         return cls(unit, axes.components.T / scale, axes.components * scale[:, np.newaxis], scale * unit)
