@@ -201,6 +201,7 @@ REFUSED_WEIGHTS = {
     "words": (["one"] * N, "could not convert string to float"),
     "complex": (np.ones(N) + 1j, "Complex data not supported"),
     "complex number": (1 + 1j, "Complex data not supported"),
+    "no dimension": (np.array(1.0), "Input should have at least 1 dimension|Singleton array"),
     "objects": ([None] * N, "sample_weight contains NaN"),
 }
 

@@ -38,7 +38,7 @@ def check_sample_weight(sample_weight, X) -> np.ndarray | None:
     """
     if sample_weight is None:
         return None
-    equal = np.ndim(sample_weight) == 0
+    equal = np.isscalar(sample_weight)
     if equal:
         sample_weight = np.full(X.shape[0], sample_weight)
     weights = check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight")
