@@ -34,10 +34,10 @@ class FittedAutoencoder:
 
     @torch.no_grad()
     @np.errstate(over="ignore", invalid="ignore")
-    def encode(self, X, device: str) -> np.ndarray:
-        """Codes of the rows of X, in X's dtype."""
+    def encode(self, X, device: str, dtype=None) -> np.ndarray:
+        """Codes of the rows of X, in X's dtype unless another one is given."""
         network, rows = self._network(device), self._rows(X, device)
-        codes = np.empty((X.shape[0], self.code_map.shape[1]), dtype=X.dtype)
+        codes = np.empty((X.shape[0], self.code_map.shape[1]), dtype=dtype or X.dtype)
         for part, x in rows.blocks():
             # In float64: the units of X may be beyond float32.
             codes[part] = to_numpy(network.encode(x)).astype(np.float64) @ self.code_map

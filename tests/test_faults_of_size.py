@@ -25,7 +25,7 @@ from fault_cases import (
 )
 from sklearn.base import clone
 
-from skae import AutoencoderTransformer
+from skae import AutoencoderOutlierDetector, AutoencoderTransformer
 
 pytestmark = few_epochs
 
@@ -129,6 +129,14 @@ class TestExtremes:
         scores = ours.score_samples(rows)
         assert (scores < 0).all()
         np.testing.assert_allclose(ours.score_samples(rows.astype(np.float32)), scores, rtol=1e-5)
+
+    def test_a_row_far_from_all_others_in_float32(self):
+        """A fold without it is 1e40 times narrower: p-values need its distance all the same."""
+        rows = np.zeros((30, 1), dtype=np.float32)
+        rows[:2, 0] = 1e-40, 1e11
+        detector = AutoencoderOutlierDetector(method="reconstruction", scale=False, random_state=0).fit(rows)
+        assert detector.p_values(rows)[1] == detector.p_values(rows).min()
+        assert detector.predict(rows)[1] == -1
 
     def test_training_on_constants_with_noise(self):
         """There is no variance to measure the noise by, and none to magnify it by."""

@@ -67,11 +67,16 @@ detectors = st.builds(
 
 
 def fit(estimator, X, sample_weight=None):
-    """The fitted estimator. Steps of plain gradients from single noisy rows may diverge, and then say so."""
+    """The fitted estimator.
+
+    Steps of plain gradients from single noisy rows may diverge; a row may be too far from a fold without it for a
+    network asked to compute in float32. Both are errors that say so.
+    """
     try:
         return estimator.fit(X, sample_weight=sample_weight)
     except ValueError as error:
         assume(not (estimator.solver == "sgd" and "lower learning_rate_init" in str(error)))
+        assume(not (estimator.dtype == "float32" and "too large for dtype('float32')" in str(error)))
         raise
 
 
