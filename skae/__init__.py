@@ -6,11 +6,13 @@ from skae._displays._loss_curve import LossCurveDisplay
 from skae._displays._outlier_score import OutlierScoreDisplay
 from skae._displays._reconstruction import ReconstructionDisplay
 from skae._outlier_detector import AutoencoderOutlierDetector
+from skae._support._persistence import SKOPS_TRUSTED
 from skae._transformer import AutoencoderTransformer
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "SKOPS_TRUSTED",
     "AutoencoderOutlierDetector",
     "AutoencoderTransformer",
     "FeatureErrorDisplay",

@@ -26,8 +26,10 @@ from skae._support._parameters import (
     Integer,
     LayerSizes,
     OneOf,
+    Seed,
     check_parameters,
 )
+from skae._support._persistence import VersionedStateMixin
 from skae._support._threads import single_thread_if
 from skae._support._torch import resolve_device, resolve_dtype
 from skae._training import _automatic
@@ -67,7 +69,7 @@ class TrainingData:
         return Rows(self.X, mean, scale, self.dtype, self.device)
 
 
-class BaseAutoencoder(CallbackSupportMixin, BaseEstimator):
+class BaseAutoencoder(CallbackSupportMixin, VersionedStateMixin, BaseEstimator):
     """Checks, training and batched inference common to the autoencoders."""
 
     _constraints: ClassVar[dict[str, tuple[Constraint, ...]]] = {
@@ -87,6 +89,7 @@ class BaseAutoencoder(CallbackSupportMixin, BaseEstimator):
         "dtype": (OneOf(("auto", "bfloat16", "float32", "float64")),),
         "device": (InstanceOf((str,), "a str"),),
         "verbose": (Boolean(), Integer(0)),
+        "random_state": (Seed(),),
     }
 
     @property

@@ -93,8 +93,6 @@ class BaseAnchored(BaseAutoencoder):
             random_state=random_state,
         )
         axes = anchoring.axes
-        if not np.isfinite(axes.total_variance):
-            raise ValueError("The variance of X is too large for float64; scale X.")
         generator = make_generator(random_state, data.device)
         member = self._member
         anchor = linear_anchor(
@@ -215,7 +213,7 @@ def _fitted_attributes(fit: _Fit) -> dict[str, Any]:
     code_map = _public_code_map(fit, network)
     state = _plain_state(fit, network, code_map)
     chosen = spread_rows(len(fit.rows), MAX_KEPT_CODES)
-    codes = to_numpy(network.encode(fit.rows.take(chosen))) @ code_map
+    codes = to_numpy(network.encode(fit.rows.take(chosen)))
     return training_attributes(fit.result) | {
         "n_components_": n_components,
         "mean_": axes.mean,

@@ -80,8 +80,6 @@ class BaseDetector(BaseAnchored):
         count = as_counts(data.sample_weight, data.n_rows)
         axes = robust_axes(data.X, self.scale, count)
         coordinates = np.concatenate([axes.coordinates(data.X, part) for part in row_blocks(*data.X.shape)])
-        if not np.isfinite(coordinates).all():
-            raise ValueError("The variance of X is too large for float64; scale X.")
         sizes = tuple(self._resolved("hidden_layer_sizes", data))
         architecture = denoiser_architecture(axes, sizes, self.activation)
         fold = random_state.permutation(data.n_rows) % N_MEMBERS

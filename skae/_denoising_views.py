@@ -104,7 +104,7 @@ class DenoisingViews:
         coincide = distances.isinf()
         known = coincide.any(1).nonzero()[:, 0]
         if len(known) > 0:
-            fold = torch.as_tensor(self.reference_fold, device=distances.device)
+            fold = to_tensor(self.reference_fold, torch.int64, distances.device)
             learned = [coincide[known][:, fold != member].any(1) for member in range(N_MEMBERS)]
             judges[:, known] = 1.0 - torch.stack(learned).to(judges.dtype)
             judges[:, judges.sum(0) == 0] = 1.0
@@ -186,7 +186,7 @@ class DenoisingViews:
         return NearestRows(to_tensor(references, like.dtype, like.device), weight)
 
     def _bags(self, like: Tensor) -> Tensor:
-        return torch.as_tensor(self.bags, device=like.device)
+        return to_tensor(self.bags, torch.int64, like.device)
 
     def _medians(self, like: Tensor) -> Tensor:
         return to_tensor(self.residual_medians, like.dtype, like.device)[:, :, None]

@@ -12,6 +12,7 @@ import torch
 from skae._model._autoencoder import Anchor, AnchoredAutoencoder, Architecture
 from skae._model._gaussian_fill import GaussianFill
 from skae._numerics._moments import row_blocks
+from skae._support._inputs import check_finite_result
 from skae._support._torch import dtype_of, resolve_device, to_numpy, to_tensor
 from skae._training._rows import BLOCK_ELEMENTS, Rows
 
@@ -40,16 +41,18 @@ class FittedAutoencoder:
     architecture: dict[str, Any]
 
     @torch.no_grad()
-    def encode(self, X, device: str) -> np.ndarray:
-        """Codes of the rows of X, in X's dtype."""
+    @np.errstate(over="ignore", invalid="ignore")
+    def encode(self, X, device: str, dtype=None) -> np.ndarray:
+        """Codes of the rows of X, in X's dtype unless another one is given."""
         network, rows = self.network(device), self._rows(X, device)
-        code_map = to_tensor(self.code_map, network.parameters.dtype, network.parameters.device)
-        codes = np.empty((X.shape[0], self.code_map.shape[1]), dtype=X.dtype)
+        codes = np.empty((X.shape[0], self.code_map.shape[1]), dtype=dtype or X.dtype)
         for part, x in rows.blocks():
-            codes[part] = to_numpy(network.encode(x) @ code_map)
-        return codes
+            # In float64: the units of X may be beyond float32.
+            codes[part] = to_numpy(network.encode(x)).astype(np.float64) @ self.code_map
+        return check_finite_result(codes, self.weights.dtype)
 
     @torch.no_grad()
+    @np.errstate(over="ignore", invalid="ignore")
     def decode(self, codes: np.ndarray, device: str) -> np.ndarray:
         """Rows in the units of X for public codes, in the codes' dtype."""
         network = self.network(device)
@@ -58,18 +61,20 @@ class FittedAutoencoder:
             z = codes[part] @ self.code_map_inverse
             x = network.decode(to_tensor(z, network.parameters.dtype, network.parameters.device))
             decoded[part] = self._in_units_of_X(to_numpy(x))
-        return decoded
+        return check_finite_result(decoded, self.weights.dtype)
 
     @torch.no_grad()
+    @np.errstate(over="ignore", invalid="ignore")
     def reconstruct(self, X, device: str) -> np.ndarray:
         """Decoded codes of the rows of X, in X's dtype."""
         network = self.network(device)
         reconstructed = np.empty(X.shape, dtype=X.dtype)
         for part, x in self._rows(X, device).blocks():
             reconstructed[part] = self._in_units_of_X(to_numpy(network.decode(network.encode(x))))
-        return reconstructed
+        return check_finite_result(reconstructed, self.weights.dtype)
 
     @torch.no_grad()
+    @np.errstate(over="ignore", invalid="ignore")
     def squared_errors(self, X, device: str) -> tuple[np.ndarray, np.ndarray]:
         """Squared distance of each row to its reconstruction and to the mean, features divided by `scale`.
 
@@ -78,28 +83,33 @@ class FittedAutoencoder:
         network = self.network(device)
         errors, norms = np.empty(X.shape[0]), np.empty(X.shape[0])
         for part, x in self._rows(X, device).blocks():
-            residual = network.decode(network.encode(x)).sub_(x).square_()
-            errors[part] = to_numpy(residual.nansum(1))
-            norms[part] = to_numpy(x.square().nansum(1))
-        return errors * self.unit**2, norms * self.unit**2
+            # Squares of what float32 holds need not be within it.
+            residual = network.decode(network.encode(x)).sub_(x).double()
+            errors[part] = to_numpy(residual.square_().nansum(1))
+            norms[part] = to_numpy(x.double().square_().nansum(1))
+        for squares in (errors, norms):
+            check_finite_result(np.multiply(squares, self.unit**2, out=squares), self.weights.dtype)
+        return errors, norms
 
     @torch.no_grad()
+    @np.errstate(over="ignore", invalid="ignore")
     def summed_losses(self, X, device: str) -> np.ndarray:
         """The loss of each row, summed over its observed entries."""
         network = self.network(device)
         losses = np.empty(X.shape[0])
         for part, x in self._rows(X, device).blocks():
             losses[part] = to_numpy(network.summed_losses(x))
-        return losses * self.unit**network.loss.unit_power
+        return check_finite_result(losses * self.unit**network.loss.unit_power, self.weights.dtype)
 
     @torch.no_grad()
+    @np.errstate(over="ignore", invalid="ignore")
     def log_evidence_bounds(self, X, device: str) -> np.ndarray:
         """Evidence lower bound of each row in nats; of a variational autoencoder only."""
         network = self.network(device)
         bounds = np.empty(X.shape[0])
         for part, x in self._rows(X, device).blocks():
             bounds[part] = to_numpy(network.log_evidence_bound(x))
-        return bounds
+        return check_finite_result(bounds, self.weights.dtype)
 
     def network(self, device: str) -> AnchoredAutoencoder:
         """The network, in the dtype it was trained in."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from skae._fitted import FittedAutoencoder
 from skae._numerics._moments import dense_rows, row_blocks
+from skae._support._inputs import check_finite_result
 
 # Added to mean squares before their logarithm: rows that are reconstructed exactly are not infinitely usual.
 SQUARED_FLOOR = 1e-3
@@ -27,12 +28,14 @@ class ReconstructionViews:
     def codes(self, X, device: str) -> np.ndarray:
         return self.autoencoder.encode(X, device)
 
+    @np.errstate(over="ignore")
     def views(self, X, device: str) -> np.ndarray:
         """The two views of each row, shape (n_rows, 2)."""
         errors, _ = self.autoencoder.squared_errors(X, device)
-        deviations = self.autoencoder.encode(X, device).astype(np.float64) - self.code_mean
+        # Whitened codes of far rows may be beyond float32, though the rows are not.
+        deviations = self.autoencoder.encode(X, device, np.float64) - self.code_mean
         means = np.column_stack([errors / X.shape[1], np.square(deviations).mean(axis=1)])
-        return 0.5 * np.log(means + SQUARED_FLOOR)
+        return 0.5 * np.log(check_finite_result(means, self.autoencoder.weights.dtype) + SQUARED_FLOOR)
 
     def feature_shares(self, X, view: np.ndarray, device: str) -> np.ndarray:
         """Share of each feature in each row's view `view` (an index per row), shape of X; rows sum to one.

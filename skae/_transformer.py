@@ -269,8 +269,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             The fitted estimator. If `fit` raises, it is what it was before.
         """
         with unchanged_on_error(self):
-            random_state = local_random_state(self.random_state)
             data = self._checked(X, sample_weight)
+            random_state = local_random_state(self.random_state)
             for name, value in self._fit_autoencoder(data, self.n_components, self.whiten, random_state).items():
                 setattr(self, name, value)
         return self
@@ -392,7 +392,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         X = self._check_fitted_X(X)
         weight = check_sample_weight(sample_weight, X)
         errors, norms = self._fitted.squared_errors(X, self.device)
-        error, norm = np.average(errors, weights=weight), np.average(norms, weights=weight)
+        largest = max(errors.max(), norms.max()) or 1.0  # sums of squares need not be within float64
+        error, norm = np.average(errors / largest, weights=weight), np.average(norms / largest, weights=weight)
         if norm == 0.0:
             return 1.0 if error == 0.0 else 0.0
         return float(1.0 - error / norm)
@@ -422,7 +423,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         if self._fitted.architecture["variational"]:
             codes = random_state.normal(size=(n_samples, self.n_components_))
         else:
-            codes = sample_codes(self._codes.astype(np.float64), n_samples, random_state)
+            drawn = sample_codes(self._codes.astype(np.float64), n_samples, random_state)
+            codes = drawn @ self._fitted.code_map
         return self._fitted.decode(codes, self.device)
 
     def encoder_module(self):

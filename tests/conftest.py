@@ -9,8 +9,15 @@ os.environ.setdefault("MPLBACKEND", "agg")
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 from sklearn.datasets import load_digits
 from torch.utils._python_dispatch import TorchDispatchMode
+
+# Each example fits an estimator. `pytest --hypothesis-profile=thorough` looks at 2,000 new ones in all.
+settings.register_profile("quick", max_examples=30, derandomize=True, deadline=None)
+slow = [HealthCheck.too_slow, HealthCheck.data_too_large]
+settings.register_profile("thorough", max_examples=500, deadline=None, suppress_health_check=slow)
+settings.load_profile("quick")
 
 
 @pytest.fixture(scope="session")

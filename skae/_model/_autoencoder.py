@@ -213,7 +213,8 @@ class AnchoredAutoencoder:
 
     def summed_losses(self, x: Tensor) -> Tensor:
         """The loss of each uncorrupted row, summed over its observed entries."""
-        losses = self.loss.losses(self._outputs(self.encode(x)), torch.nan_to_num(x))
+        # In float64: squares of what float32 holds need not be within it.
+        losses = self.loss.losses(self._outputs(self.encode(x)).double(), torch.nan_to_num(x).double())
         return losses.masked_fill_(torch.isnan(x), 0.0).sum(1)
 
     def log_evidence_bound(self, x: Tensor) -> Tensor:

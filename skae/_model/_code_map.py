@@ -57,7 +57,7 @@ def whitening_map(z: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
     """Map codes to unit variance and no correlation over the training rows, as ``PCA(whiten=True)`` does.
 
     Weights count as repetitions: the variance is divided by their sum less one. Axes along which the codes are
-    constant stay as they are.
+    constant are scaled as the one that varies most.
     """
     weight = np.ones(len(z)) if weight is None else weight
     total = weight.sum()
@@ -67,8 +67,11 @@ def whitening_map(z: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
 
 
 def _symmetric_power(matrix: np.ndarray, power: float) -> np.ndarray:
-    """A power of a positive semi-definite matrix; eigenvalues that are zero up to rounding count as one."""
+    """A power of a positive semi-definite matrix that can be inverted.
+
+    Eigenvalues that are zero up to rounding count as the largest one.
+    """
     values, vectors = linalg.eigh(matrix)
-    floor = len(values) * np.finfo(np.float64).eps * values.max(initial=0.0)
-    values = np.where(values > floor, values, 1.0)
+    largest = values.max(initial=0.0) or 1.0
+    values = np.where(values > len(values) * np.finfo(np.float64).eps * largest, values, largest)
     return (vectors * values**power) @ vectors.T

@@ -94,7 +94,7 @@ def unit_of(axes: PrincipalAxes) -> float:
 
 
 def _deviations(axes: PrincipalAxes) -> np.ndarray:
-    deviations = np.sqrt(axes.variances)
-    unit = unit_of(axes)
-    largest = deviations.max(initial=0.0) or unit
-    return np.maximum(deviations, MIN_RELATIVE_DEVIATION * largest) / unit
+    deviations, unit = np.sqrt(axes.variances), unit_of(axes)
+    # Where no axis varies none is magnified: training noise is all there would be to see.
+    smallest = MIN_RELATIVE_DEVIATION * deviations.max(initial=0.0) or unit
+    return np.maximum(deviations, smallest) / unit

@@ -38,6 +38,7 @@ class PrincipalAxes:
     total_variance: float
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def principal_axes(
     X,
     n_components: int | float | None,
@@ -62,7 +63,7 @@ def principal_axes(
     wanted = rank if count is None else min(count, rank)
     if n_features <= MAX_COVARIANCE_WIDTH and n_features <= n_rows:
         covariance = weighted_covariance(X, mean, scale, sample_weight)
-        total = float(np.trace(covariance))
+        total = _finite(np.trace(covariance))
         variances, components = _leading_eigenvectors(covariance, wanted)
     else:
         variances, components, total = _leading_singular_vectors(X, mean, scale, sample_weight, wanted, random_state)
@@ -92,6 +93,12 @@ def _as_many_as_wanted(variances, components, total, n_components) -> tuple[Floa
     return np.pad(components, ((0, lacking), (0, 0))), np.pad(variances, (0, lacking))
 
 
+def _finite(total_variance) -> float:
+    if not np.isfinite(total_variance):
+        raise ValueError("The variance of X is too large for float64; scale X.")
+    return float(total_variance)
+
+
 def _leading_eigenvectors(covariance: FloatArray, n_components: int) -> tuple[FloatArray, FloatArray]:
     n_features = len(covariance)
     first = n_features - n_components
@@ -114,7 +121,7 @@ def _leading_singular_vectors(
     if sample_weight is not None:
         centred *= np.sqrt(sample_weight)[:, np.newaxis]
         total_weight = float(sample_weight.sum())
-    total = float(np.square(centred).sum() / total_weight)
+    total = _finite(np.square(centred).sum() / total_weight)
     smaller_side = min(centred.shape)
     if smaller_side > 500 and n_components < RANDOMIZED_SHARE * smaller_side:
         _, singular, axes = randomized_svd(centred, n_components, flip_sign=False, random_state=random_state)

@@ -47,6 +47,7 @@ class RobustAxes:
         """Whether the axes span the whole space."""
         return self.axes.shape[0] == self.axes.shape[1]
 
+    @np.errstate(over="ignore")  # infinite deviations are clipped like other large ones
     def standardised(self, X, rows=slice(None)) -> FloatArray:
         """Clipped deviations from the centre."""
         deviations = (dense_rows(X, rows) - self.mean) / self.scale
@@ -64,6 +65,7 @@ class RobustAxes:
         return np.column_stack([coordinates, outside])
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def robust_axes(X, scale_features: bool, sample_weight: FloatArray | None = None) -> RobustAxes:
     """Axes of the bulk of X, by concentration steps (Rousseeuw & Van Driessen 1999) from all rows.
 
@@ -72,6 +74,8 @@ def robust_axes(X, scale_features: bool, sample_weight: FloatArray | None = None
     n_rows, n_features = X.shape
     mean = weighted_mean(X, sample_weight)
     variance = weighted_variance(X, mean, sample_weight)
+    if not np.isfinite(variance.sum()):
+        raise ValueError("The variance of X is too large for float64; scale X.")
     scale = constant_safe_scale(mean, variance, n_rows) if scale_features else np.full(n_features, _unit(variance))
     identity = RobustAxes(mean, scale, np.zeros(n_features), np.eye(n_features), np.ones(n_features))
     rows = np.concatenate([identity.standardised(X, part) for part in row_blocks(n_rows, n_features)])

@@ -9,6 +9,10 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_consistent_length
 
+# Weights are scaled where the largest lies outside: sums of larger ones overflow, smaller ones vanish in float32.
+# Inside the bounds they are left as they are, since sums count as numbers of rows.
+MIN_LARGEST_WEIGHT, MAX_LARGEST_WEIGHT = 2.0**-40, 2.0**60
+
 
 @contextmanager
 def unchanged_on_error(estimator) -> Iterator[None]:
@@ -32,8 +36,11 @@ def check_sample_weight(sample_weight, X) -> np.ndarray | None:
 
     A number stands for equal weights. Raises ValueError for weights that are negative, all zero or of another length.
     """
-    if sample_weight is None or np.isscalar(sample_weight):
+    if sample_weight is None:
         return None
+    equal = np.isscalar(sample_weight)
+    if equal:
+        sample_weight = np.full(X.shape[0], sample_weight)
     weights = check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight")
     if weights.ndim != 1:
         raise ValueError(f"Sample weights must be 1D array or scalar, got {weights.ndim}D array.")
@@ -42,7 +49,18 @@ def check_sample_weight(sample_weight, X) -> np.ndarray | None:
         raise ValueError("Negative values in data passed to `sample_weight`.")
     if not np.any(weights > 0):
         raise ValueError("Sample weights must not all be zero.")
-    return weights
+    largest = weights.max()
+    if not MIN_LARGEST_WEIGHT <= largest <= MAX_LARGEST_WEIGHT:
+        weights = weights / largest * min(max(largest, MIN_LARGEST_WEIGHT), MAX_LARGEST_WEIGHT)
+    return None if equal else weights
+
+
+def check_finite_result(result: np.ndarray, computed_in) -> np.ndarray:
+    """`result`, unless rows were so far out that it overflowed: a ValueError in scikit-learn's words."""
+    if not np.isfinite(result).all():
+        dtype = min(np.dtype(computed_in), result.dtype, key=lambda dtype: dtype.itemsize)
+        raise ValueError(f"Input X contains infinity or a value too large for {dtype!r}.")
+    return result
 
 
 def local_random_state(random_state) -> np.random.RandomState:

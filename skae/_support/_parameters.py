@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, Protocol
 
+import numpy as np
+
+MAX_SEED = 2**32 - 1
+
 
 class Constraint(Protocol):
     """What a parameter may be: a test, and the words an error uses for it."""
@@ -40,9 +44,14 @@ class Float:
     high_open: bool = False
 
     def accepts(self, value: object) -> bool:
-        if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value):
+        if not isinstance(value, Real) or isinstance(value, bool):
             return False
-        number = float(value)
+        try:
+            number = float(value)
+        except OverflowError:  # an int beyond float64
+            return False
+        if not math.isfinite(number):
+            return False
         above = number > self.low if self.low_open else number >= self.low
         below = number < self.high if self.high_open else number <= self.high
         return above and below
@@ -101,6 +110,18 @@ class AnyCallable:
 
     def __str__(self) -> str:
         return "a callable"
+
+
+@dataclass(frozen=True)
+class Seed:
+    """What scikit-learn's `check_random_state` takes."""
+
+    def accepts(self, value: object) -> bool:
+        whole = isinstance(value, Integral) and not isinstance(value, bool) and 0 <= int(value) <= MAX_SEED
+        return whole or value is None or isinstance(value, np.random.RandomState)
+
+    def __str__(self) -> str:
+        return f"an int in [0, {MAX_SEED}], an instance of 'numpy.random.mtrand.RandomState' or None"
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,22 @@ _lock = threading.Lock()
 _inside = threading.local()
 _users = 0
 _count_before = 1
+
+
+def _after_fork_in_child() -> None:
+    """Compute on one thread in a forked process, and forget what other threads of the parent were doing.
+
+    OpenMP's threads do not survive a fork, and the child of a process that used them waits for them for ever.
+    """
+    global _lock, _users, _count_before
+    _lock = threading.Lock()  # another thread may have held it
+    _users = 1 if getattr(_inside, "now", False) else 0
+    _count_before = 1
+    torch.set_num_threads(1)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 @contextmanager

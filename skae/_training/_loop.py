@@ -14,7 +14,7 @@ from torch import Tensor
 from skae._numerics._moments import spread_rows
 from skae._support._torch import to_tensor
 from skae._training._optimizers import SOLVERS
-from skae._training._rows import Rows
+from skae._training._rows import Rows, split_evenly
 from skae._training._schedule import learning_rate_factor
 from skae._training._settings import TrainingSettings
 
@@ -157,13 +157,13 @@ class _Stepper:
             yield from ((x, None, float(len(indices))) for indices, x in batches)
             return
         # Moved to the device once an epoch: each copy has the host wait until the device has done what was asked of it.
-        weight = self._weight[order]
-        moved = to_tensor(weight, self._network.parameters.dtype, self._network.parameters.device)
-        start = 0
-        for indices, x in batches:
-            batch = slice(start, start + len(indices))
-            yield x, moved[batch], float(weight[batch].sum())
-            start = batch.stop
+        weight = split_evenly(self._weight[order], self._settings.batch_size)
+        # By powers of two near each batch's largest: float32 does not hold weights tiny beside other batches'.
+        scaled = np.concatenate([np.ldexp(part, -np.frexp(part.max())[1]) for part in weight])
+        moved = to_tensor(scaled, self._network.parameters.dtype, self._network.parameters.device)
+        parts = moved.split([len(part) for part in weight])
+        for (_, x), part, on_device in zip(batches, weight, parts, strict=True):
+            yield x, on_device, float(part.sum())
 
     def _update(self) -> None:
         factor = learning_rate_factor(self._step, self._n_steps)

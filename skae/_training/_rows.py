@@ -29,13 +29,14 @@ class Rows:
 
     def __init__(self, X, mean: np.ndarray, scale: np.ndarray, dtype: torch.dtype, device: torch.device) -> None:
         self._X, self._dtype, self._device = X, dtype, device
-        in_float32 = X.dtype == np.float32 and dtype == torch.float32
+        in_float32 = X.dtype == np.float32 and dtype == torch.float32 and _float32_holds(mean, scale)
         self._arithmetic = np.dtype(np.float32 if in_float32 else np.float64)
         self._mean, self._scale = mean.astype(self._arithmetic), scale.astype(self._arithmetic)
 
     def __len__(self) -> int:
         return self._X.shape[0]
 
+    @np.errstate(over="ignore", invalid="ignore", divide="ignore")
     def take(self, rows: np.ndarray | slice) -> Tensor:
         """The given rows. Centred before a cast to lower precision, which large means would not survive."""
         block = dense_rows(self._X, rows)
@@ -51,10 +52,19 @@ class Rows:
 
     def batches(self, order: np.ndarray, batch_size: int) -> Iterator[tuple[np.ndarray, Tensor]]:
         """The rows of `order` in batches of about `batch_size`, as even as can be: none is left with a single row."""
-        n_batches = max(1, len(order) // batch_size)
         batches_at_once = max(1, BLOCK_ELEMENTS // (batch_size * self._X.shape[1]))
-        indices = np.array_split(order, n_batches)
-        for first in range(0, n_batches, batches_at_once):
+        indices = split_evenly(order, batch_size)
+        for first in range(0, len(indices), batches_at_once):
             group = indices[first : first + batches_at_once]
             block = self.take(np.concatenate(group))
             yield from zip(group, block.split([len(batch) for batch in group]), strict=True)
+
+
+def split_evenly(array: np.ndarray, batch_size: int) -> list[np.ndarray]:
+    """Parts of about `batch_size`, as even as can be."""
+    return np.array_split(array, max(1, len(array) // batch_size))
+
+
+def _float32_holds(mean: np.ndarray, scale: np.ndarray) -> bool:
+    limits = np.finfo(np.float32)
+    return bool(scale.min() >= limits.tiny and max(np.abs(mean).max(), scale.max()) <= limits.max)

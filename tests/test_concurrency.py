@@ -1,0 +1,253 @@
+"""Several processes, several threads, interruptions: the same results as alone, and nothing global is left changed."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import sklearn
+import torch
+from sklearn.base import clone
+from sklearn.utils.fixes import parse_version
+
+from skae import AutoencoderOutlierDetector, AutoencoderTransformer
+from skae._training import _loop
+
+SETTINGS = {"n_components": 2, "hidden_layer_sizes": (16,), "max_iter": 3, "random_state": 0}
+ESTIMATORS = {
+    "transformer": AutoencoderTransformer(**SETTINGS),
+    "denoising": AutoencoderOutlierDetector(**SETTINGS),
+    "reconstruction": AutoencoderOutlierDetector(method="reconstruction", **SETTINGS),
+}
+each_estimator = pytest.mark.parametrize("name", ESTIMATORS)
+pytestmark = pytest.mark.filterwarnings("ignore:The loss was still falling")
+needs_callbacks = pytest.mark.skipif(
+    parse_version(sklearn.__version__) < parse_version("1.9"), reason="callbacks came with scikit-learn 1.9"
+)
+
+X = np.random.RandomState(0).normal(size=(300, 6))
+
+
+@pytest.fixture
+def four_threads():
+    """torch on four threads, whatever the environment asked for."""
+    count = torch.get_num_threads()
+    torch.set_num_threads(4)
+    yield
+    torch.set_num_threads(count)
+
+
+def global_state():
+    """torch's thread count and generator, NumPy's generator."""
+    numpy_state = np.random.mtrand._rand.get_state(legacy=False)["state"]
+    return torch.get_num_threads(), torch.get_rng_state().tolist(), numpy_state["key"].tolist(), numpy_state["pos"]
+
+
+# Run by a process of its own: after a fork OpenMP can hang, and the suite should not hang with it.
+SEARCH = """
+import warnings
+import joblib, numpy as np, torch
+from sklearn.model_selection import GridSearchCV
+from skae import AutoencoderOutlierDetector, AutoencoderTransformer
+
+warnings.simplefilter("ignore")
+torch.set_num_threads(2)
+torch.randn(1000, 1000) @ torch.randn(1000, 1000)
+torch.randn(3000, 3000).exp()  # wakes OpenMP's threads in this process
+X = np.random.RandomState(0).normal(size=(400, 30))
+
+
+def mean_score(estimator, X, y=None):
+    return estimator.score_samples(X).mean()
+
+
+def search(estimator, n_jobs):
+    grid = {"n_components": [1, 3]}
+    searched = GridSearchCV(estimator, grid, cv=2, scoring=mean_score, n_jobs=n_jobs, error_score="raise").fit(X)
+    return searched.cv_results_["mean_test_score"]
+
+
+settings = {"max_iter": 2, "random_state": 0}
+for estimator in [
+    AutoencoderTransformer(**settings),
+    AutoencoderOutlierDetector(**settings, hidden_layer_sizes=(16,)),
+    AutoencoderOutlierDetector(method="reconstruction", **settings),
+]:
+    alone = search(estimator, 1)
+    for backend in ["loky", "threading", "multiprocessing"]:
+        with joblib.parallel_config(backend=backend):
+            together = search(estimator, 2)
+        np.testing.assert_array_equal(together, alone)
+        assert torch.get_num_threads() == 2
+        print(backend, "equal", flush=True)
+"""
+FORK = """
+import os, sys, threading
+import numpy as np, torch
+from skae import AutoencoderTransformer
+from skae._support import _threads
+
+torch.set_num_threads(2)
+torch.randn(3000, 3000).exp()
+X = np.random.RandomState(0).normal(size=(400, 30))
+ours = AutoencoderTransformer(random_state=0).fit(X)
+expected = ours.transform(X)
+_threads._lock.acquire()  # as another thread of the parent may at any time
+if os.fork() == 0:
+    fitted = AutoencoderTransformer(random_state=0).fit(X)
+    same = np.array_equal(fitted.transform(X), expected) and np.array_equal(ours.transform(X), expected)
+    os._exit(0 if same and torch.get_num_threads() == 1 else 1)
+_threads._lock.release()
+assert os.waitstatus_to_exitcode(os.wait()[1]) == 0
+assert torch.get_num_threads() == 2
+print("equal")
+"""
+
+
+def run_python(code, tmp_path):
+    """What a process prints; one that hangs is ended with all its children, and fails."""
+    script = tmp_path / "script.py"
+    script.write_text(code)
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    process = subprocess.Popen(
+        [sys.executable, script],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        output = process.communicate(timeout=240)[0]
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        pytest.fail(f"hung: {process.communicate()[0]}")
+    assert process.returncode == 0, output
+    return output
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks are POSIX's")
+class TestProcesses:
+    def test_search_in_two_jobs_equals_one(self, tmp_path):
+        lines = [f"{backend} equal" for backend in ["loky", "threading", "multiprocessing"]]
+        assert run_python(SEARCH, tmp_path).splitlines() == lines * len(ESTIMATORS)
+
+    def test_child_of_a_process_that_used_threads(self, tmp_path):
+        assert run_python(FORK, tmp_path) == "equal\n"
+
+
+@pytest.mark.usefixtures("four_threads")
+class TestThreads:
+    @each_estimator
+    def test_eight_fits_at_once_equal_serial_ones(self, name):
+        serial = [clone(ESTIMATORS[name]).set_params(random_state=seed).fit(X).score_samples(X) for seed in range(8)]
+        start = threading.Barrier(8)
+
+        def fit(seed):
+            start.wait()
+            scores = clone(ESTIMATORS[name]).set_params(random_state=seed).fit(X).score_samples(X)
+            return scores, torch.get_num_threads()
+
+        before = global_state()
+        with ThreadPoolExecutor(8) as pool:
+            together = list(pool.map(fit, range(8)))
+        assert global_state() == before
+        for (scores, count), expected in zip(together, serial, strict=True):
+            np.testing.assert_array_equal(scores, expected)
+            assert count == 4
+
+    @each_estimator
+    def test_one_estimator_serves_many_threads(self, name):
+        fitted = clone(ESTIMATORS[name]).fit(X)
+        state = {key: id(value) for key, value in vars(fitted).items()}
+        parts = [X[i : i + 40] for i in range(0, 240, 10)]
+        methods = ["transform", "predict", "score_samples"]
+        calls = [(method, part) for method in methods for part in parts]
+        serial = [getattr(fitted, method)(part) for method, part in calls]
+        with ThreadPoolExecutor(8) as pool:
+            together = list(pool.map(lambda call: getattr(fitted, call[0])(call[1]), calls))
+        for result, expected in zip(together, serial, strict=True):
+            np.testing.assert_array_equal(result, expected)
+        assert {key: id(value) for key, value in vars(fitted).items()} == state
+
+
+class Raises:
+    """A callback that raises after the first epoch."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def setup(self, estimator, context):
+        pass
+
+    def teardown(self, estimator, context):
+        pass
+
+    def on_fit_task_begin(self, estimator, context):
+        pass
+
+    def on_fit_task_end(self, estimator, context):
+        if context.task_name == "epoch":
+            raise self.error
+
+
+@pytest.mark.usefixtures("four_threads")
+@each_estimator
+class TestGlobalStateIsLeftAlone:
+    def test_by_every_method(self, name):
+        fitted = clone(ESTIMATORS[name])
+        before = global_state()
+        fitted.fit(X)
+        assert global_state() == before
+        methods = ["transform", "predict", "score_samples", "p_values", "feature_errors", "decision_function"]
+        methods += ["reconstruct", "score"]
+        for method in [method for method in methods if hasattr(fitted, method)]:
+            getattr(fitted, method)(X)
+            assert global_state() == before, method
+            with pytest.raises(ValueError, match="features"):
+                getattr(fitted, method)(X[:, 1:])
+            assert global_state() == before, method
+
+    @pytest.mark.parametrize("random_state", [None, 0])
+    def test_by_a_fit_that_diverges(self, name, random_state):
+        before = global_state()
+        diverges = {"learning_rate_init": 1e300, "random_state": random_state}
+        with pytest.raises(ValueError, match="lower learning_rate_init"):
+            clone(ESTIMATORS[name]).set_params(**diverges).fit(X)
+        assert global_state() == before
+
+    @pytest.mark.parametrize("error", [MemoryError, KeyboardInterrupt, SystemExit])
+    def test_by_a_fit_that_is_cut_off(self, name, error, monkeypatch):
+        """Before and after training, where there is nothing yet to keep, an interruption is an error like others."""
+        fitted = clone(ESTIMATORS[name]).fit(X)
+        scores, state = fitted.score_samples(X), dict(vars(fitted))
+
+        def cut_off(*arguments):
+            raise error
+
+        monkeypatch.setattr(_loop._Judge, "restore_best", cut_off)
+        before = global_state()
+        with pytest.raises(error):
+            fitted.fit(X[:200] + 1.0)
+        assert global_state() == before
+        assert vars(fitted) == state
+        np.testing.assert_array_equal(fitted.score_samples(X), scores)
+
+    @needs_callbacks
+    @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+    def test_by_a_callback_that_raises(self, name, error):
+        fitted = clone(ESTIMATORS[name]).fit(X).set_callbacks(Raises(error))
+        state, before = dict(vars(fitted)), global_state()
+        if error is KeyboardInterrupt:
+            with pytest.warns(UserWarning, match="interrupted by user"):
+                fitted.fit(X)
+            assert fitted.n_iter_ == 1
+        else:
+            with pytest.raises(error):
+                fitted.fit(X)
+            assert vars(fitted) == state
+        assert global_state() == before

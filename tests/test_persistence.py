@@ -1,0 +1,185 @@
+"""Saved and opened again: the same results. Damaged files and those of another format: an error."""
+
+import copy
+import pickle
+import struct
+from zipfile import BadZipFile
+
+import cloudpickle
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+import skops.io
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skae import SKOPS_TRUSTED, AutoencoderOutlierDetector, AutoencoderTransformer
+from skae._support._persistence import FORMAT_VERSION
+
+SETTINGS = {"n_components": 2, "hidden_layer_sizes": (16,), "max_iter": 3}
+ESTIMATORS = {
+    "transformer": AutoencoderTransformer(**SETTINGS, random_state=0),
+    "denoising": AutoencoderOutlierDetector(**SETTINGS, random_state=0),
+    "reconstruction": AutoencoderOutlierDetector(
+        method="reconstruction", **SETTINGS, random_state=np.random.RandomState(0)
+    ),
+}
+METHODS = ["transform", "reconstruct", "predict", "score_samples", "decision_function", "p_values", "feature_errors"]
+pytestmark = pytest.mark.filterwarnings("ignore:The loss was still falling")
+
+X = pd.DataFrame(np.random.RandomState(0).normal(size=(300, 6)), columns=list("abcdef"))
+ASKED = X[:20] + 0.1
+
+
+@pytest.fixture(scope="module", params=ESTIMATORS)
+def fitted(request):
+    return clone(ESTIMATORS[request.param]).fit(X)
+
+
+def parameters(estimator):
+    """A RandomState is equal to itself alone."""
+    return {name: value for name, value in estimator.get_params().items() if name != "random_state"}
+
+
+def assert_same(opened, fitted):
+    """All that can be asked of the two is equal."""
+    assert vars(opened).keys() == vars(fitted).keys()
+    assert parameters(opened) == parameters(fitted)
+    np.testing.assert_array_equal(opened.feature_names_in_, fitted.feature_names_in_)
+    for method in [method for method in METHODS if hasattr(fitted, method)]:
+        np.testing.assert_array_equal(getattr(opened, method)(ASKED), getattr(fitted, method)(ASKED), err_msg=method)
+
+
+class TestRoundTrip:
+    @pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
+    def test_pickle(self, fitted, protocol):
+        assert_same(pickle.loads(pickle.dumps(fitted, protocol)), fitted)
+
+    @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy], ids=["copy", "deepcopy"])
+    def test_copy(self, fitted, copied):
+        assert_same(copied(fitted), fitted)
+
+    def test_cloudpickle(self, fitted):
+        assert_same(cloudpickle.loads(cloudpickle.dumps(fitted)), fitted)
+
+    @pytest.mark.parametrize("compress", [0, 3])
+    def test_joblib(self, fitted, compress, tmp_path):
+        joblib.dump(fitted, tmp_path / "saved.joblib", compress=compress)
+        assert_same(joblib.load(tmp_path / "saved.joblib"), fitted)
+
+    def test_joblib_shares_the_file_between_processes(self, fitted, tmp_path):
+        joblib.dump(fitted, tmp_path / "saved.joblib")
+        opened = joblib.load(tmp_path / "saved.joblib", mmap_mode="r")
+        arrays = list(arrays_in(opened._state))
+        assert len(arrays) == len(list(arrays_in(fitted._state))) > 0
+        assert all(isinstance(array, np.memmap) and not array.flags.writeable for array in arrays)
+        assert_same(opened, fitted)
+        assert_same(opened.fit(X.iloc[:60]), clone(fitted).fit(X.iloc[:60]))
+
+    def test_skops(self, fitted, tmp_path):
+        skops.io.dump(fitted, tmp_path / "saved.skops")
+        assert set(skops.io.get_untrusted_types(file=tmp_path / "saved.skops")) <= set(SKOPS_TRUSTED)
+        assert_same(skops.io.load(tmp_path / "saved.skops", trusted=SKOPS_TRUSTED), fitted)
+
+    def test_skops_of_a_pipeline(self, fitted):
+        pipeline = make_pipeline(StandardScaler(), clone(fitted)).fit(X)
+        opened = skops.io.loads(skops.io.dumps(pipeline), trusted=SKOPS_TRUSTED)
+        np.testing.assert_array_equal(opened.predict(X), pipeline.predict(X))
+
+    def test_every_trusted_type_is_needed(self):
+        saved = [skops.io.dumps(estimator) for estimator in ESTIMATORS.values()]
+        asked_for = {name for data in saved for name in skops.io.get_untrusted_types(data=data)}
+        assert asked_for == set(SKOPS_TRUSTED)
+
+    def test_clone_is_not_fitted(self, fitted):
+        copied = clone(fitted)
+        assert copied.get_params().keys() == fitted.get_params().keys()
+        assert set(vars(copied)) == set(fitted.get_params())
+        with pytest.raises(NotFittedError):
+            copied.transform(X)
+
+    def test_not_fitted(self, fitted):
+        opened = pickle.loads(pickle.dumps(clone(fitted)))
+        assert_same(opened.fit(X), clone(fitted).fit(X))
+
+
+def arrays_in(state):
+    """All arrays of a nested dict."""
+    for value in state.values():
+        if isinstance(value, dict):
+            yield from arrays_in(value)
+        elif isinstance(value, np.ndarray):
+            yield value
+
+
+# What pickle and joblib raise, by the place of the cut.
+CUT_SHORT = (EOFError, pickle.UnpicklingError, ValueError, IndexError, struct.error)
+
+
+class TestDamaged:
+    @pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.99])
+    def test_truncated_pickle(self, fitted, share, tmp_path):
+        saved = pickle.dumps(fitted)
+        with pytest.raises(CUT_SHORT):
+            pickle.loads(saved[: int(share * len(saved))])
+        joblib.dump(fitted, tmp_path / "saved.joblib")
+        content = (tmp_path / "saved.joblib").read_bytes()
+        (tmp_path / "saved.joblib").write_bytes(content[: int(share * len(content))])
+        with pytest.raises(CUT_SHORT):
+            joblib.load(tmp_path / "saved.joblib")
+
+    @pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.99])
+    def test_truncated_skops(self, fitted, share):
+        saved = skops.io.dumps(fitted)
+        with pytest.raises(BadZipFile):
+            skops.io.loads(saved[: int(share * len(saved))], trusted=SKOPS_TRUSTED)
+
+    @pytest.mark.parametrize("array", [0, 5, -1])
+    @pytest.mark.parametrize("bit", [0, 7])
+    def test_one_flipped_bit_in_skops(self, fitted, array, bit):
+        """The zip's check sums tell; a pickle opens with another number in it."""
+        saved = bytearray(skops.io.dumps(fitted))
+        values = sorted(arrays_in(fitted._state), key=lambda values: values.nbytes)[array]
+        place = saved.find(values.tobytes())
+        assert place > 0
+        saved[place + values.nbytes // 2] ^= 1 << bit
+        with pytest.raises(BadZipFile, match="Bad CRC-32"):
+            skops.io.loads(bytes(saved), trusted=SKOPS_TRUSTED)
+
+    def test_skops_without_trust(self, fitted):
+        with pytest.raises(skops.io.exceptions.UntrustedTypesFoundException, match="skae"):
+            skops.io.loads(skops.io.dumps(fitted))
+
+
+class TestFormat:
+    @pytest.mark.parametrize("saved", [FORMAT_VERSION + 1, None])
+    def test_another_one_is_refused(self, fitted, saved):
+        state = fitted.__getstate__()
+        if saved is None:
+            del state["_skae_format"]
+        else:
+            state["_skae_format"] = saved
+        opened = type(fitted).__new__(type(fitted))
+        words = f"saved in format {saved}, but the installed skae reads format {FORMAT_VERSION}"
+        with pytest.raises(ValueError, match=words):
+            opened.__setstate__(state)
+        assert not vars(opened)
+
+    @pytest.mark.parametrize("saver", [pickle, cloudpickle, skops.io], ids=lambda saver: saver.__name__)
+    def test_a_newer_file_is_refused(self, fitted, saver, monkeypatch):
+        from skae._support import _persistence
+
+        monkeypatch.setattr(_persistence, "FORMAT_VERSION", FORMAT_VERSION + 1)
+        saved = saver.dumps(fitted)
+        monkeypatch.undo()
+        trust = {"trusted": SKOPS_TRUSTED} if saver is skops.io else {}
+        with pytest.raises(ValueError, match=f"was saved in format {FORMAT_VERSION + 1}"):
+            saver.loads(saved, **trust)
+
+    def test_the_version_is_in_the_file_alone(self, fitted):
+        assert fitted.__getstate__()["_skae_format"] == FORMAT_VERSION
+        assert "_skae_format" not in vars(fitted)
+        assert "_skae_format" not in vars(copy.copy(fitted))
