@@ -67,8 +67,8 @@ for (clustering, name), values in agreement.items():
 
 # %%
 # The shorter the code, the more the autoencoder's clusters gain: with KMeans four of its numbers do better than all the
-# pixels, while PCA's codes need sixteen to come near those. HDBSCAN is another matter. It looks for gaps, and finds more
-# of them in the autoencoder's codes of two or four numbers, but in those of eight PCA leaves more.
+# pixels, while PCA's codes need sixteen to come near those. HDBSCAN is another matter. It looks for gaps, and finds
+# more of them in the autoencoder's codes of two or four numbers, but in those of eight PCA leaves more.
 #
 # Beneath each cluster stands its centre, decoded: a code of an autoencoder can be looked at wherever it lies.
 
