@@ -98,7 +98,7 @@ class Custom:
         corrupted = np.asarray(self.function(rows, np.random.RandomState(seed)))
         if corrupted.shape != rows.shape:
             raise ValueError(f"corruption returned rows of shape {corrupted.shape}, expected {rows.shape}.")
-        return torch.as_tensor(corrupted, dtype=x.dtype, device=x.device).sub_(self.mean).div_(self.scale)
+        return torch.as_tensor(corrupted, dtype=x.dtype, device=x.device).sub(self.mean).div_(self.scale)
 
 
 def hide(x: Tensor, level: float, generator: torch.Generator) -> Tensor:
