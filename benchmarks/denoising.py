@@ -27,8 +27,7 @@ from sklearn.model_selection import train_test_split
 from skae import AutoencoderTransformer
 
 SETTINGS = {"n_components": None, "loss": "binary_cross_entropy", "random_state": 0}
-NOISES = (("gaussian", 0.1), ("gaussian", 0.3), ("gaussian", 0.5))
-NOISES += (("salt_and_pepper", 0.1), ("salt_and_pepper", 0.3), ("salt_and_pepper", 0.5))
+NOISES = (("gaussian", 0.1), ("gaussian", 0.3), ("gaussian", 0.5), ("salt_and_pepper", 0.3))
 TUNING_ROWS = 100
 
 
