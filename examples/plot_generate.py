@@ -2,9 +2,9 @@
 Draw new pictures
 =================
 
-``sample`` draws codes and decodes them. Codes come from a mixture of Gaussians fitted to the codes of the training rows;
-for a variational autoencoder they come from its prior. Both are compared with what one does without an autoencoder: a
-mixture of Gaussians on PCA's scores.
+``sample`` draws codes and decodes them. Codes come from a mixture of Gaussians fitted to the codes of the training
+rows; for a variational autoencoder they come from its prior. Both are compared with what one does without an
+autoencoder: a mixture of Gaussians on PCA's scores.
 
 A good sample looks like a digit and is not a copy of one. Two figures say so: how sure a classifier trained on real
 digits is of the samples, and how far the samples are from the nearest training picture.
@@ -72,9 +72,11 @@ for name in drawn:
 # The pictures
 # ------------
 #
-# Each sample is shown above the training picture nearest to it. Samples of the autoencoder are recognised more often
-# than those of PCA. On the right: test pictures are as far from the training pictures as new digits are. Samples that
-# are much nearer would be copies; samples that are much farther would be no digits.
+# Each sample is shown above the training picture nearest to it. Copies would make the lower curve rise early, pictures
+# that are no digits would make it rise late. The autoencoder's curve lies on that of the test pictures: its samples are
+# as far from the training pictures as new digits are. Those of PCA are farther, most of them because they are blurred;
+# the classifier is as sure of them. The prior of the variational autoencoder has to cover all digits with one
+# Gaussian, and some of its samples lie between digits.
 
 colors = {
     "test pictures": "black",

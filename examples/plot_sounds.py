@@ -13,6 +13,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE
 from sklearn.model_selection import cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
 
@@ -31,7 +32,7 @@ out.mkdir(parents=True, exist_ok=True)
 # A sound has 128 samples. Its pitch goes from one frequency to another in a straight line.
 
 rng = np.random.default_rng(0)
-n_train, n_test, length, deviation = 3000, 600, 128, 0.5
+n_train, n_test, length, deviation = 3000, 600, 128, 1.0
 kinds = ["rising chirp", "tone", "falling chirp"]
 
 
@@ -50,10 +51,11 @@ X_test, kind = sounds(n_test)
 noisy = X_test + deviation * rng.normal(size=X_test.shape)
 
 # %%
-# Four denoisers
+# Three denoisers
 # --------------
 #
-# All have codes of eight numbers, but for PCA, which has the number that is best for the noise.
+# The autoencoders have codes of eight numbers. PCA denoises with the number of components that is best for the noise, and
+# its first eight scores are its codes.
 
 unit = np.sqrt(X_train.var(axis=0).mean())
 size, settings = 8, {"corruption_level": deviation / unit, "random_state": 0}
@@ -89,7 +91,9 @@ for name in denoised:
 # What comes back, and where the kinds lie
 # ----------------------------------------
 #
-# On the left one sound of each kind. On the right the noisy sounds' codes, on the first two principal axes of the codes.
+# Above, one sound of each kind, with noise as strong as a loud sound. Below, a map of the noisy sounds' codes, by t-SNE.
+# PCA fades where a sound's pitch leaves the mean; the autoencoders keep it, the convolutional one best. Neighbours among
+# the codes are mostly of one kind, for a code holds pitch and change of pitch besides the phase.
 
 colors = ["#0072B2", "#999999", "#D55E00"]
 figure = plt.figure(figsize=(13, 6.8), layout="constrained")
@@ -100,16 +104,16 @@ for column, (name, rows) in enumerate(denoised.items()):
         row, ax = np.flatnonzero(kind == k)[0], axes[k, column]
         ax.plot(X_test[row], color="black", linewidth=4, alpha=0.2)
         ax.plot(rows[row], color=colors[k] if k != 1 else "#444444", linewidth=1.2)
-        ax.set(xticks=[], yticks=[], ylim=(-2.4, 2.4))
+        ax.set(xticks=[], yticks=[], ylim=(-3.2, 3.2))
     axes[0, column].set_title(f"{name}: {signal_to_noise(name):.1f} dB")
 for k in range(3):
     axes[k, 0].set_ylabel(kinds[k])
 top.supxlabel("broad grey line: the clean sound", fontsize="medium")
 for ax, name in zip(bottom.subplots(1, len(codes)), codes, strict=True):
-    flat = PCA(2, random_state=0).fit_transform(codes[name])
+    flat = TSNE(random_state=0).fit_transform(codes[name])
     for k in range(3):
         ax.scatter(*flat[kind == k].T, s=12, color=colors[k], alpha=0.7, linewidths=0, label=kinds[k])
-    ax.set(xticks=[], yticks=[], title=f"Codes by {name}: {accuracy(name):.0%} told apart")
+    ax.set(xticks=[], yticks=[], title=f"{name}: {accuracy(name):.1%} of the kinds told apart")
 handles, labels = ax.get_legend_handles_labels()
 bottom.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, markerscale=2)
 
