@@ -54,8 +54,8 @@ noisy = X_test + deviation * rng.normal(size=X_test.shape)
 # Three denoisers
 # --------------
 #
-# The autoencoders have codes of eight numbers. PCA denoises with the number of components that is best for the noise, and
-# its first eight scores are its codes.
+# The autoencoders have codes of eight numbers. PCA denoises with the number of components that is best for the noise,
+# and its first eight scores are its codes.
 
 unit = np.sqrt(X_train.var(axis=0).mean())
 size, settings = 8, {"corruption_level": deviation / unit, "random_state": 0}
@@ -91,9 +91,9 @@ for name in denoised:
 # What comes back, and where the kinds lie
 # ----------------------------------------
 #
-# Above, one sound of each kind, with noise as strong as a loud sound. Below, a map of the noisy sounds' codes, by t-SNE.
-# PCA fades where a sound's pitch leaves the mean; the autoencoders keep it, the convolutional one best. Neighbours among
-# the codes are mostly of one kind, for a code holds pitch and change of pitch besides the phase.
+# Above, one sound of each kind, with noise as strong as a loud sound. Below, a map (t-SNE) of the noisy sounds' codes.
+# PCA fades where a sound's pitch leaves the mean; the autoencoders keep it, the convolutional one best. Neighbours
+# among the codes are mostly of one kind, for a code holds pitch and change of pitch besides the phase.
 
 colors = ["#0072B2", "#999999", "#D55E00"]
 figure = plt.figure(figsize=(13, 6.8), layout="constrained")
