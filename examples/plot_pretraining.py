@@ -103,8 +103,8 @@ for name, values in final.items():
 # What looking without labels is worth
 # ------------------------------------
 #
-# Thin lines on the left are five draws of the labelled pictures. From the denoising encoder the classifier is better than
-# from scratch from the first epochs to the last, and the more so the fewer the labels are.
+# Thin lines on the left are five draws of the labelled pictures. After the first few epochs the classifier is better
+# from the denoising encoder than from scratch, and the more so the fewer the labels are.
 #
 # An ordinary autoencoder is no such help: it is worse than nothing. It learns to keep all of a picture, its class among
 # many other things; to take away strong noise one has to know what is in the picture. Logistic regression is there as a
