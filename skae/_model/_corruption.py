@@ -1,7 +1,7 @@
 r"""Corruption of the inputs of training, and what is known of it in closed form.
 
 A corrupted row is :math:`y = \rho x + e` with e of mean `shift` and variance `noise_variance`, uncorrelated with x.
-That is all the best linear denoiser depends on.
+Where e is isotropic that is all the best linear denoiser depends on; elsewhere it is an approximation.
 """
 
 from __future__ import annotations
