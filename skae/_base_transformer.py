@@ -9,6 +9,7 @@ import numpy as np
 
 from skae._base import TrainingData
 from skae._base_anchored import BaseAnchored, Member
+from skae._fitted import FittedAutoencoder
 from skae._model._losses import LOSSES
 from skae._numerics._moments import feature_ranges, share_missing
 from skae._support._parameters import AnyCallable, Boolean, Float, Integer, OneOf
@@ -44,6 +45,10 @@ class BaseTransformer(BaseAnchored):
             float(self.beta),
             self.network,
         )
+
+    @property
+    def _fitted(self) -> FittedAutoencoder:
+        return FittedAutoencoder(**self._state)
 
     def _checked(self, X, sample_weight) -> TrainingData:
         data = super()._checked(X, sample_weight)
