@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from skae import _reconstruction_views
 from skae._denoising_views import N_MEMBERS, NOISE_LEVELS, SQUARED_FLOOR, DenoisingViews
 from skae._model._denoiser import level_embedding
 from skae._model._nearest_rows import COINCIDENCE
@@ -16,6 +15,7 @@ from skae._numerics._robust_axes import CLIP, ON_SPAN, RobustAxes
 from skae._numerics._view_scale import ViewScale
 from skae._onnx._graph import Symbol
 from skae._onnx._networks import ACTIVATIONS, AutoencoderGraph
+from skae._reconstruction_views import SQUARED_FLOOR as RECONSTRUCTION_FLOOR
 from skae._reconstruction_views import ReconstructionViews
 
 
@@ -32,7 +32,7 @@ def reconstruction_views(X: Symbol, views: ReconstructionViews) -> Symbol:
     z = graph.encode(x)
     errors = (graph.decode(z) - x).cast(np.float64).square().mean(1, keepdims=True) * fitted.unit**2
     distances = (graph.public_codes(z) - views.code_mean).square().mean(1, keepdims=True)
-    return (errors.beside(distances) + _reconstruction_views.SQUARED_FLOOR).apply("Log") * 0.5
+    return (errors.beside(distances) + RECONSTRUCTION_FLOOR).apply("Log") * 0.5
 
 
 def denoising_views(X: Symbol, views: DenoisingViews) -> Symbol:
