@@ -1,7 +1,7 @@
 """Sphinx settings.
 
-`sphinx-build -W --keep-going docs docs/_build` builds the site and runs the examples; with `-D plot_gallery=0` it does not
-run them.
+`sphinx-build -W --keep-going docs docs/_build` builds the site and runs the examples; with `-D plot_gallery=0`
+it does not run them.
 """
 
 import re
@@ -112,7 +112,15 @@ def escape_shapes(app, what, name, obj, options, lines):
     lines[:] = [re.sub(r"_(?=[,)])", r"\\_", line) if " of shape (" in line else line for line in lines]
 
 
+def link_within_the_site(app, docname, source):
+    """Point links that lead to files of the repository, for readers there, to the pages made of them."""
+    text = source[0].replace("](../examples/README.rst)", "](auto_examples/index.rst)")
+    text = re.sub(r"\]\(\.\./examples/(plot_\w+)\.py\)", r"](auto_examples/\1.rst)", text)
+    source[0] = re.sub(r"\]\(\.\./README\.md[^)]*\)", "](index.md)", text)
+
+
 def setup(app):
-    """Connect to autodoc, after numpydoc."""
+    """Connect to Sphinx; to autodoc after numpydoc."""
+    app.connect("source-read", link_within_the_site)
     app.connect("autodoc-skip-member", skip_inherited)
     app.connect("autodoc-process-docstring", escape_shapes, priority=900)

@@ -26,4 +26,5 @@ class TeachingOrder:
         self.source_directory = source_directory
 
     def __call__(self, name):
+        """Sort by this."""
         return (ORDER.index(name) if name in ORDER else len(ORDER), name)
