@@ -1,4 +1,4 @@
-"""Which members of the family of autoencoders a transformer can be, and which go together."""
+"""What a transformer does with rows once fitted, and which members of the family go together."""
 
 from __future__ import annotations
 
@@ -6,20 +6,31 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from scipy import sparse
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_array, check_is_fitted
 
 from skae._base import TrainingData
 from skae._base_anchored import BaseAnchored, Member
 from skae._model._losses import LOSSES
 from skae._numerics._moments import feature_ranges, share_missing
+from skae._support._inputs import check_sample_weight
 from skae._support._parameters import AnyCallable, Boolean, Float, Integer, OneOf
 
 CORRUPTIONS = ("gaussian", "masking", "salt_and_pepper", "swap")
+# What these do to a code, at most one at a time.
+EXCLUSIVE = {
+    "whiten": "mixes its components",
+    "variational": "draws it from a density",
+    "sparsity": "makes components zero",
+    "ordered": "cuts it after a component",
+}
 # The range of X that losses need, and the words for it.
 RANGES = {"binary_cross_entropy": (0.0, 1.0, "in [0, 1]"), "poisson": (0.0, np.inf, ">= 0")}
 
 
-class BaseTransformer(BaseAnchored):
-    """Checks what the constructor of the transformer is given, and fits."""
+class BaseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAnchored):
+    """Checks what the constructor of the transformer is given; encodes, decodes and scores."""
 
     _constraints = BaseAnchored._constraints | {
         "n_components": (Integer(1), Float(0, 1, low_open=True, high_open=True), OneOf((None,))),
@@ -58,15 +69,12 @@ class BaseTransformer(BaseAnchored):
 
     def _check_combination(self) -> None:
         """Refuse members that contradict each other, and say why."""
-        variational_or_sparse = [name for name in ("variational", "sparsity") if getattr(self, name)]
-        if self.sparsity is not None and self.variational:
-            raise ValueError("variational=True draws codes from a density without zeros: it cannot be sparse as well.")
-        for name in variational_or_sparse:
-            if self.ordered:
-                raise ValueError(f"ordered=True cuts codes after a component: it cannot be combined with {name}.")
-        if self.whiten and (variational_or_sparse or self.ordered):
-            name = variational_or_sparse[0] if variational_or_sparse else "ordered"
-            raise ValueError(f"whiten=True mixes components, which would undo {name}.")
+        chosen = [name for name in EXCLUSIVE if getattr(self, name)]
+        if len(chosen) > 1:
+            first, second = chosen[:2]
+            raise ValueError(
+                f"{first} and {second} cannot be combined: {first} {EXCLUSIVE[first]}, {second} {EXCLUSIVE[second]}."
+            )
         if self.variational and not LOSSES[self.loss].is_likelihood and self.loss != "squared_error":
             raise ValueError(
                 f"variational=True needs a loss that is a likelihood: 'squared_error', 'binary_cross_entropy' or "
@@ -74,6 +82,129 @@ class BaseTransformer(BaseAnchored):
             )
         if self.network is not None and self.ordered and isinstance(self.n_components, float):
             raise ValueError("ordered=True cannot shorten the code of a custom network: give n_components as an int.")
+
+    def transform(self, X):
+        """Encode rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_components_)
+            Their codes, in the dtype of X (float64 for integers).
+        """
+        X = self._check_fitted_X(X)
+        return self._fitted.encode(X, self.device)
+
+    def inverse_transform(self, X):
+        """Decode codes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_components_)
+            Codes. If `ordered`, their first columns alone will do.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features_in_)
+            Rows in the units of the training rows, in the dtype of the codes.
+        """
+        check_is_fitted(self)
+        X = check_array(X, dtype=(np.float64, np.float32))
+        if self.ordered and X.shape[1] < self.n_components_:
+            X = np.pad(X, ((0, 0), (0, self.n_components_ - X.shape[1])))
+        if X.shape[1] != self.n_components_:
+            raise ValueError(
+                f"X has {X.shape[1]} features, but {type(self).__name__} is expecting {self.n_components_} "
+                "components as input."
+            )
+        return self._fitted.decode(X, self.device)
+
+    def reconstruct(self, X):
+        """Encode and decode rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            What their codes retain of them, in the dtype of X.
+        """
+        X = self._check_fitted_X(X)
+        return self._fitted.reconstruct(X, self.device)
+
+    def predict(self, X):
+        """Encode and decode rows: `reconstruct`, for dense input.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            What their codes retain of them, in the dtype of X.
+        """
+        if sparse.issparse(X):
+            raise TypeError("Sparse data was passed to predict, whose result is dense. Call reconstruct instead.")
+        return self.reconstruct(X)
+
+    def score_samples(self, X):
+        r"""Return minus the loss of each row, or its evidence lower bound if `variational`.
+
+        For the squared error that is :math:`-\|x - \hat x\|^2`. The bound, in nats, is
+
+        .. math:: E_{q(z|x)} \log p(x|z) - D_{KL}(q(z|x) \| p(z)) \le \log p(x).
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows. Entries that are missing do not count.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Scores; with `scale` squared errors are in units of the features' variances, else in those of X.
+        """
+        X = self._check_fitted_X(X)
+        if self._fitted.architecture["variational"]:
+            return self._fitted.log_evidence_bounds(X, self.device)
+        return -self._fitted.summed_losses(X, self.device)
+
+    def score(self, X, y=None, sample_weight=None):
+        r"""Return the share of variance explained (R²), about the mean of the training rows.
+
+        .. math:: R^2 = 1 - \sum_i w_i \|x_i - \hat x_i\|^2 / \sum_i w_i \|x_i - \mu\|^2
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+        y : Ignored
+            Present for scikit-learn's API.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        float
+            1 for a perfect reconstruction, 0 for one as good as the mean.
+        """
+        X = self._check_fitted_X(X)
+        weight = check_sample_weight(sample_weight, X)
+        errors, norms = self._fitted.squared_errors(X, self.device)
+        largest = max(errors.max(), norms.max()) or 1.0  # sums of squares need not be within float64
+        error, norm = np.average(errors / largest, weights=weight), np.average(norms / largest, weights=weight)
+        if norm == 0.0:
+            return 1.0 if error == 0.0 else 0.0
+        return float(1.0 - error / norm)
 
 
 def _plain_number(value: Any) -> float | int | None:

@@ -60,13 +60,13 @@ class DecoderModule(nn.Module):
         self.register_buffer("code_map_inverse", torch.as_tensor(fitted.code_map_inverse, dtype=dtype))
         self.linear = _linear(network.anchor.decoder_axes, None)
         self.correction = _correction(network, "decode")
-        self._loss_class = type(network.loss)
+        self._loss_class, self._inputs = type(network.loss), network.decoder_inputs
 
     def forward(self, codes: Tensor) -> Tensor:
         """Decode codes."""
         z = codes @ self.code_map_inverse
         link = self._loss_class.link(self.mean, self.scale)
-        outputs = link.outputs(self.correction(z), self.linear(z))
+        outputs = link.outputs(self.correction(self._inputs(z)), self.linear(z))
         return link.reconstruction(outputs) * self.scale + self.mean
 
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import sparse
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.validation import check_array, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from skae._base_transformer import BaseTransformer
 from skae._code_density import sample_codes
 from skae._modules import DecoderModule, EncoderModule
 from skae._support._callbacks import with_callbacks
-from skae._support._inputs import check_sample_weight, local_random_state, unchanged_on_error
+from skae._support._inputs import local_random_state, unchanged_on_error
 from skae._support._parameters import Integer
 
 
-class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseTransformer):
+class AutoencoderTransformer(BaseTransformer):
     r"""Non-linear dimensionality reduction by an autoencoder that starts at PCA and only improves on it.
 
     The encoder and the decoder are PCA's projections plus a correction each,
@@ -274,129 +272,6 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
             for name, value in self._fit_autoencoder(data, self.n_components, self.whiten, random_state).items():
                 setattr(self, name, value)
         return self
-
-    def transform(self, X):
-        """Encode rows.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_components_)
-            Their codes, in the dtype of X (float64 for integers).
-        """
-        X = self._check_fitted_X(X)
-        return self._fitted.encode(X, self.device)
-
-    def inverse_transform(self, X):
-        """Decode codes.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_components_)
-            Codes. If `ordered`, their first columns alone will do.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_features_in_)
-            Rows in the units of the training rows, in the dtype of the codes.
-        """
-        check_is_fitted(self)
-        X = check_array(X, dtype=(np.float64, np.float32))
-        if self.ordered and X.shape[1] < self.n_components_:
-            X = np.pad(X, ((0, 0), (0, self.n_components_ - X.shape[1])))
-        if X.shape[1] != self.n_components_:
-            raise ValueError(
-                f"X has {X.shape[1]} features, but {type(self).__name__} is expecting {self.n_components_} "
-                "components as input."
-            )
-        return self._fitted.decode(X, self.device)
-
-    def reconstruct(self, X):
-        """Encode and decode rows.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_features)
-            What their codes retain of them, in the dtype of X.
-        """
-        X = self._check_fitted_X(X)
-        return self._fitted.reconstruct(X, self.device)
-
-    def predict(self, X):
-        """Encode and decode rows: `reconstruct`, for dense input.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_features)
-            What their codes retain of them, in the dtype of X.
-        """
-        if sparse.issparse(X):
-            raise TypeError("Sparse data was passed to predict, whose result is dense. Call reconstruct instead.")
-        return self.reconstruct(X)
-
-    def score_samples(self, X):
-        r"""Return minus the loss of each row, or its evidence lower bound if `variational`.
-
-        For the squared error that is :math:`-\|x - \hat x\|^2`. The bound, in nats, is
-
-        .. math:: E_{q(z|x)} \log p(x|z) - D_{KL}(q(z|x) \| p(z)) \le \log p(x).
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows. Entries that are missing do not count.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Scores; with `scale` squared errors are in units of the features' variances, else in those of X.
-        """
-        X = self._check_fitted_X(X)
-        if self._fitted.architecture["variational"]:
-            return self._fitted.log_evidence_bounds(X, self.device)
-        return -self._fitted.summed_losses(X, self.device)
-
-    def score(self, X, y=None, sample_weight=None):
-        r"""Return the share of variance explained (R²), about the mean of the training rows.
-
-        .. math:: R^2 = 1 - \sum_i w_i \|x_i - \hat x_i\|^2 / \sum_i w_i \|x_i - \mu\|^2
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows.
-        y : Ignored
-            Present for scikit-learn's API.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
-
-        Returns
-        -------
-        float
-            1 for a perfect reconstruction, 0 for one as good as the mean.
-        """
-        X = self._check_fitted_X(X)
-        weight = check_sample_weight(sample_weight, X)
-        errors, norms = self._fitted.squared_errors(X, self.device)
-        largest = max(errors.max(), norms.max()) or 1.0  # sums of squares need not be within float64
-        error, norm = np.average(errors / largest, weights=weight), np.average(norms / largest, weights=weight)
-        if norm == 0.0:
-            return 1.0 if error == 0.0 else 0.0
-        return float(1.0 - error / norm)
 
     def sample(self, n_samples=1, random_state=None):
         """Draw new rows.

@@ -279,6 +279,8 @@ class TestSample:
 MODULES = {
     "plain": {},
     "sparse": {"sparsity": 3},
+    "ordered": {"ordered": True},
+    "ordered module": {"ordered": True, "network": Dense},
     "variational": {"variational": True},
     "binary": {"loss": "binary_cross_entropy"},
     "counts": {"loss": "poisson"},
@@ -379,11 +381,11 @@ class TestCombinations:
     @pytest.mark.parametrize(
         ("parameters", "message"),
         [
-            ({"variational": True, "sparsity": 2}, "cannot be sparse as well"),
-            ({"variational": True, "ordered": True}, "cannot be combined with variational"),
-            ({"sparsity": 0.1, "ordered": True}, "cannot be combined with sparsity"),
-            ({"whiten": True, "ordered": True}, "would undo ordered"),
-            ({"whiten": True, "sparsity": 2}, "would undo sparsity"),
+            ({"variational": True, "sparsity": 2}, "variational and sparsity cannot be combined"),
+            ({"variational": True, "ordered": True}, "variational and ordered cannot be combined"),
+            ({"sparsity": 0.1, "ordered": True}, "sparsity makes components zero, ordered cuts it"),
+            ({"whiten": True, "ordered": True}, "whiten mixes its components"),
+            ({"whiten": True, "sparsity": 2}, "whiten and sparsity cannot be combined"),
             ({"variational": True, "loss": "huber"}, "a loss that is a likelihood"),
             ({"ordered": True, "n_components": 0.9, "network": Dense}, "give n_components as an int"),
             ({"loss": "binary_cross_entropy"}, r"needs values of X in \[0, 1\]"),

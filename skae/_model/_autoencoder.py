@@ -199,7 +199,11 @@ class AnchoredAutoencoder:
         return self.loss.reconstruction(self._outputs(z))
 
     def _outputs(self, z: Tensor) -> Tensor:
-        return self.loss.outputs(self._decoder(self.bottleneck.decoder_inputs(z, None)), z.mm(self.anchor.decoder_axes))
+        return self.loss.outputs(self._decoder(self.decoder_inputs(z)), z.mm(self.anchor.decoder_axes))
+
+    def decoder_inputs(self, z: Tensor, tape: Any = None) -> Tensor:
+        """What g is given of a code: a module the code alone."""
+        return z if self.architecture.module is not None else self.bottleneck.decoder_inputs(z, tape)
 
     def row_losses(self, x: Tensor) -> Tensor:
         """The loss of each row as training sees it, a mean over its entries; the same in every call."""
@@ -273,7 +277,7 @@ class AnchoredAutoencoder:
         filled, inputs = self._inputs(corrupted)
         a, encoder_tape = self._encoder.forward(inputs)
         z, code_tape = self.bottleneck.forward(self._add_linear_code(a, filled), self._generator)
-        correction, decoder_tape = self._decoder.forward(self.bottleneck.decoder_inputs(z, code_tape))
+        correction, decoder_tape = self._decoder.forward(self.decoder_inputs(z, code_tape))
         linear = z.mm(self.anchor.decoder_axes)
         outputs = self.loss.outputs(correction, linear)
 

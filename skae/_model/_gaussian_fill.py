@@ -131,14 +131,14 @@ def estimate_moments(x: Tensor, weight: Tensor, generator: torch.Generator) -> t
 
     Missing entries are drawn given the observed ones and the present moments, and moments are taken of what results;
     the later ones are averaged. Starts at the covariance of pairs observed together. Rows should be near mean zero and
-    unit variance. Off-diagonal entries are shrunk, the more the fewer the rows.
+    unit variance. Off-diagonal entries are shrunk by Ledoit and Wolf's (2004) estimate of what is best.
     """
     n_features = x.shape[1]
     n_rows = int(min(len(x), MAX_ROWS, max(2 * n_features, MAX_WORK / n_features**2)))
     chosen = torch.linspace(0, len(x) - 1, n_rows, device=x.device).long().unique()
     x, weight = x[chosen].double(), weight[chosen].double()
     weight = weight / weight.sum()
-    shrinkage = min(0.5, 0.1 * n_features / len(x))
+    shrinkage = 0.0
 
     observed, known = (~torch.isnan(x)).double(), torch.nan_to_num(x)
     together = (observed * weight[:, None]).t() @ observed
@@ -151,10 +151,20 @@ def estimate_moments(x: Tensor, weight: Tensor, generator: torch.Generator) -> t
         mean = weight @ filled
         centred = filled - mean
         covariance = (centred * weight[:, None]).t() @ centred
+        shrinkage = _shrinkage(centred, covariance)
         if iteration >= N_ITERATIONS * AVERAGED:
             kept.append((mean, covariance))
     means, covariances = zip(*kept, strict=True)
     return torch.stack(means).mean(0), _shrunk(torch.stack(covariances).mean(0), shrinkage)
+
+
+def _shrinkage(centred: Tensor, covariance: Tensor) -> float:
+    """Ledoit and Wolf's share of the identity: the covariance's sampling error over its distance from it."""
+    n_rows, n_features = centred.shape
+    off = covariance - torch.eye(n_features).to(covariance) * covariance.diagonal().mean()
+    distance = off.square().sum()
+    error = (centred.square().sum(1).square().mean() - covariance.square().sum()) / n_rows
+    return float((error / distance.clamp_min(1e-30)).clamp(0.0, 1.0))
 
 
 def _shrunk(covariance: Tensor, share: float) -> Tensor:
