@@ -264,12 +264,12 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
 
         If the training rows are exchangeable with new normal rows, the chance that a new normal row's p-value is at
         most a is at most a: ``p_values(X) <= 0.01`` has a false-alarm rate of at most 1 %, at any number of training
-        rows [4]_. Calibration scores are those of up to 2,000 training rows, each compared with the others only and
-        scored by the one denoiser that did not learn from it; with "reconstruction" it is the held-out rows that
-        calibrate. Below 200 rows, where a covariance depends on single rows, all are scored by detectors fitted to the
-        other four fifths (cross-conformal [5]_). New rows' scores use all rows, so that none is wasted. The guarantee
-        would be exact for scores that do not depend on single rows; it is approximate here. With n training rows no
-        p-value is below 1 / (n + 1).
+        rows (Vovk et al. 2005). Calibration scores are those of up to 2,000 training rows, each compared with the
+        others only and scored by the one denoiser that did not learn from it; with "reconstruction" it is the held-out
+        rows that calibrate. Below 200 rows, where a covariance depends on single rows, all are scored by detectors
+        fitted to the other four fifths (cross-conformal, Vovk 2015). New rows' scores use all rows, so that none is
+        wasted. The guarantee would be exact for scores that do not depend on single rows; it is approximate here. With
+        n training rows no p-value is below 1 / (n + 1).
 
         Parameters
         ----------

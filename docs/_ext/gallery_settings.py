@@ -1,0 +1,30 @@
+"""How the gallery runs the examples, and in which order it shows them."""
+
+import tempfile
+
+ORDER = (
+    "plot_replace_pca.py",
+    "plot_outliers.py",
+    "plot_displays.py",
+    "plot_pipeline_grid_search.py",
+    "plot_novelty_digits.py",
+    "plot_false_alarm_rate.py",
+    "plot_compression.py",
+    "plot_missing_values.py",
+)
+
+
+def into_a_temporary_folder(gallery_conf, script_vars):
+    """Arguments of an example: its pictures go where they bother nobody."""
+    return ["--out", tempfile.mkdtemp(prefix="skae-examples-")]
+
+
+class TeachingOrder:
+    """Sorts examples: those to begin with first, the others by name."""
+
+    def __init__(self, source_directory):
+        self.source_directory = source_directory
+
+    def __call__(self, name):
+        """Sort by this."""
+        return (ORDER.index(name) if name in ORDER else len(ORDER), name)

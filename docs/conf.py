@@ -1,0 +1,129 @@
+"""Sphinx settings.
+
+`sphinx-build -W --keep-going docs docs/_build` builds the site and runs the examples; with `-D plot_gallery=0`
+it does not run them.
+"""
+
+import re
+import sys
+import urllib.request
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+
+import skae
+
+project = "skae"
+author = "The skae developers"
+copyright = author
+version = release = skae.__version__
+
+extensions = [
+    "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.extlinks",
+    "sphinx.ext.intersphinx",
+    "sphinx.ext.mathjax",
+    "sphinx_copybutton",
+    "sphinx_gallery.gen_gallery",
+]
+root_doc = "index"
+exclude_patterns = ["_build", "_ext", "_templates"]
+templates_path = ["_templates"]
+
+# Markdown: $..$ as on GitHub, and anchors of headings as GitHub makes them.
+myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 3
+
+autosummary_generate = True
+autodoc_typehints = "none"
+numpydoc_show_class_members = False
+numpydoc_xref_param_type = False
+extlinks = {"doi": ("https://doi.org/%s", "doi:%s")}
+
+
+def reachable(inventories):
+    """Those of the inventories that answer, so that a build without a network links less and warns of nothing."""
+    found = {}
+    for name, address in inventories.items():
+        try:
+            urllib.request.urlopen(address + "objects.inv", timeout=3).close()
+        except OSError:
+            continue
+        found[name] = (address, None)
+    return found
+
+
+intersphinx_mapping = reachable(
+    {
+        "python": "https://docs.python.org/3/",
+        "numpy": "https://numpy.org/doc/stable/",
+        "sklearn": "https://scikit-learn.org/stable/",
+        "matplotlib": "https://matplotlib.org/stable/",
+        "torch": "https://docs.pytorch.org/docs/stable/",
+    }
+)
+
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "auto_examples",
+    "backreferences_dir": "generated/backreferences",
+    "doc_module": ("skae",),
+    # Examples save their pictures into --out; the gallery takes the figures that stay open.
+    "reset_argv": "gallery_settings.into_a_temporary_folder",
+    "within_subsection_order": "gallery_settings.TeachingOrder",
+    "remove_config_comments": True,
+    "show_memory": False,
+    "write_computation_times": False,
+    "thumbnail_size": (540, 360),
+    "download_all_examples": False,
+    "plot_gallery": "True",
+}
+
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+
+html_theme = "pydata_sphinx_theme"
+html_title = "skae"
+html_static_path = ["_static"]
+html_css_files = ["skae.css"]
+html_copy_source = False
+html_show_sourcelink = False
+html_theme_options = {
+    "navbar_align": "left",
+    "header_links_before_dropdown": 6,
+    "show_prev_next": True,
+    "navigation_with_keys": False,
+    "secondary_sidebar_items": {"**": ["page-toc"], "index": [], "auto_examples/index": []},
+    "show_toc_level": 2,
+    "footer_start": ["copyright"],
+    "footer_end": [],
+}
+# Pages without a neighbour in their part of the site would have an empty sidebar.
+html_sidebars = {name: [] for name in ("index", "getting_started", "coming_from", "contributing", "changelog")}
+
+
+def skip_inherited(app, what, name, member, skip, options):
+    """Leave what scikit-learn gives every estimator out of the API pages: it is documented there."""
+    return True if (getattr(member, "__module__", None) or "").startswith("sklearn.") else None
+
+
+def escape_shapes(app, what, name, obj, options, lines):
+    """Keep ``(n_features_in_,)`` in types from being read as a link to a target of that name."""
+    lines[:] = [re.sub(r"_(?=[,)])", r"\\_", line) if " of shape (" in line else line for line in lines]
+
+
+def link_within_the_site(app, docname, source):
+    """Point links that lead to files of the repository, for readers there, to the pages made of them."""
+    text = source[0].replace("](../examples/README.rst)", "](auto_examples/index.rst)")
+    text = re.sub(r"\]\(\.\./examples/(plot_\w+)\.py\)", r"](auto_examples/\1.rst)", text)
+    source[0] = re.sub(r"\]\(\.\./README\.md[^)]*\)", "](index.md)", text)
+
+
+def setup(app):
+    """Connect to Sphinx; to autodoc after numpydoc."""
+    app.connect("source-read", link_within_the_site)
+    app.connect("autodoc-skip-member", skip_inherited)
+    app.connect("autodoc-process-docstring", escape_shapes, priority=900)

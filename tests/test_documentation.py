@@ -1,0 +1,148 @@
+"""The documentation leads somewhere: links and pictures exist, snippets compile, those of the guide run."""
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+import skae
+import skae.networks
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+SITE = DOCS / "_build"
+MARKDOWN = sorted([*ROOT.glob("*.md"), *DOCS.glob("*.md")])
+SOURCES = [*MARKDOWN, *DOCS.glob("*.rst"), *(ROOT / "examples").glob("*.rst")]
+# Their blocks run one after the other, as a reader would run them; elsewhere blocks may leave X to the reader.
+PAGES_THAT_RUN = [
+    "docs/index.md",
+    "docs/getting_started.md",
+    "docs/guide_code_size.md",
+    "docs/guide_scaling.md",
+    "docs/guide_outliers.md",
+    "docs/guide_large_data.md",
+    "docs/guide_reproducibility.md",
+    "docs/guide_troubleshooting.md",
+]
+
+
+def name_of(path):
+    return str(path.relative_to(ROOT))
+
+
+def without_code(text):
+    """Markdown without fenced blocks and inline code, in which brackets are no links."""
+    return re.sub(r"`[^`\n]*`", "", re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S))
+
+
+def snippets(path):
+    return re.findall(r"^```python\n(.*?)^```$", path.read_text(encoding="utf-8"), flags=re.M | re.S)
+
+
+def anchors(path):
+    """What GitHub and MyST make of the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", without_code_blocks(path), flags=re.M)
+    words = [re.sub(r"[^\w\- ]", "", heading.replace("`", "").lower()) for heading in headings]
+    return {heading.replace(" ", "-") for heading in words}
+
+
+def without_code_blocks(path):
+    return re.sub(r"^```.*?^```$", "", path.read_text(encoding="utf-8"), flags=re.M | re.S)
+
+
+def links(path):
+    """Targets of a page's links, pictures and includes that are no web addresses."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".rst":
+        found = re.findall(r"^\.\. (?:image|figure|include):: (\S+)|`[^`<]*<(?!http)([^>]+)>`_", text, flags=re.M)
+        pages = [f"{target}.*" for target in re.findall(r":doc:`(?:[^`<]*<)?([^`>]+)>?`", text)]
+        return [first or second for first, second in found] + pages
+    targets = re.findall(r"\]\(((?:[^()\s]|\([^()]*\))+)\)", without_code(text))
+    targets += re.findall(r"^```\{include\} (\S+)", text, flags=re.M)
+    return [target for target in targets if not urlsplit(target).scheme]
+
+
+def dead_links(path):
+    for target in links(path):
+        address, _, anchor = target.partition("#")
+        found = list(path.parent.glob(address)) if "*" in address else [(path.parent / address).resolve()]
+        if not found or (address and not found[0].exists()):
+            yield target
+        elif anchor and anchor not in anchors(found[0] if address else path):
+            yield target
+
+
+def test_a_dead_link_is_found(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(
+        "# A `title`, long\n[a](gone.md) ![b](gone.png) [c](#a-title-long) [d](#gone) [e](https://x.org)\n`[f](g)`"
+    )
+    assert list(dead_links(page)) == ["gone.md", "gone.png", "#gone"]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_links_and_pictures_exist(path):
+    assert list(dead_links(path)) == []
+
+
+def test_every_picture_is_shown():
+    shown = {(path.parent / link).resolve() for path in MARKDOWN for link in links(path)}
+    assert {path for path in (DOCS / "images").iterdir() if path.resolve() not in shown} == set()
+
+
+@pytest.mark.parametrize("path", [path for path in MARKDOWN if snippets(path)], ids=name_of)
+def test_snippets_compile(path):
+    for snippet in snippets(path):
+        ast.parse(snippet, filename=str(path))
+
+
+@pytest.mark.parametrize("name", PAGES_THAT_RUN)
+def test_snippets_run(name, tmp_path):
+    script = tmp_path / "page.py"
+    script.write_text("\n".join(snippets(ROOT / name)), encoding="utf-8")
+    environment = {**os.environ, "MPLBACKEND": "agg"}
+    command = [sys.executable, "-W", "error", str(script)]
+    result = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+
+
+def test_every_public_name_is_in_the_api():
+    text = (DOCS / "api.rst").read_text(encoding="utf-8")
+    named = set(re.findall(r"^   (\w+)$|^\.\. py:data:: skae\.(\w+)$", text, flags=re.M))
+    assert {first or second for first, second in named} == {*skae.__all__, *skae.networks.__all__}
+
+
+class Page(HTMLParser):
+    """What a built page links to and which anchors it has."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.targets, self.anchors = [], set()
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attrs):
+        attributes = dict(attrs)
+        self.anchors.update(value for name, value in attrs if name in ("id", "name") and value)
+        target = attributes.get("href" if tag in ("a", "link") else "src")
+        if target and not urlsplit(target).scheme and not target.startswith("//"):
+            self.targets.append(target)
+
+
+@pytest.mark.skipif(not (SITE / "index.html").exists(), reason="the site is not built")
+def test_built_pages_lead_somewhere():
+    pages = {path.resolve(): Page(path) for path in SITE.rglob("*.html") if "_static" not in path.parts}
+    dead = []
+    for path, page in pages.items():
+        for target in page.targets:
+            parts = urlsplit(target)
+            found = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            missing_anchor = parts.fragment and found in pages and unquote(parts.fragment) not in pages[found].anchors
+            if not found.exists() or missing_anchor:
+                dead.append((name_of(path), target))
+    assert dead == []
