@@ -1,0 +1,27 @@
+"""NumPy arrays become tensors whatever their memory looks like."""
+
+import numpy as np
+import pytest
+import torch
+
+from skae._support._torch import to_tensor
+
+ARRAY = np.arange(6.0).reshape(2, 3)
+READ_ONLY = ARRAY.copy()
+READ_ONLY.flags.writeable = False
+
+
+@pytest.mark.parametrize(
+    "array",
+    [ARRAY[::-1], ARRAY[:, ::-1], ARRAY[:1, :1][:, ::-1], ARRAY.T, ARRAY.astype(">f8"), READ_ONLY, ARRAY[:0]],
+    ids=["rows reversed", "columns reversed", "one entry reversed", "transposed", "big-endian", "read-only", "empty"],
+)
+def test_values_survive(array):
+    tensor = to_tensor(array, torch.float64, torch.device("cpu"))
+    np.testing.assert_array_equal(tensor.numpy(), array)
+
+
+def test_memory_is_shared_where_it_can_be():
+    array = ARRAY.copy()
+    to_tensor(array, torch.float64, torch.device("cpu"))[0, 0] = 7.0
+    assert array[0, 0] == 7.0
