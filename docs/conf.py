@@ -76,6 +76,8 @@ sphinx_gallery_conf = {
     "within_subsection_order": "gallery_settings.TeachingOrder",
     "remove_config_comments": True,
     "show_memory": False,
+    "write_computation_times": False,
+    "thumbnail_size": (540, 360),
     "download_all_examples": False,
     "plot_gallery": "True",
 }
@@ -94,7 +96,8 @@ html_theme_options = {
     "header_links_before_dropdown": 6,
     "show_prev_next": True,
     "navigation_with_keys": False,
-    "secondary_sidebar_items": {"index": [], "auto_examples/index": [], "**": ["page-toc"]},
+    "secondary_sidebar_items": {"**": ["page-toc"], "index": [], "auto_examples/index": []},
+    "show_toc_level": 2,
     "footer_start": ["copyright"],
     "footer_end": [],
 }
