@@ -5,6 +5,7 @@ from skae._displays._latent_space import LatentSpaceDisplay
 from skae._displays._loss_curve import LossCurveDisplay
 from skae._displays._outlier_score import OutlierScoreDisplay
 from skae._displays._reconstruction import ReconstructionDisplay
+from skae._onnx._conversion import to_onnx
 from skae._outlier_detector import AutoencoderOutlierDetector
 from skae._support._persistence import SKOPS_TRUSTED
 from skae._transformer import AutoencoderTransformer
@@ -21,4 +22,5 @@ __all__ = [
     "OutlierScoreDisplay",
     "ReconstructionDisplay",
     "__version__",
+    "to_onnx",
 ]

@@ -11,7 +11,6 @@ import torch
 
 from skae._anchoring import AnchoringRows, anchor_arrays, anchor_rows, linear_anchor
 from skae._base import BaseAutoencoder, TrainingData, training_attributes
-from skae._fitted import FittedAutoencoder
 from skae._model._autoencoder import Anchor, AnchoredAutoencoder, Architecture
 from skae._model._code_map import MAX_METRIC_ROWS, diagonal_metric_map, metric_map, whitening_map
 from skae._model._corruption import Corruption, Custom, Gaussian, SaltAndPepper, Swap
@@ -69,10 +68,6 @@ class BaseAnchored(BaseAutoencoder):
     @property
     def _member(self) -> Member:
         return Member()
-
-    @property
-    def _fitted(self) -> FittedAutoencoder:
-        return FittedAutoencoder(**self._state)
 
     def _fit_autoencoder(
         self,

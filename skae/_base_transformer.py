@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 
 from skae._base import TrainingData
 from skae._base_anchored import BaseAnchored, Member
+from skae._fitted import FittedAutoencoder
 from skae._model._losses import LOSSES
 from skae._numerics._moments import feature_ranges, share_missing
 from skae._support._inputs import check_sample_weight
@@ -55,6 +56,10 @@ class BaseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAnc
             float(self.beta),
             self.network,
         )
+
+    @property
+    def _fitted(self) -> FittedAutoencoder:
+        return FittedAutoencoder(**self._state)
 
     def _checked(self, X, sample_weight) -> TrainingData:
         data = super()._checked(X, sample_weight)

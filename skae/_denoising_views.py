@@ -153,7 +153,7 @@ class DenoisingViews:
         return torch.stack([self._residuals(whitened, noise).square().sum(2) for noise in NOISE_LEVELS])
 
     def _residuals(self, whitened: Tensor, noise: float) -> Tensor:
-        network, split = self._network(whitened.device), self.n_network_axes
+        network, split = self.network(whitened.device), self.n_network_axes
         seen = whitened[:, :split].to(network.parameters.dtype)
         residuals = network.residuals(seen, noise).to(whitened.dtype)
         variances = to_tensor(self.whitened_variances[split:], whitened.dtype, whitened.device)
@@ -172,7 +172,8 @@ class DenoisingViews:
     def n_neighbors(self) -> float:
         return min(N_NEIGHBORS, max(1.0, self.reference_weight.sum() - 1.0))
 
-    def _network(self, device: torch.device) -> DenoiserEnsemble:
+    def network(self, device: torch.device) -> DenoiserEnsemble:
+        """The denoisers, in the dtype they were trained in."""
         dtype = dtype_of(self.weights)
         architecture = DenoiserArchitecture(
             self.n_network_axes, tuple(self.hidden_layer_sizes), self.activation, N_MEMBERS

@@ -20,17 +20,19 @@ __all__ = ["ConvolutionalNetwork", "ConvolutionalNetwork1d"]
 class ConvolutionalNetwork:
     """Convolutional encoder and decoder for images.
 
-    Each stage halves height and width by a strided convolution, the decoder doubles them again; a linear layer leads
-    from the last stage to the code.
+    Each stage halves height and width by a strided convolution, the decoder doubles them again; a dense hidden layer
+    stands between the last stage and the code.
 
     Parameters
     ----------
     image_shape : tuple of int, (channels, height, width)
         Shape of one image; rows of X are images flattened in that order.
-    channels : tuple of int, default=(32, 64)
+    channels : tuple of int, default=(16, 32)
         Channels of each stage.
     kernel_size : int, default=3
         Height and width of the kernels, an odd number of pixels.
+    hidden_layer_size : int, default=256
+        Width of the dense layer between the last stage and the code.
 
     Examples
     --------
@@ -45,8 +47,9 @@ class ConvolutionalNetwork:
     """
 
     image_shape: tuple[int, int, int]
-    channels: tuple[int, ...] = (32, 64)
+    channels: tuple[int, ...] = (16, 32)
     kernel_size: int = 3
+    hidden_layer_size: int = 256
 
     def __call__(self, n_features: int, n_outputs: int, n_components: int) -> nn.Module:
         """Make the module.
@@ -65,9 +68,8 @@ class ConvolutionalNetwork:
         torch.nn.Module
             With methods ``encode`` and ``decode`` of rows.
         """
-        return _Convolutional(
-            tuple(self.image_shape), self.channels, self.kernel_size, n_features, n_outputs, n_components
-        )
+        sizes = n_features, n_outputs, n_components
+        return _Convolutional(tuple(self.image_shape), self.channels, self.kernel_size, self.hidden_layer_size, *sizes)
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,8 @@ class ConvolutionalNetwork1d:
         Channels of each stage.
     kernel_size : int, default=9
         Length of the kernels, an odd number of samples.
+    hidden_layer_size : int, default=256
+        Width of the dense layer between the last stage and the code.
 
     Examples
     --------
@@ -100,6 +104,7 @@ class ConvolutionalNetwork1d:
     n_channels: int = 1
     channels: tuple[int, ...] = (16, 32, 64)
     kernel_size: int = 9
+    hidden_layer_size: int = 256
 
     def __call__(self, n_features: int, n_outputs: int, n_components: int) -> nn.Module:
         """Make the module.
@@ -119,17 +124,22 @@ class ConvolutionalNetwork1d:
             With methods ``encode`` and ``decode`` of rows.
         """
         shape = (self.n_channels, n_features // self.n_channels)
-        return _Convolutional(shape, self.channels, self.kernel_size, n_features, n_outputs, n_components)
+        sizes = n_features, n_outputs, n_components
+        return _Convolutional(shape, self.channels, self.kernel_size, self.hidden_layer_size, *sizes)
 
 
 class _Convolutional(nn.Module):
-    """Strided convolutions to a linear layer and back, in as many dimensions as the shape has beside its channels."""
+    """Strided convolutions to a dense layer and back, in as many dimensions as the shape has beside its channels.
+
+    Without the dense layer the last stage's features would be linear in the code: worse than no convolutions at all.
+    """
 
     def __init__(
         self,
         shape: tuple[int, ...],
         channels: tuple[int, ...],
         kernel_size: int,
+        hidden_layer_size: int,
         n_features: int,
         n_outputs: int,
         n_components: int,
@@ -150,8 +160,8 @@ class _Convolutional(nn.Module):
         self.down = nn.Sequential()
         for before, after in pairwise(widths):
             self.down += nn.Sequential(convolution(before, after, kernel_size, stride=2, padding=padding), nn.SiLU())
-        self.to_code = nn.Linear(n_inner, n_outputs)
-        self.from_code = nn.Linear(n_components, n_inner)
+        self.to_code = _dense(n_inner, hidden_layer_size, n_outputs)
+        self.from_code = _dense(n_components, hidden_layer_size, n_inner)
         self.up = nn.Sequential()
         for depth in range(len(channels), 0, -1):
             # A size that was odd comes back without the pixel that doubling would add.
@@ -168,6 +178,10 @@ class _Convolutional(nn.Module):
 
     def decode(self, z: Tensor) -> Tensor:
         return self.up(self.from_code(z).view(-1, *self._inner)).flatten(1)
+
+
+def _dense(n_inputs: int, n_hidden: int, n_outputs: int) -> nn.Module:
+    return nn.Sequential(nn.Linear(n_inputs, n_hidden), nn.SiLU(), nn.Linear(n_hidden, n_outputs))
 
 
 _LAYERS: dict[int, tuple[Any, Any]] = {1: (nn.Conv1d, nn.ConvTranspose1d), 2: (nn.Conv2d, nn.ConvTranspose2d)}

@@ -13,7 +13,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # From the top down; a module may import from its own layer's folder and from those below.
 LAYERS = [
     ["skae"],
-    ["skae._displays"],
+    ["skae._displays", "skae._onnx"],
     ["skae._transformer", "skae._outlier_detector"],
     ["skae._base_transformer", "skae._base_detector"],
     ["skae._base_anchored"],

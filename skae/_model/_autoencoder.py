@@ -225,7 +225,7 @@ class AnchoredAutoencoder:
         r"""Evidence lower bound of each row in nats, for rows in the units of X; of a variational network only.
 
         The expectation over the posterior is a mean over the points :math:`m \pm \sqrt{k}\, s_i e_i`, exact where the
-        decoder is at most quadratic and the same for every row.
+        log-likelihood is at most cubic in the code, as for a linear decoder; no row's depends on the others.
         """
         mean, log_variance = self._posterior.moments(self._code_outputs(x))
         target, missing = torch.nan_to_num(x), torch.isnan(x)

@@ -1,7 +1,7 @@
 r"""Corruption of the inputs of training, and what is known of it in closed form.
 
 A corrupted row is :math:`y = \rho x + e` with e of mean `shift` and variance `noise_variance`, uncorrelated with x.
-That is all the best linear denoiser depends on.
+Where e is isotropic that is all the best linear denoiser depends on; elsewhere it is an approximation.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class Custom:
         corrupted = np.asarray(self.function(rows, np.random.RandomState(seed)))
         if corrupted.shape != rows.shape:
             raise ValueError(f"corruption returned rows of shape {corrupted.shape}, expected {rows.shape}.")
-        return torch.as_tensor(corrupted, dtype=x.dtype, device=x.device).sub_(self.mean).div_(self.scale)
+        return torch.as_tensor(corrupted, dtype=x.dtype, device=x.device).sub(self.mean).div_(self.scale)
 
 
 def hide(x: Tensor, level: float, generator: torch.Generator) -> Tensor:

@@ -64,7 +64,7 @@ class DenoiserEnsemble:
     ) -> None:
         self._architecture, self._activation = architecture, ACTIVATIONS[architecture.activation]
         self._variances, self._generator = variances, generator
-        self._layers = self._layer_views(parameters)
+        self.layers = self._layer_views(parameters)
         self.parameters = parameters
 
     def _layer_views(self, flat: Tensor) -> list[tuple[Tensor, Tensor]]:
@@ -78,7 +78,7 @@ class DenoiserEnsemble:
 
     def initialise(self, generator: torch.Generator) -> None:
         """Draw the hidden layers; the last stays zero, so that every member starts as the Wiener filter."""
-        for weight, _ in self._layers[:-1]:
+        for weight, _ in self.layers[:-1]:
             weight.normal_(0.0, self._activation.gain * weight.shape[1] ** -0.5, generator=generator)
 
     def bind_gradient(self, gradient: Tensor) -> None:
@@ -132,34 +132,38 @@ class DenoiserEnsemble:
     def _denoise(self, noisy: Tensor, level: Tensor) -> tuple[Tensor, list[tuple[Tensor, Tensor, Tensor]]]:
         """D, and the tape for `_backward`: the input, argument and value of each hidden layer."""
         contraction = (1.0 + level.square()).rsqrt()
-        log_level = level.log()
-        embedded = [log_level.sin(), log_level.cos(), (2.0 * log_level).sin(), (2.0 * log_level).cos()]
-        inputs = torch.cat([noisy * contraction, *embedded], 2)
+        inputs = torch.cat([noisy * contraction, level_embedding(level)], 2)
         tape = []
-        for weight, bias in self._layers[:-1]:
+        for weight, bias in self.layers[:-1]:
             argument = torch.baddbmm(bias, inputs, weight)
             value = self._activation.function(argument)
             tape.append((inputs, argument, value))
             inputs = inputs + value if weight.shape[1] == weight.shape[2] else value
-        weight, bias = self._layers[-1]
+        weight, bias = self.layers[-1]
         tape.append((inputs, inputs, inputs))
         correction = torch.baddbmm(bias, inputs, weight).mul_(level * contraction)
         return correction.addcmul_(noisy, self._variances / (self._variances + level.square())), tape
 
     def _backward(self, gradient: Tensor, tape: list[tuple[Tensor, Tensor, Tensor]]) -> None:
         """Write the gradient of the parameters, given that of F's output."""
-        for depth in range(len(self._layers) - 1, -1, -1):
+        for depth in range(len(self.layers) - 1, -1, -1):
             inputs, argument, value = tape[depth]
-            weight, _ = self._layers[depth]
+            weight, _ = self.layers[depth]
             before = gradient
-            if depth < len(self._layers) - 1:
+            if depth < len(self.layers) - 1:
                 gradient = self._activation.backward(gradient, argument, value)
             torch.bmm(inputs.transpose(1, 2), gradient, out=self._gradients[depth][0])
             torch.sum(gradient, 1, keepdim=True, out=self._gradients[depth][1])
             if depth > 0:
-                skipped = depth < len(self._layers) - 1 and weight.shape[1] == weight.shape[2]
+                skipped = depth < len(self.layers) - 1 and weight.shape[1] == weight.shape[2]
                 gradient = gradient.bmm(weight.transpose(1, 2))
                 gradient = gradient.add_(before) if skipped else gradient
+
+
+def level_embedding(level: Tensor) -> Tensor:
+    """What the network is told of the noise, a column for each of `N_EMBEDDED` numbers."""
+    log_level = level.log()
+    return torch.cat([log_level.sin(), log_level.cos(), (2.0 * log_level).sin(), (2.0 * log_level).cos()], -1)
 
 
 def _untrimmed(losses: Tensor) -> Tensor:

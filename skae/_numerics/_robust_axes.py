@@ -26,6 +26,8 @@ N_STEPS = 3
 VARIANCE_FLOOR = 0.05
 # Standard deviations beyond which a value counts as this far: one wild value must not drown all others.
 CLIP = 20.0
+# Rows this close to the span of the axes, in shares of their length, are off it by rounding only.
+ON_SPAN = 1e-9
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,7 @@ class RobustAxes:
         if self.complete:
             return coordinates
         outside = np.linalg.norm(deviations - coordinates @ self.axes.T, axis=1)
-        # Rows of the span itself are off it by rounding only.
-        outside[outside < 1e-9 * np.linalg.norm(deviations, axis=1)] = 0.0
+        outside[outside < ON_SPAN * np.linalg.norm(deviations, axis=1)] = 0.0
         return np.column_stack([coordinates, outside])
 
 

@@ -29,7 +29,7 @@ class Rows:
 
     def __init__(self, X, mean: np.ndarray, scale: np.ndarray, dtype: torch.dtype, device: torch.device) -> None:
         self._X, self._dtype, self._device = X, dtype, device
-        in_float32 = X.dtype == np.float32 and dtype == torch.float32 and _float32_holds(mean, scale)
+        in_float32 = X.dtype == np.float32 and dtype == torch.float32 and float32_holds(mean, scale)
         self._arithmetic = np.dtype(np.float32 if in_float32 else np.float64)
         self._mean, self._scale = mean.astype(self._arithmetic), scale.astype(self._arithmetic)
 
@@ -65,6 +65,6 @@ def split_evenly(array: np.ndarray, batch_size: int) -> list[np.ndarray]:
     return np.array_split(array, max(1, len(array) // batch_size))
 
 
-def _float32_holds(mean: np.ndarray, scale: np.ndarray) -> bool:
+def float32_holds(mean: np.ndarray, scale: np.ndarray) -> bool:
     limits = np.finfo(np.float32)
     return bool(scale.min() >= limits.tiny and max(np.abs(mean).max(), scale.max()) <= limits.max)

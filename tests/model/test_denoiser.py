@@ -53,10 +53,10 @@ def test_gradient_is_autograds(x, hidden_layer_sizes, weighted):
     contraction = (1 + level**2).rsqrt()
     log = level.log()
     hidden = torch.cat([noisy * contraction, log.sin(), log.cos(), (2 * log).sin(), (2 * log).cos()], 2)
-    for weights, bias in twin._layers[:-1]:
+    for weights, bias in twin.layers[:-1]:
         value = torch.nn.functional.silu(hidden @ weights + bias)
         hidden = hidden + value if hidden.shape == value.shape else value
-    weights, bias = twin._layers[-1]
+    weights, bias = twin.layers[-1]
     correction = (hidden @ weights + bias) * level * contraction
     denoised = noisy * network._variances / (network._variances + level**2) + correction
     losses = ((denoised - rows) ** 2).mean(2) * ((1 + level**2) / level**2)[..., 0]

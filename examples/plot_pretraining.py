@@ -1,0 +1,135 @@
+"""
+Learn from few labels
+=====================
+
+Rows are cheap and labels are not. Here 1,297 handwritten digits may be looked at, but only a few of each class have a
+label. A denoising autoencoder learns from all of them without labels; ``encoder_module`` then hands over its encoder as
+a torch module, and a classifier is fine-tuned from it. There are two controls: the same network, its weights drawn
+anew, and the encoder of an autoencoder that was not asked to denoise.
+"""
+
+import argparse
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import train_test_split
+from torch import nn
+
+from skae import AutoencoderTransformer
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--out", type=Path, default=Path("."), help="folder for the pictures")
+out = parser.parse_known_args()[0].out
+out.mkdir(parents=True, exist_ok=True)
+torch.set_num_threads(1)  # steps this small are slower on several
+
+# %%
+# Pictures without labels
+# -----------------------
+#
+# ``corruption_level=1`` adds noise as strong as the pictures themselves.
+
+X, y = load_digits(return_X_y=True)
+X_train, X_test, y_train, y_test = train_test_split(X / 16, y, test_size=500, stratify=y, random_state=1)
+size = 32
+denoising = AutoencoderTransformer(size, corruption_level=1.0, random_state=0).fit(X_train)
+ordinary = AutoencoderTransformer(size, random_state=0).fit(X_train)
+
+# %%
+# A classifier on top of the encoder
+# ----------------------------------
+#
+# All networks see the same labelled pictures in the same order, with the same optimiser.
+
+n_epochs, batch_size = 30, 20
+test = torch.as_tensor(X_test, dtype=torch.float32)
+
+
+def classifier(start, seed):
+    """The encoder and a linear layer; from scratch, the encoder's layers are drawn anew."""
+    torch.manual_seed(seed)
+    encoder = (ordinary if start == "ordinary encoder" else denoising).encoder_module()
+    if start == "from scratch":
+        for layer in encoder.modules():
+            if isinstance(layer, nn.Linear):
+                layer.reset_parameters()
+    return nn.Sequential(encoder, nn.Linear(size, 10))
+
+
+def fine_tune(network, rows, labels, seed):
+    """Accuracy on the test pictures after every epoch."""
+    rows, labels = torch.as_tensor(rows, dtype=torch.float32), torch.as_tensor(labels)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=1e-2, fused=True)
+    generator = torch.Generator().manual_seed(seed)
+    accuracies = []
+    for _ in range(n_epochs):
+        for batch in torch.randperm(len(rows), generator=generator).split(batch_size):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(network(rows[batch]), labels[batch]).backward()
+            optimizer.step()
+        with torch.no_grad():
+            accuracies.append(float((network(test).argmax(1).numpy() == y_test).mean()))
+    return accuracies
+
+
+# %%
+# Ten labels a class, and fewer and more
+# --------------------------------------
+
+label_counts, seeds = [2, 5, 10, 20], range(5)
+starts = ["denoising encoder", "ordinary encoder", "from scratch"]
+curves = {(name, n): [] for name in starts for n in label_counts}
+logistic = {n: [] for n in label_counts}
+for n in label_counts:
+    for seed in seeds:
+        rng = np.random.default_rng(seed)
+        chosen = np.concatenate([rng.choice(np.flatnonzero(y_train == c), n, replace=False) for c in range(10)])
+        rows, labels = X_train[chosen], y_train[chosen]
+        for name in starts:
+            curves[name, n].append(fine_tune(classifier(name, seed), rows, labels, seed))
+        logistic[n].append(LogisticRegression(max_iter=1000).fit(rows, labels).score(X_test, y_test))
+
+print(f"{'labels a class':36s}" + "".join(f"{n:8d}" for n in label_counts))
+final = {name: [np.array(curves[name, n])[:, -1] for n in label_counts] for name in starts}
+final["logistic regression on pixels"] = [np.array(logistic[n]) for n in label_counts]
+for name, values in final.items():
+    print(f"{name:36s}" + "".join(f"{value.mean():8.3f}" for value in values))
+
+# %%
+# What looking without labels is worth
+# ------------------------------------
+#
+# Thin lines on the left are five draws of the labelled pictures. After the first few epochs the classifier is better
+# from the denoising encoder than from scratch, and the more so the fewer the labels are.
+#
+# An ordinary autoencoder is no such help: it is worse than nothing. It learns to keep all of a picture, its class among
+# many other things; to take away strong noise one has to know what is in the picture. Logistic regression is there as a
+# reminder: from two labels a class none of the networks is better than a linear classifier.
+
+colors = dict(zip(final, ["#0072B2", "#009E73", "#D55E00", "#777777"], strict=True))
+markers = dict(zip(final, "oDs^", strict=True))
+figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.8), layout="constrained")
+for name in starts:
+    runs = np.array(curves[name, 10])
+    epochs = np.arange(1, n_epochs + 1)
+    left.plot(epochs, runs.T, color=colors[name], linewidth=0.8, alpha=0.35)
+    left.plot(epochs, runs.mean(axis=0), color=colors[name], linewidth=2.5, label=name)
+left.set(xlabel="epoch of fine-tuning", ylabel="accuracy on test pictures", title="Ten labels a class")
+left.legend(loc="lower right", edgecolor="none", framealpha=1)
+for name, values in final.items():
+    mean, spread = ([f(value) for value in values] for f in (np.mean, np.std))
+    style = {"color": colors[name], "marker": markers[name], "capsize": 3, "label": name}
+    right.errorbar(label_counts, mean, spread, linestyle="--" if "logistic" in name else "-", **style)
+right.set(xscale="log", xlabel="labels a class", ylabel="accuracy on test pictures")
+right.set_title("After fine-tuning (mean and deviation of five draws)")
+right.set_xticks(label_counts, labels=label_counts)
+right.minorticks_off()
+right.legend(loc="lower right", edgecolor="none", framealpha=1)
+for ax in (left, right):
+    ax.grid(alpha=0.3)
+
+figure.savefig(out / "plot_pretraining_1.png", dpi=120)

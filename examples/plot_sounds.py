@@ -1,0 +1,123 @@
+"""
+Clean sounds and tell them apart
+================================
+
+Three kinds of short sounds are made here: rising chirps, falling chirps, and tones of one pitch, each of random pitch,
+phase and loudness. To PCA they are hard: a chirp of another pitch is another direction. A one-dimensional convolutional
+network behind the autoencoder's gate learns from clean sounds that it is shown noisy.
+"""
+
+import argparse
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE
+from sklearn.model_selection import cross_val_score
+from sklearn.neighbors import KNeighborsClassifier
+
+from skae import AutoencoderTransformer
+from skae.networks import ConvolutionalNetwork1d
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--out", type=Path, default=Path("."), help="folder for the pictures")
+out = parser.parse_known_args()[0].out
+out.mkdir(parents=True, exist_ok=True)
+
+# %%
+# Sounds
+# ------
+#
+# A sound has 128 samples. Its pitch goes from one frequency to another in a straight line.
+
+rng = np.random.default_rng(0)
+n_train, n_test, length, deviation = 3000, 600, 128, 1.0
+kinds = ["rising chirp", "tone", "falling chirp"]
+
+
+def sounds(n):
+    """Rows of sound, and the kind of each."""
+    kind = rng.integers(3, size=n)
+    low, high = rng.uniform(3, 5, size=(n, 1)), rng.uniform(9, 12, size=(n, 1))
+    start, end = (np.choose(kind[:, None], ends) for ends in ([low, low + 4, high], [high, low + 4, low]))
+    time = np.linspace(0, 1, length)
+    phase = 2 * np.pi * (start * time + (end - start) * time**2 / 2 + rng.uniform(size=(n, 1)))
+    return rng.uniform(0.7, 1.3, size=(n, 1)) * np.sin(phase), kind
+
+
+X_train, _ = sounds(n_train)
+X_test, kind = sounds(n_test)
+noisy = X_test + deviation * rng.normal(size=X_test.shape)
+
+# %%
+# Three denoisers
+# --------------
+#
+# The autoencoders have codes of eight numbers. PCA denoises with the number of components that is best for the noise,
+# and its first eight scores are its codes.
+
+unit = np.sqrt(X_train.var(axis=0).mean())
+size, settings = 8, {"corruption_level": deviation / unit, "random_state": 0}
+pca = PCA(random_state=0).fit(X_train)
+scores, noisy_train = pca.transform(noisy), X_train[:600] + deviation * rng.normal(size=(600, length))
+errors = [np.mean((X_train[:600] - pca.mean_ - (noisy_train - pca.mean_) @ pca.components_[:k].T @ pca.components_[:k])
+                  ** 2) for k in range(1, length)]  # fmt: skip
+n_best = 1 + int(np.argmin(errors))
+convolutional = AutoencoderTransformer(size, network=ConvolutionalNetwork1d(channels=(16, 32)), **settings)
+models = {"dense autoencoder": AutoencoderTransformer(size, **settings), "convolutional autoencoder": convolutional}
+denoised = {"noisy": noisy, "PCA": pca.mean_ + scores[:, :n_best] @ pca.components_[:n_best]}
+codes = {"PCA": scores[:, :size]}
+for name, model in models.items():
+    model.fit(X_train)
+    denoised[name], codes[name] = model.reconstruct(noisy), model.transform(noisy)
+
+
+def signal_to_noise(name):
+    """Signal-to-noise ratio in decibels."""
+    return 10 * np.log10(np.mean(X_test**2) / np.mean((X_test - denoised[name]) ** 2))
+
+
+def accuracy(name):
+    """How well five nearest neighbours tell the kinds apart by the noisy sounds' codes."""
+    return cross_val_score(KNeighborsClassifier(5), codes[name], kind).mean()
+
+
+for name in denoised:
+    told = f"   kinds told apart: {accuracy(name):.3f}" if name in codes else ""
+    print(f"{name:28s}{signal_to_noise(name):6.2f} dB{told}")
+
+# %%
+# What comes back, and where the kinds lie
+# ----------------------------------------
+#
+# Above, one sound of each kind, with noise as strong as a loud sound. Below, a map (t-SNE) of the noisy sounds' codes.
+# PCA fades and slips out of phase along a sound; the autoencoders know what a chirp is and stay in step. At this noise
+# the convolutional network is only a little above the dense one; at half of it (``deviation = 0.5``) the lead is more
+# than 1 dB. Neighbours among the codes are mostly of one kind; a kind has many islands, for a code holds pitch and
+# phase as well.
+
+colors = ["#0072B2", "#999999", "#D55E00"]
+figure = plt.figure(figsize=(13, 6.8), layout="constrained")
+top, bottom = figure.subfigures(2, 1, height_ratios=[1.15, 1], hspace=0.03)
+axes = top.subplots(3, len(denoised), sharex=True, sharey=True)
+for column, (name, rows) in enumerate(denoised.items()):
+    for k in range(3):
+        row, ax = np.flatnonzero(kind == k)[0], axes[k, column]
+        ax.plot(X_test[row], color="black", linewidth=4, alpha=0.2)
+        ax.plot(rows[row], color=colors[k] if k != 1 else "#444444", linewidth=1.2)
+        ax.set(xticks=[], yticks=[], ylim=(-2.6, 2.6))
+    axes[0, column].set_title(f"{name}: {signal_to_noise(name):.1f} dB")
+for k in range(3):
+    axes[k, 0].set_ylabel(kinds[k])
+top.supxlabel("broad grey line: the clean sound", fontsize="medium")
+bottom.suptitle("Maps of the noisy sounds' codes, and kinds told apart by five nearest neighbours", fontsize="large")
+for ax, name in zip(bottom.subplots(1, len(codes)), codes, strict=True):
+    flat = TSNE(random_state=0).fit_transform(codes[name])
+    for k in range(3):
+        ax.scatter(*flat[kind == k].T, s=12, color=colors[k], alpha=0.7, linewidths=0, label=kinds[k])
+    ax.set(xticks=[], yticks=[], title=f"{name}: {accuracy(name):.1%}")
+handles, labels = ax.get_legend_handles_labels()
+bottom.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, markerscale=2)
+
+figure.savefig(out / "plot_sounds_1.png", dpi=120)

@@ -1,0 +1,130 @@
+"""
+Sparse codes
+============
+
+A code of 64 numbers need not use all of them for every row. With ``sparsity=4`` an
+:class:`~skae.AutoencoderTransformer` keeps the four that are largest and makes the others zero; with ``sparsity=0.5``
+it charges their absolute values, and how many remain is up to the row. Which of them are not zero then says something
+about the row.
+
+This example asks of scikit-learn's handwritten digits (8 by 8 pixels): what do so few numbers retain, and what does
+each of them stand for?
+"""
+
+import argparse
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import r2_score
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skae import AutoencoderTransformer
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--out", type=Path, default=Path("."), help="folder for the pictures")
+out = parser.parse_known_args()[0].out
+out.mkdir(parents=True, exist_ok=True)
+
+# %%
+# Fit at several numbers of active components
+# -------------------------------------------
+#
+# PCA's code is as long as it has components. The sparse codes have 64 numbers throughout.
+
+X, y = load_digits(return_X_y=True)
+X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.25, stratify=y, random_state=0)
+numbers_active = [1, 2, 4, 8, 16]
+
+families = {
+    "PCA": [PCA(k, random_state=0) for k in [*numbers_active, 32]],
+    "the k largest": [AutoencoderTransformer(64, sparsity=k, random_state=0) for k in numbers_active],
+    "charged": [AutoencoderTransformer(64, sparsity=t, random_state=0) for t in (0.2, 0.5, 1.0, 2.0)],
+}
+
+# %%
+# What they retain
+# ----------------
+#
+# R² is the share of the test pictures' variance that survives coding and decoding, the accuracy that of a logistic
+# regression on the codes.
+
+
+def measure(model):
+    codes, codes_test = model.fit_transform(X_train), model.transform(X_test)
+    classifier = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=1000)).fit(codes, y_train)
+    return {
+        "active": float((codes_test != 0).sum(axis=1).mean()),
+        "R²": r2_score(X_test, model.inverse_transform(codes_test), multioutput="variance_weighted"),
+        "accuracy": classifier.score(codes_test, y_test),
+    }
+
+
+results = {name: [measure(model) for model in models] for name, models in families.items()}
+print("               active     R²   accuracy")
+for name, rows in results.items():
+    for row in rows:
+        print(f"{name:14s}{row['active']:7.1f}{row['R²']:7.3f}{row['accuracy']:11.3f}")
+
+# %%
+# Per active component sparse codes retain more than PCA's: which are active is information too. That does not come for
+# free. There have to be 64 numbers to choose from, some of them are never chosen, and a few active components do not
+# reach the accuracy of PCA's longest code here.
+#
+# To the right is what a component stands for where only one of them is active. Those that are active most often are
+# decoded at three of the values they usually take: a component is a kind of digit, or one kind for each sign.
+# Below them are test pictures, and what remains of each in four numbers.
+
+single, few = (families["the k largest"][numbers_active.index(k)] for k in (1, 4))
+codes = single.transform(X_train)
+frequency = (codes != 0).mean(axis=0)
+print(f"with one active, {np.count_nonzero(frequency)} of {codes.shape[1]} components are used at all")
+often = np.argsort(-frequency)[:8]
+quantiles = [0.1, 0.5, 0.9]
+alone = np.zeros((len(quantiles), len(often), codes.shape[1]))
+for j, i in enumerate(often):
+    alone[:, j, i] = np.quantile(codes[codes[:, i] != 0, i], quantiles)
+decoded = single.inverse_transform(alone.reshape(-1, codes.shape[1])).reshape(len(quantiles), len(often), -1)
+
+colors = {"PCA": "#D55E00", "the k largest": "#0072B2", "charged": "#009E73"}
+labels = {"PCA": "PCA", "the k largest": "sparsity: an int", "charged": "sparsity: a float"}
+markers = {"PCA": "s", "the k largest": "o", "charged": "D"}
+figure = plt.figure(figsize=(12, 5), layout="constrained")
+left, right = figure.subfigures(1, 2, width_ratios=[1.15, 1], wspace=0.03)
+for ax, measure_name in zip(left.subplots(1, 2), ("R²", "accuracy"), strict=True):
+    for name, rows in results.items():
+        points = sorted((row["active"], row[measure_name]) for row in rows)
+        ax.plot(*np.transpose(points), marker=markers[name], color=colors[name], label=labels[name])
+    ax.set(xscale="log", xlabel="active components of a code", ylabel=measure_name, ylim=(0, 1.03))
+    ax.set_xticks([*numbers_active, 32], labels=[*numbers_active, 32])
+    ax.minorticks_off()
+    ax.grid(alpha=0.3)
+    ax.legend(frameon=False, loc="lower right")
+left.suptitle("Test pictures and the number of active components", fontsize="large")
+
+top, bottom = right.subfigures(2, 1, height_ratios=[1.4, 1])
+top.suptitle("One active: what a component stands for, and how often it is", fontsize="large")
+axes = top.subplots(len(quantiles), len(often), gridspec_kw={"wspace": 0.03, "hspace": 0.03})
+for axes_row, images, quantile in zip(axes, decoded, quantiles, strict=True):
+    for ax, image in zip(axes_row, images, strict=True):
+        ax.imshow(image.reshape(8, 8), cmap="gray_r", vmin=0, vmax=16)
+        ax.set(xticks=[], yticks=[])
+    axes_row[0].set_ylabel({0.1: "low", 0.5: "median", 0.9: "high"}[quantile], fontsize="medium")
+for ax, i in zip(axes[0], often, strict=True):
+    ax.set_title(f"{frequency[i]:.0%}", fontsize="small", pad=3)
+
+bottom.suptitle("Four active: test pictures, and what remains of them", fontsize="large")
+rows = {"picture": X_test[:8], "retained": few.reconstruct(X_test[:8])}
+axes = bottom.subplots(2, 8, gridspec_kw={"wspace": 0.03, "hspace": 0.03})
+for axes_row, (name, images) in zip(axes, rows.items(), strict=True):
+    for ax, image in zip(axes_row, images, strict=True):
+        ax.imshow(image.reshape(8, 8), cmap="gray_r", vmin=0, vmax=16)
+        ax.set(xticks=[], yticks=[])
+    axes_row[0].set_ylabel(name, fontsize="medium")
+
+figure.savefig(out / "plot_sparse_codes_1.png", dpi=120)
