@@ -52,7 +52,7 @@ noisy = X_test + deviation * rng.normal(size=X_test.shape)
 
 # %%
 # Three denoisers
-# --------------
+# ---------------
 #
 # The autoencoders have codes of eight numbers. PCA denoises with the number of components that is best for the noise,
 # and its first eight scores are its codes.

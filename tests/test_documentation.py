@@ -100,6 +100,13 @@ def test_snippets_run(path, tmp_path, monkeypatch):
         plt.close("all")
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("plot_*.py")), ids=name_of)
+def test_headings_of_examples_are_underlined(path):
+    headings = re.findall(r"^(?:# )?(.+)\n(?:# )?([=-]{4,})$", path.read_text(encoding="utf-8"), flags=re.M)
+    assert headings
+    assert [title for title, line in headings if len(line) < len(title)] == []
+
+
 def test_every_public_name_is_in_the_api():
     text = (DOCS / "api.rst").read_text(encoding="utf-8")
     named = set(re.findall(r"^   (\w+)$|^\.\. py:data:: skae\.(\w+)$", text, flags=re.M))
