@@ -67,12 +67,11 @@ for name, error in errors.items():
 
 shown = [np.flatnonzero((y_test == digit) & (np.arange(len(y_test)) % 2 == digit % 2))[0] for digit in range(10)]
 rows = {"what is seen": np.where(hidden, np.nan, X_test), **filled, "the digit": X_test}
-colours = plt.get_cmap("gray_r").copy()
-colours.set_bad("#f2c9a1")
 fig, axes = plt.subplots(len(rows), len(shown), figsize=(8.5, 5.6), layout="constrained")
 for row, (name, pictures) in zip(axes, rows.items(), strict=True):
     for ax, index in zip(row, shown, strict=True):
-        ax.imshow(pictures[index].reshape(8, 8), cmap=colours, vmin=0, vmax=1)
+        ax.set_facecolor("#f2c9a1")  # missing pixels are transparent
+        ax.imshow(pictures[index].reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
         ax.set(xticks=[], yticks=[])
         ax.spines[:].set_visible(False)
     label = f"{name}\n(error {errors[name]:.3f})" if name in errors else name

@@ -1,0 +1,121 @@
+"""Networks of one's own, convolutions, and the torch modules of fitted estimators."""
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from family_cases import Dense, short, untrained
+from sklearn.base import clone
+
+from skae import AutoencoderTransformer
+from skae.networks import ConvolutionalNetwork, ConvolutionalNetwork1d
+
+MODULES = {
+    "plain": {},
+    "sparse": {"sparsity": 3},
+    "ordered": {"ordered": True},
+    "ordered module": {"ordered": True, "network": Dense},
+    "variational": {"variational": True},
+    "binary": {"loss": "binary_cross_entropy"},
+    "counts": {"loss": "poisson"},
+    "whitened, scaled": {"whiten": True, "scale": True},
+    "masking": {"corruption": "masking"},
+    "salt": {"corruption": "salt_and_pepper"},
+    "module": {"network": Dense},
+}
+
+
+@short
+@pytest.mark.parametrize("member", MODULES.values(), ids=MODULES)
+def test_torch_modules_are_exact_and_can_be_trained(digits, member):
+    X, X_test = digits
+    ours = AutoencoderTransformer(5, max_iter=3, random_state=0, **member).fit(X)
+    encoder, decoder = ours.encoder_module(), ours.decoder_module()
+    rows = torch.from_numpy(X_test.astype(np.float32))
+    codes = encoder(rows)
+    np.testing.assert_allclose(codes.detach().numpy(), ours.transform(X_test), atol=1e-4)
+    reconstructed = decoder(codes)
+    np.testing.assert_allclose(reconstructed.detach().numpy(), ours.reconstruct(X_test), atol=1e-4)
+
+    before = ours.transform(X_test)
+    parameters = [*encoder.parameters(), *decoder.parameters()]
+    optimizer = torch.optim.SGD(parameters, lr=1e-3)
+    for _ in range(3):
+        optimizer.zero_grad()
+        loss = (decoder(encoder(rows)) - rows).square().mean()
+        loss.backward()
+        optimizer.step()
+    assert all(parameter.grad is not None for parameter in encoder.linear.parameters())
+    assert (decoder(encoder(rows)) - rows).square().mean() < (reconstructed - rows).square().mean()
+    np.testing.assert_array_equal(ours.transform(X_test), before)
+
+
+class TestCustomNetworks:
+    def test_improves_on_pca_and_survives_cloning_and_pickling(self, digits):
+        X, X_test = digits
+        ours = AutoencoderTransformer(4, network=Dense, random_state=0).fit(X)
+        assert ours.score(X_test) > untrained(4).fit(X).score(X_test) + 0.05
+        np.testing.assert_array_equal(pickle.loads(pickle.dumps(ours)).transform(X_test), ours.transform(X_test))
+        np.testing.assert_array_equal(clone(ours).fit(X).transform(X_test), ours.transform(X_test))
+
+    def test_a_module_is_the_start_of_training_and_left_alone(self, digits):
+        X, X_test = digits
+        module = Dense(64, 4, 4)
+        before = {name: value.clone() for name, value in module.state_dict().items()}
+        ours = AutoencoderTransformer(4, network=module, random_state=0).fit(X)
+        assert ours.score(X_test) > untrained(4).fit(X).score(X_test) + 0.05
+        for name, value in module.state_dict().items():
+            assert torch.equal(value, before[name])
+            assert value.dtype == before[name].dtype
+
+    @short
+    def test_global_generator_is_left_alone(self, digits):
+        state = torch.get_rng_state()
+        AutoencoderTransformer(2, network=Dense, max_iter=2, random_state=0).fit(digits[0])
+        assert torch.equal(torch.get_rng_state(), state)
+
+    @pytest.mark.parametrize(
+        ("layer", "message"),
+        [(torch.nn.BatchNorm1d(64), "contains BatchNorm1d"), (torch.nn.Dropout(0.5), "contains Dropout")],
+    )
+    def test_layers_that_would_break_promises_are_refused(self, digits, layer, message):
+        module = Dense(64, 2, 2)
+        module.encoder.insert(0, layer)
+        with pytest.raises(ValueError, match=message):
+            AutoencoderTransformer(2, network=module).fit(digits[0])
+
+    def test_wrong_widths_and_wrong_things(self, digits):
+        with pytest.raises(ValueError, match=r"network.encode must turn rows of 64 numbers into rows of 3"):
+            AutoencoderTransformer(3, network=Dense(64, 2, 2)).fit(digits[0])
+        with pytest.raises(TypeError, match="methods encode and decode"):
+            AutoencoderTransformer(3, network=torch.nn.Linear(64, 3)).fit(digits[0])
+        with pytest.raises(ValueError, match="rows of shape"):
+            AutoencoderTransformer(3, network=ConvolutionalNetwork((1, 7, 7))).fit(digits[0])
+
+
+class TestConvolutions:
+    @pytest.mark.parametrize(
+        ("network", "shape"),
+        [
+            (ConvolutionalNetwork((1, 5, 7), (3, 4)), 35),
+            (ConvolutionalNetwork((2, 4, 4), (3,), kernel_size=5, hidden_layer_size=6), 32),
+            (ConvolutionalNetwork1d(2, (3, 4, 5), kernel_size=5), 22),
+        ],
+        ids=["odd sizes", "two channels", "sequence"],
+    )
+    def test_any_size_comes_back_and_every_layer_learns(self, network, shape):
+        X = np.random.RandomState(0).normal(size=(60, shape))
+        module = network(shape, 3, 3)
+        reconstructed = module.decode(module.encode(torch.from_numpy(X).float()))
+        assert reconstructed.shape == X.shape
+        reconstructed.square().sum().backward()
+        assert all(parameter.grad.any() for parameter in module.parameters())
+        ours = AutoencoderTransformer(3, network=network, max_iter=0, random_state=0).fit(X)
+        np.testing.assert_allclose(ours.transform(X), untrained(3).fit(X).transform(X), atol=1e-5)
+
+    def test_even_kernels_and_wrong_sizes_are_refused(self):
+        with pytest.raises(ValueError, match="kernel_size must be odd, got 4"):
+            ConvolutionalNetwork((1, 8, 8), kernel_size=4)(64, 2, 2)
+        with pytest.raises(ValueError, match="X has 63 features"):
+            ConvolutionalNetwork1d(2)(63, 2, 2)
