@@ -11,6 +11,13 @@ ORDER = (
     "plot_false_alarm_rate.py",
     "plot_compression.py",
     "plot_missing_values.py",
+    "plot_denoising.py",
+    "plot_generate.py",
+    "plot_sounds.py",
+    "plot_pretraining.py",
+    "plot_clustering.py",
+    "plot_guess_letters.py",
+    "plot_sparse_codes.py",
 )
 
 
