@@ -38,8 +38,8 @@ def resolve_dtype(dtype: str, n_rows: int) -> torch.dtype:
 
 def to_tensor(array: np.ndarray, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
     """A tensor with the values of `array`; shares memory where dtype, layout and device allow."""
-    # torch cannot hold negative strides (NumPy ignores those of length one) or foreign byte order, and warns about arrays
-    # it could write through.
+    # torch cannot hold foreign byte order or negative strides, not even along an axis of length one, and it warns about
+    # arrays it could write through.
     if not (array.flags.carray and array.dtype.isnative) or min(array.strides, default=0) < 0:
         array = np.array(array, dtype=array.dtype.newbyteorder("="), order="C")
     return torch.from_numpy(array).to(device=device, dtype=dtype)
