@@ -45,10 +45,11 @@ class FittedAutoencoder:
     def encode(self, X, device: str, dtype=None) -> np.ndarray:
         """Codes of the rows of X, in X's dtype unless another one is given."""
         network, rows = self.network(device), self._rows(X, device)
+        code_map = to_tensor(self.code_map, torch.float64, network.parameters.device)
         codes = np.empty((X.shape[0], self.code_map.shape[1]), dtype=dtype or X.dtype)
         for part, x in rows.blocks():
-            # In float64: the units of X may be beyond float32.
-            codes[part] = to_numpy(network.encode(x)).astype(np.float64) @ self.code_map
+            # In float64: the units of X may be beyond float32. By torch: NumPy's threads would compete with its own.
+            codes[part] = to_numpy(network.encode(x).double() @ code_map)
         return check_finite_result(codes, self.weights.dtype)
 
     @torch.no_grad()

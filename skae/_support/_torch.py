@@ -42,7 +42,9 @@ def to_tensor(array: np.ndarray, dtype: torch.dtype, device: torch.device) -> to
     # arrays it could write through.
     if not (array.flags.carray and array.dtype.isnative) or min(array.strides, default=0) < 0:
         array = np.array(array, dtype=array.dtype.newbyteorder("="), order="C")
-    return torch.from_numpy(array).to(device=device, dtype=dtype)
+    tensor = torch.from_numpy(array)
+    # Moving to where it is already costs as much as everything before.
+    return tensor if tensor.dtype == dtype and device.type == "cpu" else tensor.to(device=device, dtype=dtype)
 
 
 def to_numpy(tensor: torch.Tensor) -> np.ndarray:
