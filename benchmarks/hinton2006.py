@@ -43,7 +43,7 @@ def main() -> None:
         alpha=arguments.alpha,
         batch_size=arguments.batch_size,
         corruption_level=0.0,
-        validation_fraction=0.01,
+        early_stopping=0.01,
         random_state=arguments.random_state,
         verbose=True,
     )

@@ -82,10 +82,8 @@ class BaseAutoencoder(CallbackSupportMixin, VersionedStateMixin, BaseEstimator):
         "batch_size": (Integer(1), AUTO),
         "learning_rate_init": (Float(0, low_open=True), AUTO),
         "max_iter": (Integer(0), AUTO),
-        "tol": (Float(0),),
         "n_iter_no_change": (Integer(1), AUTO),
-        "early_stopping": (Boolean(), AUTO),
-        "validation_fraction": (Float(0, 1, low_open=True, high_open=True), AUTO),
+        "early_stopping": (Boolean(), Float(0, 1, low_open=True, high_open=True), AUTO),
         "dtype": (OneOf(("auto", "bfloat16", "float32", "float64")),),
         "device": (InstanceOf((str,), "a str"),),
         "verbose": (Boolean(), Integer(0)),
@@ -176,15 +174,16 @@ class BaseAutoencoder(CallbackSupportMixin, VersionedStateMixin, BaseEstimator):
             batch_size=min(data.n_rows, self._resolved("batch_size", data)),
             learning_rate_init=self._resolved("learning_rate_init", data),
             max_iter=max_iter,
-            tol=self.tol,
             n_iter_no_change=_automatic.n_iter_no_change(max_iter) if automatic else self.n_iter_no_change,
         )
 
     def _split(self, data: TrainingData, random_state: np.random.RandomState) -> Split:
         """Rows to train on and, if `early_stopping`, to hold out."""
-        if not self._resolved("early_stopping", data):
+        held_out = self._resolved("early_stopping", data)
+        if not held_out:
             return Split(row_indices(data.n_rows), None, data.sample_weight)
-        fraction = self._resolved("validation_fraction", data)
+        whether = isinstance(held_out, bool | np.bool_)
+        fraction = _automatic.validation_fraction(*data.X.shape) if whether else float(held_out)
         train_rows, held_out = _automatic.hold_out(data.n_rows, fraction, random_state)
         return Split(train_rows, held_out, data.sample_weight)
 

@@ -51,10 +51,8 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
     max_iter : int or "auto", default="auto"
         Number of epochs at most. "auto" makes about 400 steps for "denoising" (a network trained for long learns the
         outliers too), else is as in `AutoencoderTransformer`; below 50 rows it is 0: no network, only closed forms.
-    tol : float, default=1e-4
-        An epoch counts as a gain when it lowers the loss by this share.
     n_iter_no_change : int, default=20
-        Training stops after this many epochs without gain.
+        Training stops after this many epochs that did not lower the loss by 0.01 %.
     dtype : {"auto", "bfloat16", "float32", "float64"}, default="auto"
         Precision of the networks. "auto" is float64 up to 256 rows and float32 beyond. "bfloat16": products of training
         in bfloat16, worth it where the CPU (AMX, AVX-512-BF16) or GPU has it. Scores are float64.
@@ -130,7 +128,7 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
     _constraints = {
         name: constraint
         for name, constraint in BaseAutoencoder._constraints.items()
-        if name not in ("early_stopping", "validation_fraction", "corruption_level")
+        if name not in ("early_stopping", "corruption_level")
     } | {
         "method": (OneOf(("denoising", "reconstruction")),),
         "n_components": (Integer(1), Float(0, 1, low_open=True, high_open=True), OneOf((None,))),
@@ -152,7 +150,6 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
         batch_size="auto",
         learning_rate_init="auto",
         max_iter="auto",
-        tol=1e-4,
         n_iter_no_change=20,
         dtype="auto",
         device="auto",
@@ -170,7 +167,6 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
         self.batch_size = batch_size
         self.learning_rate_init = learning_rate_init
         self.max_iter = max_iter
-        self.tol = tol
         self.n_iter_no_change = n_iter_no_change
         self.dtype = dtype
         self.device = device

@@ -83,16 +83,14 @@ class AutoencoderTransformer(BaseTransformer):
         Number of epochs at most; 0 makes the estimator PCA. "auto" is 40, fewer but at least 15 beyond 128 features,
         and 0 below 50 rows, too few to tell whether a correction to PCA is one. Two and a half times as many if
         `ordered` or where entries are missing or hidden.
-    tol : float, default=1e-4
-        An epoch counts as a gain when it lowers the loss (the held-out one, where there is one) by this share.
     n_iter_no_change : int or "auto", default="auto"
-        Training stops after this many epochs without gain. "auto" is half of `max_iter`, at least 20.
-    early_stopping : bool or "auto", default="auto"
+        Training stops after this many epochs that did not lower the loss (the held-out one, where there is one) by
+        0.01 %. "auto" is half of `max_iter`, at least 20.
+    early_stopping : bool, float or "auto", default="auto"
         Whether to hold out rows, and to keep the parameters that reconstruct those best; parameters that do not beat
-        PCA's loss there by more than one standard error are never kept. "auto" is True from 50 rows.
-    validation_fraction : float or "auto", default="auto"
-        Share of the rows to hold out. "auto" is a quarter of them up to 100 held-out rows, which suffice up to 2,000,
-        then a twentieth up to 2,000 held-out rows.
+        PCA's loss there by more than one standard error are never kept. A float is the share of the rows to hold out;
+        True holds out a quarter of them up to 100, which suffice up to 2,000 rows, then a twentieth up to 2,000. "auto"
+        is True from 50 rows.
     dtype : {"auto", "bfloat16", "float32", "float64"}, default="auto"
         Precision to compute in. "auto" is float64 up to 256 rows and float32 beyond. "bfloat16": products of training
         in bfloat16, worth it where the CPU (AMX, AVX-512-BF16) or GPU has it. Output has the input's dtype.
@@ -202,10 +200,8 @@ class AutoencoderTransformer(BaseTransformer):
         batch_size="auto",
         learning_rate_init="auto",
         max_iter="auto",
-        tol=1e-4,
         n_iter_no_change="auto",
         early_stopping="auto",
-        validation_fraction="auto",
         dtype="auto",
         device="auto",
         verbose=False,
@@ -229,10 +225,8 @@ class AutoencoderTransformer(BaseTransformer):
         self.batch_size = batch_size
         self.learning_rate_init = learning_rate_init
         self.max_iter = max_iter
-        self.tol = tol
         self.n_iter_no_change = n_iter_no_change
         self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
         self.dtype = dtype
         self.device = device
         self.verbose = verbose

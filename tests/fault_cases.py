@@ -9,7 +9,7 @@ from sklearn.base import clone
 from skae import AutoencoderOutlierDetector, AutoencoderTransformer
 
 N = 18
-TRAINED = {"batch_size": 8, "hidden_layer_sizes": (8,), "tol": 0.0, "random_state": 0}
+TRAINED = {"batch_size": 8, "hidden_layer_sizes": (8,), "random_state": 0}
 ESTIMATORS = {
     "transformer": AutoencoderTransformer(2, max_iter=2, **TRAINED),
     "denoising": AutoencoderOutlierDetector(max_iter=2, n_components=2, **TRAINED),

@@ -55,7 +55,7 @@ transformers = st.builds(
     **common,
     whiten=st.booleans(),
     corruption_level=st.sampled_from(["auto", 0.0, 0.3]),
-    early_stopping=st.sampled_from(["auto", True, False]),
+    early_stopping=st.sampled_from(["auto", True, False, 0.2]),
 )
 members = st.fixed_dictionaries(
     {

@@ -134,7 +134,7 @@ class TestScores:
 
     def test_score_samples_are_negative_squared_errors(self, digits):
         X, X_test = digits
-        ours = AutoencoderTransformer(4, max_iter=2, tol=0.0, random_state=0)
+        ours = AutoencoderTransformer(4, max_iter=2, random_state=0)
         with pytest.warns(ConvergenceWarning):
             ours.fit(X)
         errors = np.square(X_test - ours.predict(X_test)).sum(axis=1)
@@ -316,7 +316,7 @@ class TestFailureChangesNothing:
             {"batch_size": 0},
             {"learning_rate_init": 0.0},
             {"max_iter": -1},
-            {"validation_fraction": 1.0},
+            {"early_stopping": 1.0},
             {"early_stopping": "yes"},
             {"solver": "lbfgs"},
             {"dtype": "float16"},

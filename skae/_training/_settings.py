@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class TrainingSettings:
     """Settings of one training run, every "auto" resolved.
 
-    `alpha` is AdamW's decoupled L2 decay.
+    `alpha` is AdamW's decoupled L2 decay; an epoch counts as a gain when it lowers the loss by the share `tol`.
     """
 
     solver: str
@@ -17,5 +17,5 @@ class TrainingSettings:
     batch_size: int
     learning_rate_init: float
     max_iter: int
-    tol: float
     n_iter_no_change: int
+    tol: float = 1e-4
