@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from skae._model._bottlenecks import LargestOnly
 from skae._model._corruption import Corruption
 from skae._model._gaussian_fill import GaussianFill, estimate_moments
 from skae._model._linear_anchor import LinearAnchor, ProbabilisticAnchor
@@ -15,6 +16,7 @@ from skae._numerics._moments import (
     constant_safe_scale,
     dense_rows,
     observed_moments,
+    spread_rows,
     weighted_covariance,
 )
 from skae._numerics._principal_axes import (
@@ -23,10 +25,14 @@ from skae._numerics._principal_axes import (
     axes_of_covariance,
     principal_axes,
 )
+from skae._numerics._sparse_dictionary import sparse_dictionary
 from skae._support._torch import make_generator
+from skae._training._rows import Rows
 
 # Rows that the covariance of rows with missing entries is estimated from.
 MAX_INCOMPLETE_ROWS = 20_000
+# Rows that a dictionary of atoms is learned from.
+MAX_DICTIONARY_ROWS = 20_000
 
 
 @dataclass(frozen=True)
@@ -95,6 +101,31 @@ def linear_anchor(axes: PrincipalAxes, corruption: Corruption, *, variational: b
         return anchor
     shift = None if noise.shift is None else noise.shift.double().cpu().numpy()
     return anchor.denoising(axes, noise.kept_share, noise.noise_variance, shift)
+
+
+def sparse_anchor(
+    anchor: LinearAnchor,
+    anchoring: AnchoringRows,
+    rows: Rows,
+    n_active: int,
+    sample_weight: np.ndarray | None,
+    random_state: np.random.RandomState,
+) -> LinearAnchor:
+    """The anchor of codes with `n_active` components that are not zero: axes, or atoms where these do better."""
+    if n_active >= anchor.encoder_axes.shape[1]:
+        return anchor
+    chosen = spread_rows(len(rows), MAX_DICTIONARY_ROWS)
+    x = rows.take(chosen).cpu().double()
+    filled = anchoring.fill.in_unit(anchor.unit)(x) if torch.isnan(x).any() else x
+    coordinates = filled.numpy() @ anchoring.axes.components.T
+    bottleneck = LargestOnly(n_active)
+
+    def keep_largest(codes: np.ndarray) -> np.ndarray:
+        return bottleneck.code(torch.from_numpy(codes)).numpy()
+
+    weight = None if sample_weight is None else sample_weight[chosen]
+    dictionary = sparse_dictionary(coordinates, coordinates.shape[1], keep_largest, weight, random_state)
+    return anchor if dictionary is None else anchor.recoded(*dictionary)
 
 
 def anchor_arrays(anchor: LinearAnchor) -> dict[str, Any]:

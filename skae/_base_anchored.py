@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from skae._anchoring import AnchoringRows, anchor_arrays, anchor_rows, linear_anchor
+from skae._anchoring import AnchoringRows, anchor_arrays, anchor_rows, linear_anchor, sparse_anchor
 from skae._base import BaseAutoencoder, TrainingData, training_attributes
 from skae._model._autoencoder import Anchor, AnchoredAutoencoder, Architecture
 from skae._model._code_map import MAX_METRIC_ROWS, diagonal_metric_map, metric_map, whitening_map
@@ -97,6 +97,8 @@ class BaseAnchored(BaseAutoencoder):
             sparse_code=member.sparsity is not None,
         )
         rows = data.rows(axes.mean, axes.scale * anchor.unit)
+        if isinstance(member.sparsity, int):
+            anchor = sparse_anchor(anchor, anchoring, rows, member.sparsity, data.sample_weight, random_state)
         network = self._anchored_network(anchoring, anchor, data, generator)
         trained: Network = network
         if self.dtype == "bfloat16":

@@ -60,8 +60,9 @@ class AutoencoderTransformer(BaseTransformer):
         place of PCA and is judged on corrupted rows. "auto" is 0.25 for shares; Gaussian noise is then
         ``min(0.1, 100 / n_samples)`` and only regularises.
     sparsity : float, int or None, default=None
-        An int keeps that many components of each code, those largest by magnitude, and makes the others zero. A float
-        charges the codes' absolute values: components within that many root mean variances of zero become zero.
+        An int keeps that many components of each code, those largest by magnitude, and makes the others zero; training
+        then starts at atoms found by k-means, or at PCA's axes where those reconstruct better. A float charges the
+        codes' absolute values: components within that many root mean variances of zero become zero.
     ordered : bool, default=False
         Whether components are ordered by what they explain: the first j columns of the code are then a code themselves.
     variational : bool, default=False

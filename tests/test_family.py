@@ -6,6 +6,9 @@ from family_cases import Dense, hide_some, root_mean_square, short, untrained
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.linear_model import Lasso, LogisticRegression
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from skae import AutoencoderTransformer
 from skae.networks import ConvolutionalNetwork
@@ -162,6 +165,16 @@ class TestSparseCodes:
         assert (ours.transform(X_test) != 0).sum(axis=1).max() == 4
         assert ours.score(X_test) > untrained(32, sparsity=4).fit(X).score(X_test) + 0.05
         np.testing.assert_allclose(ours.inverse_transform(ours.transform(X_test)), ours.reconstruct(X_test), atol=1e-5)
+
+    def test_four_active_of_many_say_as_much_as_forty_of_pca(self):
+        X, y = load_digits(return_X_y=True)
+        X, X_test, y, y_test = train_test_split(X / 16, y, test_size=0.25, stratify=y, random_state=0)
+
+        def accuracy(reducer):
+            probe = make_pipeline(reducer.fit(X), StandardScaler(), LogisticRegression(C=0.1, max_iter=500))
+            return probe.fit(X, y).score(X_test, y_test)
+
+        assert accuracy(AutoencoderTransformer(64, sparsity=4, random_state=0)) > accuracy(PCA(40))
 
 
 @pytest.fixture(scope="module")

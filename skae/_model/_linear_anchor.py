@@ -58,6 +58,13 @@ class LinearAnchor:
         bias = None if shift is None else -shift @ encoder_axes
         return replace(self, encoder_axes=encoder_axes, code_bias=bias)
 
+    def recoded(self, atoms: np.ndarray, values: np.ndarray) -> LinearAnchor:
+        """Codes z taken on to ``z @ atoms``, which is decoded by way of ``values``."""
+        bias = None if self.code_bias is None else self.code_bias @ atoms
+        return replace(
+            self, encoder_axes=self.encoder_axes @ atoms, decoder_axes=values @ self.decoder_axes, code_bias=bias
+        )
+
 
 @dataclass(frozen=True)
 class ProbabilisticAnchor(LinearAnchor):
