@@ -34,6 +34,10 @@ class ConvolutionalNetwork:
     hidden_layer_size : int, default=256
         Width of the dense layer between the last stage and the code.
 
+    See Also
+    --------
+    ConvolutionalNetwork1d : The same for sequences.
+
     Examples
     --------
     >>> from sklearn.datasets import load_digits
@@ -88,6 +92,10 @@ class ConvolutionalNetwork1d:
         Length of the kernels, an odd number of samples.
     hidden_layer_size : int, default=256
         Width of the dense layer between the last stage and the code.
+
+    See Also
+    --------
+    ConvolutionalNetwork : The same for images.
 
     Examples
     --------

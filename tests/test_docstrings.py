@@ -8,6 +8,7 @@ from numpydoc.validate import validate
 from sklearn.base import BaseEstimator
 
 import skae
+import skae.networks
 
 # ES01 extended summary, SA01 See Also, EX01 Examples, RT03: asked of classes, not of every method.
 OPTIONAL_FOR_METHODS = {"ES01", "SA01", "EX01"}
@@ -15,8 +16,17 @@ OPTIONAL_FOR_METHODS = {"ES01", "SA01", "EX01"}
 NEVER = {"GL01", "SS06"}
 
 
+def public_objects(kind):
+    modules = (skae, skae.networks)
+    return [item for module in modules for item in map(module.__dict__.get, module.__all__) if kind(item)]
+
+
 def public_classes():
-    return [getattr(skae, name) for name in skae.__all__ if inspect.isclass(getattr(skae, name))]
+    return public_objects(inspect.isclass)
+
+
+def errors_of(item, method=""):
+    return validate(".".join(filter(None, (item.__module__, item.__qualname__, method))))["errors"]
 
 
 def own_methods(cls):
@@ -26,16 +36,14 @@ def own_methods(cls):
             yield name
 
 
-@pytest.mark.parametrize("cls", public_classes())
-def test_class_docstring(cls):
-    errors = [code for code, _ in validate(f"skae.{cls.__name__}")["errors"] if code not in NEVER]
-    assert errors == []
+@pytest.mark.parametrize("item", public_classes() + public_objects(inspect.isfunction))
+def test_docstring(item):
+    assert [(code, text) for code, text in errors_of(item) if code not in NEVER] == []
 
 
 @pytest.mark.parametrize(("cls", "method"), [(cls, name) for cls in public_classes() for name in own_methods(cls)])
 def test_method_docstring(cls, method):
-    errors = validate(f"skae.{cls.__name__}.{method}")["errors"]
-    assert [(code, text) for code, text in errors if code not in NEVER | OPTIONAL_FOR_METHODS] == []
+    assert [e for e in errors_of(cls, method) if e[0] not in NEVER | OPTIONAL_FOR_METHODS] == []
     assert FunctionDoc(getattr(cls, method))["Summary"]
 
 
