@@ -42,7 +42,7 @@ EQUAL = {
     "weighted": (X, WEIGHTS, {"scale": True, "whiten": True}),
     "nothing_of_one_shard_counts": (X, FIRST_ONLY, {"whiten": True}),
     "one_weight_for_all": (X, 3.0, {"whiten": True}),
-    "incomplete": (INCOMPLETE, WEIGHTS, {}),
+    "incomplete": (INCOMPLETE, WEIGHTS, {"max_iter": 30}),
     "sparse": (sparse.csr_matrix(np.maximum(X, 0.0)), None, {}),
     "wide": (WIDE, None, {}),
     "no_hold_out": (X, None, {"early_stopping": False}),

@@ -5,10 +5,13 @@ import os
 import pickle
 import re
 import signal
+import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import distributed_cases
+import joblib
 import numpy as np
 import pytest
 import torch.distributed as dist
@@ -164,3 +167,24 @@ class TestGroupOfOne:
     def test_a_callable_corruption_is_refused(self):
         with pytest.raises(ValueError, match="cannot be combined with distributed=True"):
             AutoencoderTransformer(corruption=lambda rows, random_state: rows, distributed=True).fit(X)
+
+
+GUIDE = Path(__file__).parents[1] / "docs" / "guide_distributed.md"
+
+
+@short
+@pytest.mark.skipif(not GUIDE.exists(), reason="the documentation is not here")
+def test_the_script_of_the_guide(tmp_path, monkeypatch, capsys):
+    script = re.search(r"^```python\n(.*?)^```$", GUIDE.read_text(encoding="utf-8"), flags=re.M | re.S).group(1)
+    monkeypatch.chdir(tmp_path)
+    with socket.socket() as opened:
+        opened.bind(("127.0.0.1", 0))
+        port = opened.getsockname()[1]
+    # What torchrun tells a process that it starts alone.
+    environment = {"RANK": 0, "WORLD_SIZE": 1, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    for name, value in environment.items():
+        monkeypatch.setenv(name, str(value))
+    np.save("rows.npy", np.random.RandomState(0).normal(size=(60, 20)))
+    exec(compile(script, GUIDE.name, "exec"), {"__name__": "__main__"})
+    assert joblib.load("model.joblib").components_.shape == (16, 20)
+    assert "Epoch 1/40" in capsys.readouterr().out
