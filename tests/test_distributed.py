@@ -72,7 +72,7 @@ def test_both_ranks_have_the_same_fit(ranks, name):
 @short
 @pytest.mark.parametrize("name", EQUAL)
 def test_two_processes_fit_as_one(ranks, name):
-    """Sums in another order differ in their last digits: by 1e-14 in float64, and training does not raise that to 1e-5."""
+    """Sums in another order differ by 1e-14 in float64, and training does not raise that to 1e-5."""
     rows, weights, parameters = EQUAL[name]
     alone = AutoencoderTransformer(**SETTINGS | parameters).fit(rows, sample_weight=weights)
     together = ranks[0][0][name]
