@@ -19,8 +19,10 @@ from skae._model._module_correction import build_module
 from skae._model._prefixes import explained_by_prefixes
 from skae._numerics._moments import feature_ranges, spread_rows
 from skae._numerics._principal_axes import PrincipalAxes
+from skae._numerics._shards import Processes, processes_of
 from skae._support._torch import make_generator, to_numpy, to_tensor
 from skae._training import _automatic
+from skae._training._data_parallel import DataParallel, ShardedRows
 from skae._training._loop import Network, Split, TrainingResult
 from skae._training._mixed_precision import MixedPrecision
 from skae._training._rows import Rows
@@ -60,6 +62,7 @@ class _Fit:
     result: TrainingResult
     n_components: int | float | None
     whiten: bool
+    processes: Processes
 
 
 class BaseAnchored(BaseAutoencoder):
@@ -78,6 +81,7 @@ class BaseAnchored(BaseAutoencoder):
         split: Split | None = None,
     ) -> dict[str, Any]:
         """Find the principal axes and train the anchored autoencoder; the fitted attributes."""
+        processes = processes_of(data.X)
         anchoring = anchor_rows(
             data.X,
             n_components,
@@ -87,6 +91,8 @@ class BaseAnchored(BaseAutoencoder):
             hides_entries=self._member.hides_entries,
             random_state=random_state,
         )
+        # Two kinds of CPU may find different bases of the same space.
+        anchoring = processes.first("the principal axes", anchoring)
         axes = anchoring.axes
         generator = make_generator(random_state, data.device)
         member = self._member
@@ -99,13 +105,16 @@ class BaseAnchored(BaseAutoencoder):
         rows = data.rows(axes.mean, axes.scale * anchor.unit)
         if isinstance(member.sparsity, int):
             anchor = sparse_anchor(anchor, anchoring, rows, member.sparsity, data.sample_weight, random_state)
+            anchor = processes.first("the atoms", anchor)
         network = self._anchored_network(anchoring, anchor, data, generator)
         trained: Network = network
         if self.dtype == "bfloat16":
             low = replace(data, dtype=torch.bfloat16)
             trained = MixedPrecision(network, self._anchored_network(anchoring, anchor, low, generator))
+        if isinstance(rows, ShardedRows):
+            trained = DataParallel(trained, rows, generator)
         split = split or self._split(data, random_state)
-        fit = _Fit(rows, split, anchoring, anchor, network, TrainingResult(), n_components, whiten)
+        fit = _Fit(rows, split, anchoring, anchor, network, TrainingResult(), n_components, whiten, processes)
         self._train(trained, data, rows, split, fit.result, lambda: _fitted_attributes(fit), random_state)
         return _fitted_attributes(fit)
 
@@ -257,7 +266,8 @@ def _public_code_map(fit: _Fit, network: AnchoredAutoencoder) -> np.ndarray:
     """The map from the network's codes to public ones, from all training rows or a spread of them."""
     architecture, weight = network.architecture, fit.split.sample_weight
     if fit.whiten:
-        codes = np.concatenate([to_numpy(network.encode(x)) for _, x in fit.rows.blocks()])
+        own = [to_numpy(network.encode(x)) for _, x in fit.rows.blocks()]
+        codes = np.concatenate([part for parts in fit.processes.exchange("codes", own) for part in parts])
         return whitening_map(codes.astype(np.float64), weight)
     count = architecture.n_components
     if network.is_linear() or architecture.variational or architecture.sparsity is not None:

@@ -15,6 +15,7 @@ from skae._base_anchored import BaseAnchored, Member
 from skae._fitted import FittedAutoencoder
 from skae._model._losses import LOSSES
 from skae._numerics._moments import feature_ranges, share_missing
+from skae._support._distributed import Processes
 from skae._support._inputs import check_sample_weight
 from skae._support._parameters import AnyCallable, Boolean, Float, Integer, OneOf
 
@@ -43,6 +44,7 @@ class BaseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAnc
         "variational": (Boolean(),),
         "beta": (Float(0, low_open=True),),
         "network": (AnyCallable(), OneOf((None,))),
+        "distributed": (Boolean(),),
     }
 
     @property
@@ -61,8 +63,13 @@ class BaseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAnc
     def _fitted(self) -> FittedAutoencoder:
         return FittedAutoencoder(**self._state)
 
-    def _checked(self, X, sample_weight) -> TrainingData:
-        data = super()._checked(X, sample_weight)
+    def _checked(self, X, sample_weight, processes: Processes | None = None) -> TrainingData:
+        data = super()._checked(X, sample_weight, processes)
+        if self.distributed and processes is None:
+            raise RuntimeError(
+                "distributed=True needs a process group: launch with torchrun and call "
+                "torch.distributed.init_process_group before fit."
+            )
         data = replace(data, share_missing=share_missing(data.X))
         self._check_combination()
         if self.loss in RANGES:
@@ -84,6 +91,11 @@ class BaseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAnc
             raise ValueError(
                 f"variational=True needs a loss that is a likelihood: 'squared_error', 'binary_cross_entropy' or "
                 f"'poisson'. Got {self.loss!r} instead."
+            )
+        if self.distributed and (self.corruption == "swap" or callable(self.corruption)):
+            raise ValueError(
+                f"corruption={self.corruption!r} cannot be combined with distributed=True: it looks at all rows of a "
+                "batch."
             )
         if self.network is not None and self.ordered and isinstance(self.n_components, float):
             raise ValueError("ordered=True cannot shorten the code of a custom network: give n_components as an int.")
