@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any, ClassVar
@@ -51,17 +52,25 @@ SINGLE_THREAD_NUMBERS = 1 << 24
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Checked rows and weights (None where all are equal), the share of NaN, and how to compute with them."""
+    """Checked rows and weights (None where all are equal), the share of NaN, and how to compute with them.
+
+    `n_seen` is the number of rows that "auto" goes by where these are but the last of many.
+    """
 
     X: Any
     sample_weight: np.ndarray | None
     dtype: torch.dtype
     device: torch.device
     share_missing: float = 0.0
+    n_seen: int | None = None
 
     @property
     def n_rows(self) -> int:
         return self.X.shape[0]
+
+    @property
+    def shape_seen(self) -> tuple[int, int]:
+        return self.n_seen or self.n_rows, self.X.shape[1]
 
     def take(self, chosen: np.ndarray) -> TrainingData:
         """The rows chosen by a mask."""
@@ -119,11 +128,13 @@ class BaseAutoencoder(CallbackSupportMixin, VersionedStateMixin, BaseEstimator):
         check_is_fitted(self)
         return self._check_X(X, reset=False)
 
-    def _checked(self, X, sample_weight, processes: Processes | None = None) -> TrainingData:
+    def _checked(
+        self, X, sample_weight, *, reset: bool = True, min_samples: int = 2, processes: Processes | None = None
+    ) -> TrainingData:
         """Everything `fit` is given, checked; rows without weight are left out, those of other processes are added."""
         check_parameters(type(self).__name__, self.get_params(deep=False), self._constraints)
         device = resolve_device(self.device)
-        X = self._check_X(X, reset=True, min_samples=2)
+        X = self._check_X(X, reset=reset, min_samples=min_samples)
         if processes is not None:
             X, sample_weight = as_shards(X, sample_weight, processes, self._alike_everywhere())
         weights = check_sample_weight(sample_weight, X)
@@ -147,6 +158,7 @@ class BaseAutoencoder(CallbackSupportMixin, VersionedStateMixin, BaseEstimator):
         result: TrainingResult,
         fitted_attributes: Callable[[], dict[str, Any]],
         random_state: np.random.RandomState,
+        earlier: torch.Tensor | None = None,
     ) -> None:
         """Train, report every epoch, and say in scikit-learn's way how it ended."""
         settings = self._settings(data)
@@ -154,15 +166,8 @@ class BaseAutoencoder(CallbackSupportMixin, VersionedStateMixin, BaseEstimator):
         on_epoch = reporter.on_epoch
         if isinstance(data.X, Shards):
             on_epoch = data.X.processes.stopping_together(on_epoch)
-        numbers_per_step = settings.batch_size * network.parameters.numel()
-        try:
-            with single_thread_if(numbers_per_step < SINGLE_THREAD_NUMBERS):
-                train(network, rows, split, settings, random_state, on_epoch, result)
-        except NonFiniteError:
-            raise ValueError(
-                "Training met infinite or NaN values: scale X or lower learning_rate_init "
-                f"(now {settings.learning_rate_init:g})."
-            ) from None
+        with training_of(network, settings):
+            train(network, rows, split, settings, random_state, on_epoch, result, earlier)
         reporter.close()
         if result.interrupted:
             warnings.warn(
@@ -179,7 +184,7 @@ class BaseAutoencoder(CallbackSupportMixin, VersionedStateMixin, BaseEstimator):
     def _resolved(self, name: str, data: TrainingData) -> Any:
         """The value of a parameter, "auto" replaced by what it means for rows and features this many."""
         value = getattr(self, name, "auto")
-        return getattr(self._automatic, name)(*data.X.shape) if isinstance(value, str) else value
+        return getattr(self._automatic, name)(*data.shape_seen) if isinstance(value, str) else value
 
     def _settings(self, data: TrainingData) -> TrainingSettings:
         max_iter = self._resolved("max_iter", data)
@@ -202,6 +207,20 @@ class BaseAutoencoder(CallbackSupportMixin, VersionedStateMixin, BaseEstimator):
         fraction = _automatic.validation_fraction(*data.X.shape) if whether else float(held_out)
         train_rows, held_out = _automatic.hold_out(data.n_rows, fraction, random_state)
         return Split(train_rows, held_out, data.sample_weight)
+
+
+@contextmanager
+def training_of(network: Network, settings: TrainingSettings) -> Iterator[None]:
+    """Run the body, which trains, on threads as many as its steps are worth; divergence is the user's ValueError."""
+    numbers_per_step = settings.batch_size * network.parameters.numel()
+    try:
+        with single_thread_if(numbers_per_step < SINGLE_THREAD_NUMBERS):
+            yield
+    except NonFiniteError:
+        raise ValueError(
+            "Training met infinite or NaN values: scale X or lower learning_rate_init "
+            f"(now {settings.learning_rate_init:g})."
+        ) from None
 
 
 def training_attributes(result: TrainingResult) -> dict[str, Any]:

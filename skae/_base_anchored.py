@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,8 @@ import torch
 
 from skae._anchoring import AnchoringRows, anchor_arrays, anchor_rows, linear_anchor, sparse_anchor
 from skae._base import BaseAutoencoder, TrainingData, training_attributes
+from skae._earlier import aligned, continued
+from skae._fitted import FittedAutoencoder
 from skae._model._autoencoder import Anchor, AnchoredAutoencoder, Architecture
 from skae._model._code_map import MAX_METRIC_ROWS, diagonal_metric_map, metric_map, whitening_map
 from skae._model._corruption import Corruption, Custom, Gaussian, SaltAndPepper, Swap
@@ -19,7 +21,8 @@ from skae._model._module_correction import build_module
 from skae._model._prefixes import explained_by_prefixes
 from skae._numerics._moments import feature_ranges, spread_rows
 from skae._numerics._principal_axes import PrincipalAxes
-from skae._numerics._shards import Processes, processes_of
+from skae._numerics._running_moments import RunningMoments
+from skae._numerics._shards import processes_of
 from skae._support._torch import make_generator, to_numpy, to_tensor
 from skae._training import _automatic
 from skae._training._data_parallel import DataParallel, ShardedRows
@@ -49,20 +52,36 @@ class Member:
         """Whether training may hide entries of complete rows."""
         return self.corruption == "masking" or callable(self.corruption)
 
+    @property
+    def has_exchangeable_components(self) -> bool:
+        """Whether any rotation of a code is as good a code."""
+        return self.sparsity is None and not self.ordered and not self.variational
+
 
 @dataclass(frozen=True)
-class _Fit:
-    """One fit under way: the rows, where it starts and how far it has come."""
+class Fit:
+    """One fit under way: the rows, where it starts and how far it has come.
+
+    `trained` is the network as training sees it. `moments` are those of all rows seen, where `rows` are the last of
+    many chunks and a sample of them all, held out.
+    """
 
     rows: Rows
     split: Split
     anchoring: AnchoringRows
     anchor: LinearAnchor
     network: AnchoredAutoencoder
-    result: TrainingResult
+    trained: Network
     n_components: int | float | None
     whiten: bool
-    processes: Processes
+    moments: RunningMoments | None = None
+    result: TrainingResult = field(default_factory=TrainingResult)
+
+    def spread(self, at_most: int) -> np.ndarray:
+        """Indices of rows that stand for all."""
+        if self.moments is None or self.split.held_out is None:
+            return spread_rows(len(self.rows), at_most)
+        return self.split.held_out[spread_rows(len(self.split.held_out), at_most)]
 
 
 class BaseAnchored(BaseAutoencoder):
@@ -79,9 +98,12 @@ class BaseAnchored(BaseAutoencoder):
         whiten: bool,
         random_state: np.random.RandomState,
         split: Split | None = None,
+        earlier: FittedAutoencoder | None = None,
     ) -> dict[str, Any]:
-        """Find the principal axes and train the anchored autoencoder; the fitted attributes."""
-        processes = processes_of(data.X)
+        """Find the principal axes and train the anchored autoencoder; the fitted attributes.
+
+        Training sets out from an `earlier` autoencoder if there is one.
+        """
         anchoring = anchor_rows(
             data.X,
             n_components,
@@ -92,10 +114,32 @@ class BaseAnchored(BaseAutoencoder):
             random_state=random_state,
         )
         # Two kinds of CPU may find different bases of the same space.
-        anchoring = processes.first("the principal axes", anchoring)
-        axes = anchoring.axes
+        anchoring = processes_of(data.X).first("the principal axes", anchoring)
+        fit = self._start(data, anchoring, n_components, whiten, random_state, split, earlier)
+        start = None if earlier is None else to_tensor(earlier.weights, data.dtype, data.device)
+        self._train(
+            fit.trained, data, fit.rows, fit.split, fit.result, lambda: fitted_attributes(fit), random_state, start
+        )
+        return fitted_attributes(fit) | self._kept_for_chunks(fit, data, random_state)
+
+    def _kept_for_chunks(self, fit: Fit, data: TrainingData, random_state: np.random.RandomState) -> dict[str, Any]:
+        """What `partial_fit` needs of a fit."""
+        return {}
+
+    def _start(
+        self,
+        data: TrainingData,
+        anchoring: AnchoringRows,
+        n_components: int | float | None,
+        whiten: bool,
+        random_state: np.random.RandomState,
+        split: Split | None,
+        earlier: FittedAutoencoder | None,
+        moments: RunningMoments | None = None,
+    ) -> Fit:
+        """The network at its anchor, its codes aligned with those of an `earlier` autoencoder if there is one."""
+        axes, member = anchoring.axes, self._member
         generator = make_generator(random_state, data.device)
-        member = self._member
         anchor = linear_anchor(
             axes,
             self._corruption(data, anchoring),
@@ -103,20 +147,24 @@ class BaseAnchored(BaseAutoencoder):
             sparse_code=member.sparsity is not None,
         )
         rows = data.rows(axes.mean, axes.scale * anchor.unit)
-        if isinstance(member.sparsity, int):
+        if isinstance(member.sparsity, int) and earlier is None:
             anchor = sparse_anchor(anchor, anchoring, rows, member.sparsity, data.sample_weight, random_state)
-            anchor = processes.first("the atoms", anchor)
-        network = self._anchored_network(anchoring, anchor, data, generator)
+            anchor = processes_of(data.X).first("the atoms", anchor)
+        architecture = self._architecture(anchor, anchoring, data, generator)
+        if earlier is not None:
+            architecture = continued(earlier, architecture)
+            anchor = aligned(anchor, axes, earlier, signs_only=not member.has_exchangeable_components)
+        network = self._anchored_network(architecture, anchoring, anchor, data, generator)
         trained: Network = network
         if self.dtype == "bfloat16":
             low = replace(data, dtype=torch.bfloat16)
-            trained = MixedPrecision(network, self._anchored_network(anchoring, anchor, low, generator))
+            architecture = self._architecture(anchor, anchoring, low, generator)
+            twin = self._anchored_network(architecture, anchoring, anchor, low, generator)
+            trained = MixedPrecision(network, twin)
         if isinstance(rows, ShardedRows):
             trained = DataParallel(trained, rows, generator)
         split = split or self._split(data, random_state)
-        fit = _Fit(rows, split, anchoring, anchor, network, TrainingResult(), n_components, whiten, processes)
-        self._train(trained, data, rows, split, fit.result, lambda: _fitted_attributes(fit), random_state)
-        return _fitted_attributes(fit)
+        return Fit(rows, split, anchoring, anchor, network, trained, n_components, whiten, moments)
 
     def _resolved(self, name: str, data: TrainingData) -> Any:
         value = super()._resolved(name, data)
@@ -137,7 +185,7 @@ class BaseAnchored(BaseAutoencoder):
             level = _automatic.CORRUPTED_SHARE
         hidden = max(_automatic.MIN_HIDDEN_SHARE, data.share_missing) if data.share_missing else 0.0
         if kind == "masking":
-            regularising = _automatic.corruption_level(*data.X.shape)
+            regularising = _automatic.corruption_level(*data.shape_seen)
             return Corruption(Gaussian(regularising), hidden_level=max(level, hidden))
         if kind == "gaussian":
             return Corruption(Gaussian(level), hidden, noise_is_task=given and level > 0)
@@ -151,17 +199,12 @@ class BaseAnchored(BaseAutoencoder):
         lowest, highest = (to_tensor(end, data.dtype, data.device) for end in ends)
         return Corruption(SaltAndPepper(level, lowest, highest), hidden, noise_is_task=True)
 
-    def _anchored_network(
-        self,
-        anchoring: AnchoringRows,
-        anchor: LinearAnchor,
-        data: TrainingData,
-        generator: torch.Generator,
-    ) -> AnchoredAutoencoder:
-        """The network before training: its anchor."""
-        member, corruption = self._member, self._corruption(data, anchoring)
+    def _architecture(
+        self, anchor: LinearAnchor, anchoring: AnchoringRows, data: TrainingData, generator: torch.Generator
+    ) -> Architecture:
+        member = self._member
         n_features, n_components = anchor.encoder_axes.shape
-        architecture = Architecture(
+        return Architecture(
             n_features,
             n_components,
             tuple(self._resolved("hidden_layer_sizes", data)),
@@ -171,9 +214,20 @@ class BaseAnchored(BaseAutoencoder):
             ordered=member.ordered,
             variational=member.variational,
             beta=member.beta,
-            sees_missing=corruption.hides,
+            sees_missing=self._corruption(data, anchoring).hides,
             module=self._module(member.network, anchor, data, generator),
         )
+
+    def _anchored_network(
+        self,
+        architecture: Architecture,
+        anchoring: AnchoringRows,
+        anchor: LinearAnchor,
+        data: TrainingData,
+        generator: torch.Generator,
+    ) -> AnchoredAutoencoder:
+        """The network before training: its anchor."""
+        corruption = self._corruption(data, anchoring)
         fill = anchoring.fill if corruption.hides else None
         network = AnchoredAutoencoder(
             architecture,
@@ -207,19 +261,18 @@ def _anchor_tensors(axes: PrincipalAxes, anchor: LinearAnchor, data: TrainingDat
 
 
 @torch.no_grad()
-def _fitted_attributes(fit: _Fit) -> dict[str, Any]:
+def fitted_attributes(fit: Fit) -> dict[str, Any]:
     """What the estimator would be if training stopped now."""
     axes, network = fit.anchoring.axes, fit.network
     shares = axes.variances / (axes.total_variance or 1.0)
     if network.architecture.ordered:
-        shares = explained_by_prefixes(network, fit.rows.take(spread_rows(len(fit.rows), MAX_PREFIX_ROWS)))
+        shares = explained_by_prefixes(network, fit.rows.take(fit.spread(MAX_PREFIX_ROWS)))
         if isinstance(fit.n_components, float):
             network, shares = _shortest_sufficient(fit, shares)
     n_components = network.architecture.n_components
     code_map = _public_code_map(fit, network)
     state = _plain_state(fit, network, code_map)
-    chosen = spread_rows(len(fit.rows), MAX_KEPT_CODES)
-    codes = to_numpy(network.encode(fit.rows.take(chosen)))
+    codes = to_numpy(network.encode(fit.rows.take(fit.spread(MAX_KEPT_CODES))))
     return training_attributes(fit.result) | {
         "n_components_": n_components,
         "mean_": axes.mean,
@@ -231,7 +284,7 @@ def _fitted_attributes(fit: _Fit) -> dict[str, Any]:
     }
 
 
-def _shortest_sufficient(fit: _Fit, shares: np.ndarray) -> tuple[AnchoredAutoencoder, np.ndarray]:
+def _shortest_sufficient(fit: Fit, shares: np.ndarray) -> tuple[AnchoredAutoencoder, np.ndarray]:
     """The shortest code that explains the share wanted of the rows held out (or trained on), whole if none does."""
     judged = fit.split.train if fit.split.held_out is None else fit.split.held_out
     explained = explained_by_prefixes(fit.network, fit.rows.take(judged[spread_rows(len(judged), MAX_PREFIX_ROWS)]))
@@ -240,7 +293,7 @@ def _shortest_sufficient(fit: _Fit, shares: np.ndarray) -> tuple[AnchoredAutoenc
     return fit.network.truncated(count), shares[:count]
 
 
-def _plain_state(fit: _Fit, network: AnchoredAutoencoder, code_map: np.ndarray) -> dict[str, Any]:
+def _plain_state(fit: Fit, network: AnchoredAutoencoder, code_map: np.ndarray) -> dict[str, Any]:
     """The arguments of `FittedAutoencoder`."""
     axes, anchor, architecture = fit.anchoring.axes, fit.anchor, network.architecture
     count = architecture.n_components
@@ -262,17 +315,30 @@ def _plain_state(fit: _Fit, network: AnchoredAutoencoder, code_map: np.ndarray) 
     }
 
 
-def _public_code_map(fit: _Fit, network: AnchoredAutoencoder) -> np.ndarray:
+def _public_code_map(fit: Fit, network: AnchoredAutoencoder) -> np.ndarray:
     """The map from the network's codes to public ones, from all training rows or a spread of them."""
-    architecture, weight = network.architecture, fit.split.sample_weight
+    architecture = network.architecture
     if fit.whiten:
-        own = [to_numpy(network.encode(x)) for _, x in fit.rows.blocks()]
-        codes = np.concatenate([part for parts in fit.processes.exchange("codes", own) for part in parts])
-        return whitening_map(codes.astype(np.float64), weight)
-    count = architecture.n_components
+        return fit.anchor.unrotated(whitening_map(*_code_covariance(fit, network)))
     if network.is_linear() or architecture.variational or architecture.sparsity is not None:
-        return np.diag(fit.anchor.code_scale[:count])
-    chosen = spread_rows(len(fit.rows), MAX_METRIC_ROWS)
-    z = network.encode(fit.rows.take(chosen))
+        return fit.anchor.score_map(architecture.n_components)
+    chosen, weight = fit.spread(MAX_METRIC_ROWS), fit.split.sample_weight
     mapped = diagonal_metric_map if architecture.ordered else metric_map
-    return mapped(network, z, None if weight is None else weight[chosen], fit.anchor.unit)
+    z = network.encode(fit.rows.take(chosen))
+    return fit.anchor.unrotated(mapped(network, z, None if weight is None else weight[chosen], fit.anchor.unit))
+
+
+def _code_covariance(fit: Fit, network: AnchoredAutoencoder) -> tuple[np.ndarray, float]:
+    """Covariance of the network's codes, and the total weight of the rows it is of."""
+    weight = fit.split.sample_weight
+    if fit.moments is None:
+        own = [to_numpy(network.encode(x)) for _, x in fit.rows.blocks()]
+        codes = np.concatenate([part for parts in fit.rows.processes.exchange("codes", own) for part in parts])
+    elif network.is_linear():
+        return fit.anchor.code_covariance(fit.anchoring.axes), fit.moments.weight
+    else:
+        chosen = fit.spread(MAX_KEPT_CODES)
+        codes = to_numpy(network.encode(fit.rows.take(chosen)))
+        weight = None if weight is None else weight[chosen]
+    moments = RunningMoments.of(codes.astype(np.float64), weight)
+    return moments.covariance, moments.weight

@@ -24,13 +24,15 @@ from skae._denoising_views import N_MEMBERS, DenoisingViews
 from skae._fitted import FittedAutoencoder
 from skae._model._denoiser import DenoiserEnsemble
 from skae._numerics._conformal import conformal_p_values
+from skae._numerics._kept_rows import KeptRows, weighted_keys, with_largest_keys
 from skae._numerics._moments import row_blocks, row_indices, weighted_mean
 from skae._numerics._quantiles import lower_tail_threshold
 from skae._numerics._robust_axes import robust_axes
 from skae._numerics._view_scale import ViewScale
 from skae._reconstruction_views import ReconstructionViews
+from skae._support._inputs import random_state_after
 from skae._support._threads import single_thread_if
-from skae._support._torch import make_generator, to_numpy, to_tensor
+from skae._support._torch import make_generator, resolve_dtype, to_numpy, to_tensor
 from skae._training import _automatic, _automatic_denoising
 from skae._training._loop import Split, TrainingResult
 from skae._training._mixed_precision import MixedPrecision
@@ -43,6 +45,8 @@ MIN_ROWS_FOR_THREADS = 1500
 # Below this many rows all that is learned depends on single rows; p-values then come from detectors fitted to folds.
 MIN_ROWS_TO_SPLIT = 200
 MIN_CROSS_ROWS, N_FOLDS = 20, 5
+# Rows of a stream that are kept to fit to.
+MAX_KEPT_ROWS = 20_000
 
 
 class BaseDetector(BaseAnchored):
@@ -59,6 +63,27 @@ class BaseDetector(BaseAnchored):
             if MIN_CROSS_ROWS <= data.n_rows < MIN_ROWS_TO_SPLIT:
                 fitted["_state"] |= self._cross_calibration(data, random_state)
         return fitted
+
+    def _with_earlier_rows(self, chunk: TrainingData) -> tuple[TrainingData, dict[str, Any]]:
+        """A sample of all rows seen, the chunk's among them, to fit to; and the attributes that remember it."""
+        n_seen = getattr(self, "n_samples_seen_", 0)
+        if n_seen and self._kept is None:
+            raise ValueError(
+                f"This {type(self).__name__} was fitted by fit, which keeps no rows for partial_fit to add to. Pass "
+                "those rows to partial_fit of a new one."
+            )
+        weight = np.ones(chunk.n_rows) if chunk.sample_weight is None else chunk.sample_weight
+        keys = weighted_keys(weight, random_state_after(self.random_state, n_seen))
+        kept = KeptRows.of(chunk.X, weight, keys, with_largest_keys(keys, MAX_KEPT_ROWS))
+        if n_seen:
+            kept = KeptRows(**self._kept).followed_by(kept)
+            kept = kept.take(with_largest_keys(kept.keys, MAX_KEPT_ROWS))
+        n_seen += chunk.n_rows
+        # Once rows are left out, weights have had their say in which.
+        weigh = len(kept.rows) == n_seen and (kept.weight != 1.0).any()
+        dtype = resolve_dtype(self.dtype, len(kept.rows))
+        data = replace(chunk, X=kept.rows, sample_weight=kept.weight if weigh else None, dtype=dtype)
+        return data, {"n_samples_seen_": n_seen, "_kept": dict(vars(kept))}
 
     def _fit_uncalibrated(self, data: TrainingData, random_state: np.random.RandomState) -> dict[str, Any]:
         fit = self._fit_denoising if self.method == "denoising" else self._fit_reconstruction

@@ -11,12 +11,12 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from skae._base import TrainingData
-from skae._base_anchored import BaseAnchored, Member
-from skae._fitted import FittedAutoencoder
+from skae._base_anchored import Member
+from skae._base_incremental import BaseIncremental
 from skae._model._losses import LOSSES
 from skae._numerics._moments import feature_ranges, share_missing
 from skae._support._distributed import Processes
-from skae._support._inputs import check_sample_weight
+from skae._support._inputs import check_sample_weight, unchanged_on_error
 from skae._support._parameters import AnyCallable, Boolean, Float, Integer, OneOf
 
 CORRUPTIONS = ("gaussian", "masking", "salt_and_pepper", "swap")
@@ -31,10 +31,10 @@ EXCLUSIVE = {
 RANGES = {"binary_cross_entropy": (0.0, 1.0, "in [0, 1]"), "poisson": (0.0, np.inf, ">= 0")}
 
 
-class BaseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAnchored):
+class BaseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseIncremental):
     """Checks what the constructor of the transformer is given; encodes, decodes and scores."""
 
-    _constraints = BaseAnchored._constraints | {
+    _constraints = BaseIncremental._constraints | {
         "n_components": (Integer(1), Float(0, 1, low_open=True, high_open=True), OneOf((None,))),
         "whiten": (Boolean(),),
         "loss": (OneOf(tuple(LOSSES)),),
@@ -45,6 +45,7 @@ class BaseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAnc
         "beta": (Float(0, low_open=True),),
         "network": (AnyCallable(), OneOf((None,))),
         "distributed": (Boolean(),),
+        "warm_start": (Boolean(),),
     }
 
     @property
@@ -59,17 +60,10 @@ class BaseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAnc
             self.network,
         )
 
-    @property
-    def _fitted(self) -> FittedAutoencoder:
-        return FittedAutoencoder(**self._state)
-
-    def _checked(self, X, sample_weight, processes: Processes | None = None) -> TrainingData:
-        data = super()._checked(X, sample_weight, processes)
-        if self.distributed and processes is None:
-            raise RuntimeError(
-                "distributed=True needs a process group: launch with torchrun and call "
-                "torch.distributed.init_process_group before fit."
-            )
+    def _checked(
+        self, X, sample_weight, *, reset: bool = True, min_samples: int = 2, processes: Processes | None = None
+    ) -> TrainingData:
+        data = super()._checked(X, sample_weight, reset=reset, min_samples=min_samples, processes=processes)
         data = replace(data, share_missing=share_missing(data.X))
         self._check_combination()
         if self.loss in RANGES:
@@ -99,6 +93,38 @@ class BaseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseAnc
             )
         if self.network is not None and self.ordered and isinstance(self.n_components, float):
             raise ValueError("ordered=True cannot shorten the code of a custom network: give n_components as an int.")
+
+    def partial_fit(self, X, y=None, sample_weight=None):
+        """Go on with a chunk of rows.
+
+        Mean, scale and principal axes become those of all rows seen, as exactly as if they had come at once. Training
+        goes once over the chunk from where it stood, at a constant rate; what `transform` uses is an average of the
+        weights on the way, or PCA unless that average reconstructs rows that are held out better: a quarter of all
+        rows seen, later a twentieth and at most 500.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            A chunk of rows, one or more, without missing entries; at most 2,000 features.
+        y : Ignored
+            Present for scikit-learn's API.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows: a weight of two counts as the row given twice.
+
+        Returns
+        -------
+        AutoencoderTransformer
+            The fitted estimator. If `partial_fit` raises, it is what it was before.
+        """
+        if self.distributed:
+            raise ValueError("distributed=True is for fit: partial_fit takes the chunks of a single process.")
+        with unchanged_on_error(self):
+            data = self._checked(X, sample_weight, reset=self._earlier is None, min_samples=1)
+            if data.share_missing:
+                raise ValueError("Input X of partial_fit contains NaN. Only fit learns from rows with missing entries.")
+            for name, value in self._fit_chunk(data, self.n_components, self.whiten).items():
+                setattr(self, name, value)
+        return self
 
     def transform(self, X):
         """Encode rows.

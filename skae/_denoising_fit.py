@@ -14,6 +14,7 @@ from skae._denoising_views import (
     DenoisingViews,
 )
 from skae._model._denoiser import DenoiserArchitecture
+from skae._numerics._kept_rows import weighted_keys, with_largest_keys
 from skae._numerics._quantiles import weighted_quantile
 from skae._numerics._robust_axes import RobustAxes
 from skae._support._torch import resolve_device, to_numpy, to_tensor
@@ -54,7 +55,7 @@ def reference_rows(count: np.ndarray, random_state: np.random.RandomState) -> tu
     """Indices of the rows to keep, and how many rows each of them stands for."""
     if len(count) <= MAX_REFERENCES:
         return np.arange(len(count)), count
-    return _draw(len(count), MAX_REFERENCES, count, random_state), np.ones(MAX_REFERENCES)
+    return _draw(MAX_REFERENCES, count, random_state), np.ones(MAX_REFERENCES)
 
 
 def start_views(
@@ -70,7 +71,7 @@ def start_views(
         bags = np.arange(len(references))[np.newaxis]
     else:
         size = min(BAG_SIZE, max(1, len(references) // 2))
-        bags = np.stack([_draw(len(references), size, weight, random_state) for _ in range(N_BAGS)])
+        bags = np.stack([_draw(size, weight, random_state) for _ in range(N_BAGS)])
     return DenoisingViews(
         mean=axes.mean,
         scale=axes.scale,
@@ -102,8 +103,6 @@ def calibration_rows(references: np.ndarray, random_state: np.random.RandomState
     return np.sort(random_state.permutation(references)[:MAX_CALIBRATION_ROWS])
 
 
-def _draw(n_rows: int, size: int, weight: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:
+def _draw(size: int, weight: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:
     """Indices without repetition, with chances that follow the weights; sorted."""
-    # The largest of log(u) / w are a weighted sample without replacement (Efraimidis & Spirakis 2006).
-    keys = np.log(random_state.uniform(size=n_rows)) / weight
-    return np.sort(np.argpartition(keys, n_rows - size)[n_rows - size :])
+    return np.flatnonzero(with_largest_keys(weighted_keys(weight, random_state), size))

@@ -94,6 +94,9 @@ class AutoencoderTransformer(BaseTransformer):
         PCA's loss there by more than one standard error are never kept. A float is the share of the rows to hold out;
         True holds out a quarter of them up to 100, which suffice up to 2,000 rows, then a twentieth up to 2,000. "auto"
         is True from 50 rows.
+    warm_start : bool, default=False
+        Whether `fit` sets out from the weights of the last one, its codes rotated to go with the new principal axes, in
+        place of PCA. What shapes the network must be as it was.
     dtype : {"auto", "bfloat16", "float32", "float64"}, default="auto"
         Precision to compute in. "auto" is float64 up to 256 rows and float32 beyond. "bfloat16": products of training
         in bfloat16, worth it where the CPU (AMX, AVX-512-BF16) or GPU has it. Output has the input's dtype.
@@ -132,6 +135,8 @@ class AutoencoderTransformer(BaseTransformer):
         Loss of the parameters kept, on the held-out rows if there are any, else on the training rows.
     pca_loss_ : float
         The loss on the same rows of the linear autoencoder that training started at.
+    n_samples_seen_ : int
+        Number of rows seen by `fit`, and by `partial_fit` since.
     n_features_in_ : int
         Number of features seen during `fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -160,6 +165,10 @@ class AutoencoderTransformer(BaseTransformer):
     Losses are means over rows of :math:`\|\tilde x - \hat x\|^2 / d` with s such that :math:`\tilde x` has mean square
     one, so a loss of 0.2 on the training rows means that 80 % of their variance is explained. Other losses are means
     over entries likewise, residuals measured in s ("binary_cross_entropy" and "poisson": in the units of X).
+
+    After `partial_fit` the attributes from `n_iter_` to `pca_loss_` are those of the last chunk. "auto" goes by all
+    rows seen, `batch_size` by the chunk's; `learning_rate_init` is a quarter to a half of that above, the rate being
+    constant. A float or None for `n_components` is decided by the first chunk. An int `sparsity` starts at PCA's axes.
 
     Which members of the family go together: everything with missing values, every loss and custom networks, but for
     ``variational`` (likelihoods only) and at most one of ``variational``, ``sparsity`` and ``ordered``.
@@ -211,6 +220,7 @@ class AutoencoderTransformer(BaseTransformer):
         max_iter="auto",
         n_iter_no_change="auto",
         early_stopping="auto",
+        warm_start=False,
         dtype="auto",
         device="auto",
         verbose=False,
@@ -237,6 +247,7 @@ class AutoencoderTransformer(BaseTransformer):
         self.max_iter = max_iter
         self.n_iter_no_change = n_iter_no_change
         self.early_stopping = early_stopping
+        self.warm_start = warm_start
         self.dtype = dtype
         self.device = device
         self.verbose = verbose
@@ -272,9 +283,16 @@ class AutoencoderTransformer(BaseTransformer):
             The fitted estimator. If `fit` raises, it is what it was before.
         """
         with unchanged_on_error(self), processes_of_fit(self.distributed) as processes:
-            data = self._checked(X, sample_weight, processes)
+            if self.distributed and processes is None:
+                raise RuntimeError(
+                    "distributed=True needs a process group: launch with torchrun and call "
+                    "torch.distributed.init_process_group before fit."
+                )
+            earlier = self._earlier if self.warm_start else None
+            data = self._checked(X, sample_weight, reset=earlier is None, processes=processes)
             random_state = processes_of(data.X).first("random_state", local_random_state(self.random_state))
-            for name, value in self._fit_autoencoder(data, self.n_components, self.whiten, random_state).items():
+            fitted = self._fit_autoencoder(data, self.n_components, self.whiten, random_state, earlier=earlier)
+            for name, value in fitted.items():
                 setattr(self, name, value)
         return self
 

@@ -53,17 +53,13 @@ def _jacobian(network: AnchoredAutoencoder, z: Tensor) -> Tensor:
     return torch.stack(slopes, dim=1)
 
 
-def whitening_map(z: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
-    """Map codes to unit variance and no correlation over the training rows, as ``PCA(whiten=True)`` does.
+def whitening_map(covariance: np.ndarray, total_weight: float) -> np.ndarray:
+    """Map codes of this covariance to unit variance and no correlation, as ``PCA(whiten=True)`` does.
 
     Weights count as repetitions: the variance is divided by their sum less one. Axes along which the codes are
     constant are scaled as the one that varies most.
     """
-    weight = np.ones(len(z)) if weight is None else weight
-    total = weight.sum()
-    centred = z - np.average(z, axis=0, weights=weight)
-    covariance = (centred * weight[:, np.newaxis]).T @ centred / max(total - 1.0, 0.5 * total)
-    return _symmetric_power(covariance, -0.5)
+    return _symmetric_power(covariance * (total_weight / max(total_weight - 1.0, 0.5 * total_weight)), -0.5)
 
 
 def _symmetric_power(matrix: np.ndarray, power: float) -> np.ndarray:

@@ -21,7 +21,8 @@ class LinearAnchor:
     r"""A linear autoencoder :math:`z = x E + c,\ \hat x = z D` on principal axes.
 
     Rows are measured in `unit`, the root of the mean variance of a feature, so that their mean square is one and a
-    mean squared error is a share of the variance. `code_scale` (in the unit of X) turns z into PCA's scores.
+    mean squared error is a share of the variance. `code_scale` (in the unit of X) turns z into PCA's scores, once
+    `rotation` is undone (None: there is none).
     """
 
     unit: float
@@ -29,6 +30,7 @@ class LinearAnchor:
     decoder_axes: np.ndarray
     code_scale: np.ndarray
     code_bias: np.ndarray | None = None
+    rotation: np.ndarray | None = None
 
     @classmethod
     def from_axes(cls, axes: PrincipalAxes) -> LinearAnchor:
@@ -64,6 +66,31 @@ class LinearAnchor:
         return replace(
             self, encoder_axes=self.encoder_axes @ atoms, decoder_axes=values @ self.decoder_axes, code_bias=bias
         )
+
+    def rotated(self, rotation: np.ndarray) -> LinearAnchor:
+        """The same autoencoder with codes ``z @ rotation``."""
+        return replace(
+            self,
+            encoder_axes=self.encoder_axes @ rotation,
+            decoder_axes=rotation.T @ self.decoder_axes,
+            code_bias=None if self.code_bias is None else self.code_bias @ rotation,
+            rotation=rotation,
+        )
+
+    def unrotated(self, code_map: np.ndarray) -> np.ndarray:
+        """A map of the codes, the rotation undone after it."""
+        n_components = len(code_map)
+        return code_map if self.rotation is None else code_map @ self.rotation[:n_components, :n_components].T
+
+    def score_map(self, n_components: int) -> np.ndarray:
+        """The map from codes to PCA's scores."""
+        scores = np.diag(self.code_scale[:n_components])
+        return scores if self.rotation is None else self.rotation[:n_components, :n_components].T @ scores
+
+    def code_covariance(self, axes: PrincipalAxes) -> np.ndarray:
+        """Covariance of the codes of rows with these axes."""
+        loadings = axes.components @ self.encoder_axes
+        return (loadings.T * (axes.variances / self.unit**2)) @ loadings
 
 
 @dataclass(frozen=True)

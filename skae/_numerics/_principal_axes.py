@@ -58,15 +58,11 @@ def principal_axes(
     if scale_features:
         scale = constant_safe_scale(mean, weighted_variance(X, mean, sample_weight), n_rows)
 
-    rank = min(n_rows, n_features)
-    count = int(n_components) if isinstance(n_components, int | np.integer) else None
-    wanted = rank if count is None else min(count, rank)
     if n_features <= MAX_COVARIANCE_WIDTH and n_features <= n_rows:
         covariance = weighted_covariance(X, mean, scale, sample_weight)
-        total = _finite(np.trace(covariance))
-        variances, components = _leading_eigenvectors(covariance, wanted)
-    else:
-        variances, components, total = _leading_singular_vectors(X, mean, scale, sample_weight, wanted, random_state)
+        return axes_of_covariance(mean, scale, covariance, n_components, n_rows)
+    sought = _n_sought(n_components, n_rows, n_features)
+    variances, components, total = _leading_singular_vectors(X, mean, scale, sample_weight, sought, random_state)
     return PrincipalAxes(mean, scale, *_as_many_as_wanted(variances, components, total, n_components), total)
 
 
@@ -74,11 +70,15 @@ def axes_of_covariance(
     mean: FloatArray, scale: FloatArray, covariance: FloatArray, n_components: int | float | None, n_rows: int
 ) -> PrincipalAxes:
     """Principal axes of rows with the given moments, the covariance that of ``(X - mean) / scale``."""
-    rank = min(n_rows, len(mean))
-    count = rank if n_components is None or isinstance(n_components, float) else min(int(n_components), rank)
-    variances, components = _leading_eigenvectors(covariance, count)
-    total = float(np.trace(covariance))
+    total = _finite(np.trace(covariance))
+    variances, components = _leading_eigenvectors(covariance, _n_sought(n_components, n_rows, len(mean)))
     return PrincipalAxes(mean, scale, *_as_many_as_wanted(variances, components, total, n_components), total)
+
+
+def _n_sought(n_components: int | float | None, n_rows: int, n_features: int) -> int:
+    """Number of axes to compute: all within the rank, unless fewer are asked for."""
+    rank = min(n_rows, n_features)
+    return min(int(n_components), rank) if isinstance(n_components, int | np.integer) else rank
 
 
 def _as_many_as_wanted(variances, components, total, n_components) -> tuple[FloatArray, FloatArray]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from numbers import Integral
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -70,3 +71,14 @@ def local_random_state(random_state) -> np.random.RandomState:
     caller's.
     """
     return np.random.RandomState() if random_state is None else check_random_state(random_state)
+
+
+def random_state_after(random_state, n_seen: int) -> np.random.RandomState:
+    """Turn `random_state` into a generator for a chunk of rows.
+
+    An int stands for another sequence after every number of rows seen: chunks of equal size would else be treated alike
+    row by row.
+    """
+    if isinstance(random_state, Integral):
+        return np.random.RandomState([int(random_state), n_seen])
+    return local_random_state(random_state)

@@ -37,6 +37,11 @@ def learning_rate_init(n_rows: int, n_features: int) -> float:
     return 0.008
 
 
+def constant_rate_share(batch_size: int) -> float:
+    """Share of `learning_rate_init` for steps at a constant rate: Adam's noise asks for the root of the batch size."""
+    return min(0.5, 0.25 * math.sqrt(batch_size / 32))
+
+
 def n_iter_no_change(max_iter: int) -> int:
     """Half the epochs, at least 20: while the rate is high, gains may be long in coming."""
     return max(20, max_iter // 2)

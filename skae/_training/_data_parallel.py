@@ -24,8 +24,8 @@ class ShardedRows(Rows):
         self, X: Shards, mean: np.ndarray, scale: np.ndarray, dtype: torch.dtype, device: torch.device
     ) -> None:
         super().__init__(X, mean, scale, dtype, device)
+        self.processes: Processes = X.processes
         self._own, self._held = Rows(X.local, mean, scale, dtype, device), X.held
-        self.processes = X.processes
 
     def blocks(self) -> Iterator[tuple[slice, Tensor]]:
         """The rows of this process, in order."""

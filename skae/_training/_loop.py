@@ -20,6 +20,8 @@ from skae._training._settings import TrainingSettings
 
 # Without a hold-out the start and the end are compared on this many training rows.
 MAX_JUDGED_ROWS = 2048
+# Averages over a course weigh the t-th step by about t to this power: mostly the last ninth counts.
+AVERAGED_POWER = 8
 
 OnEpoch = Callable[[int, float, float | None], bool]
 
@@ -85,18 +87,20 @@ def train(
     random_state: np.random.RandomState,
     on_epoch: OnEpoch,
     result: TrainingResult,
+    earlier: Tensor | None = None,
 ) -> None:
     """Move ``network.parameters`` to the best point met, the starting point included.
 
     With a hold-out "best" is by its loss, and a point must beat the start by more than one standard error of the rows'
-    differences; without one it is the last point, unless its training loss is above the start's. `on_epoch`, given the
-    epoch and its losses, may return True to stop; `result` is filled in as training goes.
+    differences; without one it is the last point, unless its training loss is above the start's. Training sets out from
+    `earlier` parameters where there are any, which are then among the points met. `on_epoch`, given the epoch and its
+    losses, may return True to stop; `result` is filled in as training goes.
     """
     start = network.parameters.clone()
-    judge = _Judge(network, rows, split)
-    result.anchor_loss = result.best_loss = judge.start_loss
-    if judge.held_out is not None:
-        result.held_out_losses.append(judge.start_loss)
+    judge = _Judge(network, rows, split, result)
+    if earlier is not None:
+        network.parameters.copy_(earlier)
+        judge.held_out_loss(0, result)
     try:
         _run_epochs(network, rows, split, settings, random_state, on_epoch, judge, result)
     except KeyboardInterrupt:
@@ -104,9 +108,50 @@ def train(
     judge.restore_best(result, start)
 
 
+@dataclass(frozen=True)
+class Course:
+    """Where training stands that goes on with every chunk of rows.
+
+    The parameters, their average over the last steps, the number of steps, and the optimiser's memory (empty: none).
+    """
+
+    parameters: Tensor
+    average: Tensor
+    n_steps: int = 0
+    memory: tuple[Tensor, ...] = ()
+
+
+def train_on_chunk(
+    network: Network,
+    rows: Rows,
+    split: Split,
+    settings: TrainingSettings,
+    random_state: np.random.RandomState,
+    course: Course,
+    result: TrainingResult,
+) -> Course:
+    """Go on with `course`, once through ``split.train`` at a constant rate; returns where training stands then.
+
+    How many chunks will come is unknown, so that no schedule can end: the average of the last steps takes the place of
+    a rate that falls to zero. ``network.parameters`` are left there, or at the start under the rules of `train`. With
+    ``settings.max_iter`` of 0 no step is made.
+    """
+    start = network.parameters.clone()
+    judge = _Judge(network, rows, split, result)
+    network.parameters.copy_(course.parameters)
+    stepper = _AveragingStepper(network, split, settings, course)
+    if len(split.train) and settings.max_iter:
+        result.losses.append(stepper.run_epoch(rows, random_state.permutation(split.train)))
+    course = stepper.course()
+    network.parameters.copy_(course.average)
+    judge.look(1, result)
+    judge.restore_best(result, start)
+    return course
+
+
 def _run_epochs(network, rows, split, settings, random_state, on_epoch, judge, result) -> None:
     stepper = _Stepper(network, split, settings)
-    epochs_without_gain, mark = 0, judge.start_loss
+    epochs_without_gain, mark = 0, result.best_loss
     for epoch in range(settings.max_iter):
         # Without a name of its own an epoch's order is gone before the next one is drawn.
         loss = stepper.run_epoch(rows, random_state.permutation(split.train))
@@ -171,24 +216,53 @@ class _Stepper:
         self._step += 1
 
 
-class _Judge:
-    """Keeps the best parameters by held-out loss."""
+class _AveragingStepper(_Stepper):
+    """Steps at a constant rate from where a course stands, and averages the parameters met."""
 
-    def __init__(self, network: Network, rows: Rows, split: Split) -> None:
+    def __init__(self, network: Network, split: Split, settings: TrainingSettings, course: Course) -> None:
+        super().__init__(network, split, settings)
+        self._average, self._step = course.average.clone(), course.n_steps
+        if len(course.memory) == len(self._optimizer.memory):  # else there is none, or it is another solver's
+            for mine, earlier in zip(self._optimizer.memory, course.memory, strict=True):
+                mine.copy_(earlier)
+
+    def _update(self) -> None:
+        self._optimizer.step(self._settings.learning_rate_init)
+        self._step += 1
+        # Weights that grow as a power of the step (Shamir & Zhang 2013).
+        self._average.lerp_(self._network.parameters, (AVERAGED_POWER + 1) / (AVERAGED_POWER + self._step))
+
+    def course(self) -> Course:
+        return Course(self._network.parameters.clone(), self._average, self._step, self._optimizer.memory)
+
+
+class _Judge:
+    """Keeps the best parameters by held-out loss, at first the start's."""
+
+    def __init__(self, network: Network, rows: Rows, split: Split, result: TrainingResult) -> None:
         self._network, self._split, self._rows = network, split, rows
         self.held_out = None if split.held_out is None else rows.take(split.held_out)
         self._judged = split.train[spread_rows(len(split.train), MAX_JUDGED_ROWS)]
         self._start_rows = self._row_losses()
         self.start_loss = self._mean(self._start_rows)
         self._best = network.parameters.clone()
+        result.anchor_loss = result.best_loss = self.start_loss
+        if self.held_out is not None:
+            result.held_out_losses.append(self.start_loss)
 
     def look(self, epoch: int, result: TrainingResult) -> float | None:
+        """Note the held-out loss of the present parameters (None without a hold-out)."""
+        loss = self.held_out_loss(epoch, result)
+        if loss is not None:
+            result.held_out_losses.append(loss)
+        return loss
+
+    def held_out_loss(self, epoch: int, result: TrainingResult) -> float | None:
         """Held-out loss of the present parameters (None without a hold-out); remembers them if they are the best."""
         if self.held_out is None:
             return None
         losses = self._row_losses()
         loss = self._mean(losses)
-        result.held_out_losses.append(loss)
         if loss < result.best_loss and self._mean(self._start_rows - losses) > self._standard_error(losses):
             result.best_loss, result.best_iter = loss, epoch
             self._best.copy_(self._network.parameters)

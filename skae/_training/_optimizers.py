@@ -21,6 +21,10 @@ MOMENTUM = 0.9
 class Optimizer(Protocol):
     """Moves the parameters it was made with."""
 
+    @property
+    def memory(self) -> tuple[Tensor, ...]:
+        """What later steps need of earlier ones."""
+
     def step(self, learning_rate: float) -> None:
         """Update the parameters from the present gradient."""
 
@@ -33,8 +37,9 @@ class AdamW:
     def __init__(self, parameters: Tensor, gradient: Tensor, alpha: float) -> None:
         self._step = torch.zeros((), dtype=torch.float32, device=parameters.device)
         self._alpha = alpha
-        moments = [torch.zeros_like(parameters)], [torch.zeros_like(parameters)]
-        self._vectors: tuple[list[Tensor], ...] = ([parameters], [gradient], *moments, [], [self._step])
+        first, second = torch.zeros_like(parameters), torch.zeros_like(parameters)
+        self._vectors: tuple[list[Tensor], ...] = ([parameters], [gradient], [first], [second], [], [self._step])
+        self.memory: tuple[Tensor, ...] = (first, second, self._step)
 
     def step(self, learning_rate: float) -> None:
         self._step += 1
@@ -62,6 +67,7 @@ class SGD:
     def __init__(self, parameters: Tensor, gradient: Tensor, alpha: float) -> None:
         self._parameters, self._gradient, self._alpha = parameters, gradient, alpha
         self._velocity = torch.zeros_like(parameters)
+        self.memory: tuple[Tensor, ...] = (self._velocity,)
 
     def step(self, learning_rate: float) -> None:
         self._gradient.add_(self._parameters, alpha=self._alpha)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from skae._numerics._moments import dense_rows, row_blocks
+from skae._numerics._shards import processes_of
 from skae._support._torch import to_tensor
 
 # 1 million numbers: a block of standardised rows stays in the CPU's outer cache.
@@ -29,6 +30,7 @@ class Rows:
 
     def __init__(self, X, mean: np.ndarray, scale: np.ndarray, dtype: torch.dtype, device: torch.device) -> None:
         self._X, self._dtype, self._device = X, dtype, device
+        self.processes = processes_of(X)
         in_float32 = X.dtype == np.float32 and dtype == torch.float32 and float32_holds(mean, scale)
         self._arithmetic = np.dtype(np.float32 if in_float32 else np.float64)
         self._mean, self._scale = mean.astype(self._arithmetic), scale.astype(self._arithmetic)

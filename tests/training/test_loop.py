@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from skae._training._loop import NonFiniteError, Split, TrainingResult, train
+from skae._training._loop import Course, NonFiniteError, Split, TrainingResult, train, train_on_chunk
 from skae._training._rows import Rows
 from skae._training._schedule import learning_rate_factor
 from skae._training._settings import TrainingSettings
@@ -44,13 +44,12 @@ def rows_of(X):
     return Rows(X, np.zeros(2), np.ones(2), torch.float64, torch.device("cpu"))
 
 
-def run(network, held_out=None, on_epoch=lambda *_: False, weight=None, **settings):
+def run(network, held_out=None, on_epoch=lambda *_: False, weight=None, earlier=None, **settings):
     result = TrainingResult()
     inside = np.arange(len(X)) if held_out is None else np.setdiff1d(np.arange(len(X)), held_out)
     split = Split(inside, held_out, weight)
-    train(
-        network, rows_of(X), split, TrainingSettings(**SETTINGS | settings), np.random.RandomState(0), on_epoch, result
-    )
+    settings, random_state = TrainingSettings(**SETTINGS | settings), np.random.RandomState(0)
+    train(network, rows_of(X), split, settings, random_state, on_epoch, result, earlier)
     return result
 
 
@@ -158,3 +157,95 @@ def test_batches_hold_every_row_once_and_none_a_single_one(batch_size):
     if batch_size > 1:
         assert min(len(rows) for rows, _ in batches) > 1
     assert max(len(rows) for rows, _ in batches) < 2 * max(batch_size, 2)
+
+
+HELD_OUT = np.arange(0, 45, 3)
+OPTIMUM = torch.tensor(X.mean(axis=0))
+
+
+class TestEarlierParameters:
+    def test_are_kept_where_training_does_no_better(self):
+        network = Mean()
+        result = run(network, HELD_OUT, earlier=OPTIMUM, learning_rate_init=100.0, max_iter=2)
+        torch.testing.assert_close(network.parameters, OPTIMUM)
+        assert result.best_iter == 0
+        assert result.best_loss < result.anchor_loss
+        assert len(result.held_out_losses) == 3
+
+    def test_are_where_training_sets_out(self):
+        network = Mean()
+        run(network, earlier=OPTIMUM, learning_rate_init=1e-6, max_iter=1)
+        torch.testing.assert_close(network.parameters, OPTIMUM, atol=1e-4, rtol=0)
+
+    def test_do_not_replace_the_start_that_results_must_beat(self):
+        network = Mean()
+        result = run(network, HELD_OUT, earlier=OPTIMUM + 100.0, learning_rate_init=1e-6, max_iter=1)
+        assert not network.parameters.any()
+        assert result.best_loss == result.anchor_loss
+
+
+def follow(course, held_out=None, solver="adamw", **settings):
+    """One chunk; the network and the course after it."""
+    network, result = Mean(), TrainingResult()
+    inside = np.arange(45) if held_out is None else np.setdiff1d(np.arange(45), held_out)
+    settings = TrainingSettings(**SETTINGS | {"solver": solver, "max_iter": 1} | settings)
+    split = Split(inside, held_out, None)
+    return network, train_on_chunk(network, rows_of(X), split, settings, np.random.RandomState(0), course, result)
+
+
+def beginning():
+    return Course(Mean().parameters, Mean().parameters)
+
+
+class TestChunks:
+    @pytest.mark.parametrize("solver", ["adamw", "adam", "sgd"])
+    def test_find_the_optimum(self, solver):
+        course = beginning()
+        for _ in range(60):
+            network, course = follow(course, HELD_OUT, solver)
+        np.testing.assert_allclose(course.average, X[np.setdiff1d(np.arange(45), HELD_OUT)].mean(axis=0), atol=0.05)
+        torch.testing.assert_close(network.parameters, course.average)
+        assert course.n_steps == 60 * 3
+
+    def test_the_optimiser_goes_on_where_it_was(self):
+        course = beginning()
+        for _ in range(2):
+            _, course = follow(course, batch_size=45)
+        _, without = follow(Course(course.parameters, course.average, course.n_steps), batch_size=45)
+        _, onward = follow(course, batch_size=45)
+        assert int(onward.memory[2]) == 3
+        assert int(without.memory[2]) == 1
+        assert (onward.parameters != without.parameters).all()
+
+    def test_the_average_is_mostly_of_the_last_steps(self):
+        course = beginning()
+        _, course = follow(course, batch_size=45)
+        torch.testing.assert_close(course.average, course.parameters)  # the first step forgets the start
+        for _ in range(20):
+            before = course
+            _, course = follow(course, batch_size=45)
+        share = 9 / (8 + course.n_steps)
+        torch.testing.assert_close(course.average, before.average.lerp(course.parameters, share))
+
+    def test_the_start_stands_where_the_average_does_no_better(self):
+        far = OPTIMUM + 100.0
+        network, course = follow(Course(far, far, 1000), HELD_OUT)
+        assert not network.parameters.any()
+        torch.testing.assert_close(course.average, far, atol=1.0, rtol=0)
+
+    def test_nothing_given_is_changed(self):
+        course = follow(beginning())[1]
+        copies = [tensor.clone() for tensor in (course.parameters, course.average, *course.memory)]
+        follow(course)
+        for tensor, copy in zip((course.parameters, course.average, *course.memory), copies, strict=True):
+            torch.testing.assert_close(tensor, copy, atol=0, rtol=0)
+
+    def test_a_chunk_that_is_all_held_out_trains_nothing(self):
+        network, course = follow(beginning(), np.arange(45))
+        assert course.n_steps == 0
+        assert not network.parameters.any()
+
+    def test_the_memory_of_another_solver_is_left(self):
+        _, course = follow(beginning(), solver="adamw")
+        _, course = follow(course, solver="sgd")
+        assert len(course.memory) == 1

@@ -1,0 +1,80 @@
+"""MNIST in chunks: `partial_fit` against `fit` on all rows, PCA and IncrementalPCA.
+
+    OMP_NUM_THREADS=1 python benchmarks/partial_fit.py --data DIR
+
+Test R² and seconds with 16 components: 60,000 rows in order, in chunks of 2,000, once and three times over; in chunks
+of 100; and after a `fit` on the first 10,000 rows. Without MNIST, scikit-learn's digits in chunks of 100.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+import warnings
+
+import numpy as np
+from _data import add_arguments, load_mnist
+from sklearn.datasets import load_digits
+from sklearn.decomposition import PCA, IncrementalPCA
+from sklearn.exceptions import ConvergenceWarning
+
+from skae import AutoencoderTransformer
+
+N_COMPONENTS = 16
+
+
+def load(folder) -> tuple[np.ndarray, np.ndarray, int]:
+    """Training rows, test rows, and the size of a chunk."""
+    mnist = load_mnist(folder)
+    if mnist is not None:
+        return mnist[0], mnist[2], 2000
+    X = load_digits().data / 16.0
+    return X[:1400], X[1400:], 100
+
+
+def follow(model, X, size: int, n_passes: int = 1):
+    for _ in range(n_passes):
+        for start in range(0, len(X), size):
+            model.partial_fit(X[start : start + size])
+    return model
+
+
+def explained(model, X_train, X) -> float:
+    if isinstance(model, AutoencoderTransformer):
+        return model.score(X)
+    reconstruction = model.inverse_transform(model.transform(X))
+    return 1.0 - np.square(X - reconstruction).sum() / np.square(X - X_train.mean(axis=0)).sum()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_arguments(parser)
+    X, X_test, size = load(parser.parse_args().data)
+    first = len(X) // 6
+
+    def ours(**parameters) -> AutoencoderTransformer:
+        return AutoencoderTransformer(N_COMPONENTS, random_state=0, **parameters)
+
+    fits = {
+        "PCA": lambda: PCA(N_COMPONENTS, random_state=0).fit(X),
+        "IncrementalPCA, chunks": lambda: follow(IncrementalPCA(N_COMPONENTS), X, size),
+        "skae, chunks, once": lambda: follow(ours(), X, size),
+        "skae, chunks, three times": lambda: follow(ours(), X, size, 3),
+        "skae, chunks a twentieth as large, once": lambda: follow(ours(), X, size // 20),
+        "skae, fit on a sixth": lambda: ours().fit(X[:first]),
+        "skae, fit on a sixth, chunks of the rest": lambda: follow(ours().fit(X[:first]), X[first:], size),
+        "skae, fit(max_iter=1)": lambda: ours(max_iter=1).fit(X),
+        "skae, fit(max_iter=3)": lambda: ours(max_iter=3).fit(X),
+        "skae, fit": lambda: ours().fit(X),
+    }
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    print(f"{len(X)} rows of {X.shape[1]} features, chunks of {size}, {N_COMPONENTS} components")
+    for name, fit in fits.items():
+        start = time.perf_counter()
+        model = fit()
+        seconds = time.perf_counter() - start
+        print(f"{name:42} R² {explained(model, X, X_test):.3f}  {seconds:7.1f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()

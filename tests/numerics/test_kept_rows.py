@@ -1,0 +1,31 @@
+"""Rows kept of a stream."""
+
+import numpy as np
+from scipy import sparse
+
+from skae._numerics._kept_rows import KeptRows, weighted_keys, with_largest_keys
+
+X = np.arange(12.0).reshape(6, 2)
+KEYS = np.array([0.3, 0.9, 0.1, 0.5, 0.2, 0.8])
+
+
+def test_the_largest_keys():
+    np.testing.assert_array_equal(np.flatnonzero(with_largest_keys(KEYS, 3)), [1, 3, 5])
+    assert with_largest_keys(KEYS, 6).all()
+    assert with_largest_keys(KEYS, 7).all()
+
+
+def test_rows_keep_their_order_and_what_belongs_to_them():
+    chosen = with_largest_keys(KEYS, 4)
+    kept = KeptRows.of(sparse.csr_array(X), np.arange(6.0), KEYS, chosen).take(np.array([True, False, True, True]))
+    kept = kept.followed_by(KeptRows.of(X, None, KEYS, KEYS == 0.1))
+    np.testing.assert_array_equal(kept.rows, X[[0, 3, 5, 2]])
+    np.testing.assert_array_equal(kept.weight, [0, 3, 5, 1])
+    np.testing.assert_array_equal(kept.keys, KEYS[[0, 3, 5, 2]])
+
+
+def test_chances_follow_the_weights():
+    weight, random_state = np.array([1.0, 1.0, 2.0]), np.random.RandomState(0)
+    first = [with_largest_keys(weighted_keys(weight, random_state), 1).argmax() for _ in range(4000)]
+    # Four standard errors of a share of 4,000 draws.
+    np.testing.assert_allclose(np.bincount(first) / 4000, [0.25, 0.25, 0.5], atol=0.03)

@@ -1,0 +1,301 @@
+"""Rows in chunks: moments exact, results never worse than PCA's, and nothing learned from rows held out."""
+
+import pickle
+
+import numpy as np
+import pytest
+import skops.io
+import torch
+from family_cases import Dense, short
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.decomposition import PCA
+
+from skae import (
+    SKOPS_TRUSTED,
+    AutoencoderOutlierDetector,
+    AutoencoderTransformer,
+    _base_detector,
+    _base_incremental,
+)
+
+pytestmark = short
+CUTS = {
+    "one chunk": [],
+    "chunks": [200, 350],
+    "first fewer rows than components": [2, 300],
+    "row by row at first": list(range(1, 30)),
+}
+
+
+def follow(model, X, cuts, sample_weight=None):
+    for start, end in zip([0, *cuts], [*cuts, len(X)], strict=True):
+        weight = None if sample_weight is None else sample_weight[start:end]
+        model.partial_fit(X[start:end], sample_weight=weight)
+    return model
+
+
+def evenly(X, size):
+    return list(range(size, len(X), size))
+
+
+@pytest.fixture(scope="module")
+def rows(digits):
+    return digits[0][:500]
+
+
+@pytest.mark.parametrize("cuts", CUTS.values(), ids=CUTS)
+class TestMoments:
+    def test_equal_those_of_pca(self, rows, cuts):
+        model, pca = follow(AutoencoderTransformer(4, random_state=0), rows, cuts), PCA(4, svd_solver="full").fit(rows)
+        np.testing.assert_allclose(model.mean_, pca.mean_, atol=1e-12)
+        np.testing.assert_allclose(model.components_, pca.components_, atol=1e-9)
+        np.testing.assert_allclose(model.explained_variance_ratio_, pca.explained_variance_ratio_, atol=1e-12)
+        assert model.n_samples_seen_ == 500
+
+    @pytest.mark.parametrize("parameters", [{}, {"whiten": True}, {"scale": True}, {"variational": True}], ids=str)
+    def test_codes_before_training_equal_those_of_fit(self, rows, cuts, parameters):
+        model = AutoencoderTransformer(4, max_iter=0, dtype="float64", **parameters)
+        codes, at_once = follow(model, rows, cuts).transform(rows), clone(model).fit(rows).transform(rows)
+        np.testing.assert_allclose(codes, at_once, atol=1e-8)
+
+    def test_weights_are_repetitions(self, rows, cuts):
+        weight = np.random.RandomState(0).randint(1, 4, size=500)
+        model = follow(AutoencoderTransformer(4, random_state=0), rows, cuts, weight.astype(float))
+        pca = PCA(4, svd_solver="full").fit(np.repeat(rows, weight, axis=0))
+        np.testing.assert_allclose(model.mean_, pca.mean_, atol=1e-12)
+        np.testing.assert_allclose(model.components_, pca.components_, atol=1e-9)
+
+
+class TestTraining:
+    def test_improves_on_pca(self, digits):
+        X, X_test = digits
+        model, scores = AutoencoderTransformer(8, random_state=0), []
+        for _ in range(3):
+            scores.append(follow(model, X, evenly(X, 100)).score(X_test))
+        pca = AutoencoderTransformer(8, max_iter=0).fit(X).score(X_test)
+        assert pca < scores[0] < scores[1] < scores[2]
+        assert 1 - scores[2] < 0.75 * (1 - pca)
+        assert model.best_loss_ < model.pca_loss_
+
+    def test_one_row_at_a_time(self, curve):
+        model = AutoencoderTransformer(1, hidden_layer_sizes=(16,), random_state=0)
+        for _ in range(3):
+            follow(model, curve, evenly(curve, 1))
+        np.testing.assert_allclose(model.mean_, curve.mean(axis=0))
+        assert model.n_samples_seen_ == 3 * len(curve)
+        assert 1 - model.score(curve) < 0.7 * (1 - AutoencoderTransformer(1, max_iter=0).fit(curve).score(curve))
+
+    @pytest.mark.parametrize("size", [10, 100])
+    def test_pca_stands_where_there_is_nothing_to_learn(self, size):
+        noise = np.random.RandomState(0).normal(size=(1500, 10))
+        model = follow(AutoencoderTransformer(3, random_state=0), noise[:1000], evenly(noise[:1000], size))
+        pca = AutoencoderTransformer(3, max_iter=0).fit(noise[:1000])
+        assert model.score(noise[1000:]) >= pca.score(noise[1000:]) - 0.002
+
+    def test_weights_that_only_harm_are_not_shown(self, rows):
+        model = AutoencoderTransformer(4, learning_rate_init=1.0, random_state=0)
+        follow(model, rows, [250])
+        assert model.best_loss_ == model.pca_loss_
+        pca = PCA(4).fit(rows)
+        np.testing.assert_allclose(model.transform(rows), pca.transform(rows), atol=1e-4)
+
+    @pytest.mark.parametrize(
+        "parameters",
+        [
+            {"ordered": True},
+            {"sparsity": 2},
+            {"sparsity": 0.05},
+            {"variational": True},
+            {"loss": "huber"},
+            {"corruption": "masking"},
+            {"corruption": "salt_and_pepper"},
+            {"network": Dense, "learning_rate_init": 0.02},
+            {"early_stopping": False},
+            {"dtype": "bfloat16"},
+            {"whiten": True, "scale": True},
+        ],
+        ids=str,
+    )
+    def test_the_family(self, digits, parameters):
+        X = digits[0]
+        model = AutoencoderTransformer(6, random_state=0, **parameters)
+        for _ in range(2):
+            follow(model, X, evenly(X, 200))
+        assert model.best_loss_ < model.pca_loss_
+        np.testing.assert_allclose(model.inverse_transform(model.transform(X)), model.reconstruct(X), atol=1e-4)
+        assert model.sample(3, random_state=0).shape == (3, 64)
+
+    def test_whitened_codes_are_white_on_all_rows_seen(self, digits):
+        X = digits[0]
+        codes = follow(AutoencoderTransformer(4, whiten=True, random_state=0), X, evenly(X, 200)).transform(X)
+        # From the rows held out, about a hundred.
+        np.testing.assert_allclose(np.cov(codes.T), np.eye(4), atol=0.4)
+
+    @pytest.mark.parametrize("n_components", [None, 0.7])
+    def test_the_first_chunk_decides_the_length_of_the_code(self, rows, n_components):
+        model = AutoencoderTransformer(n_components, random_state=0).partial_fit(rows[:20])
+        expected = PCA(n_components, svd_solver="full").fit(rows[:20]).n_components_
+        assert model.partial_fit(rows[20:]).transform(rows).shape[1] == model.n_components_ == expected
+
+    def test_random_state(self, rows):
+        first, second, other = (
+            follow(AutoencoderTransformer(3, random_state=seed), rows, [250]).transform(rows) for seed in (0, 0, 1)
+        )
+        np.testing.assert_array_equal(first, second)
+        assert (first != other).any()
+
+
+class TestHeldOutRows:
+    def test_are_never_trained_on_and_as_likely_early_as_late(self, monkeypatch):
+        trained = set()
+        original = _base_incremental.train_on_chunk
+
+        def watched(network, rows, split, *arguments):
+            standardised = rows.take(split.train)[:, 0].numpy()
+            trained.update(np.round(standardised * rows._scale[0] + rows._mean[0]).astype(int).tolist())
+            return original(network, rows, split, *arguments)
+
+        monkeypatch.setattr(_base_incremental, "train_on_chunk", watched)
+        monkeypatch.setattr(_base_incremental, "MAX_HELD_OUT_ROWS", 200)
+        n_rows = 8000
+        X = np.column_stack([np.arange(n_rows), np.random.RandomState(0).normal(size=n_rows)])
+        model = AutoencoderTransformer(1, hidden_layer_sizes=(), random_state=0)
+        follow(model, X, evenly(X, 500))
+        held_out = model._kept["rows"][:, 0].astype(int)
+        assert not trained & set(held_out.tolist())
+        assert len(trained) > 0.9 * n_rows
+        assert 140 < len(held_out) < 260  # 200, and four standard errors
+        assert 0.3 < (held_out < n_rows / 2).mean() < 0.7
+
+    def test_chunks_of_a_row_are_not_all_treated_alike(self, curve):
+        model = follow(AutoencoderTransformer(1, max_iter=0, random_state=0), curve[:100], evenly(curve[:100], 1))
+        assert 10 < len(model._kept["rows"]) < 45
+
+
+class TestAfterFit:
+    def test_goes_on_from_it(self, digits):
+        X, X_test = digits
+        model = AutoencoderTransformer(8, random_state=0).fit(X[:700])
+        fitted = model.score(X_test)
+        follow(model, X[700:], evenly(X[700:], 50))
+        assert model.n_samples_seen_ == len(X)
+        np.testing.assert_allclose(model.mean_, X.mean(axis=0))
+        assert model.score(X_test) > fitted - 0.03
+        # Of the first 700 rows eight axes are known: as IncrementalPCA, the leading ones come out almost as PCA's.
+        assert (np.abs(model.components_ * PCA(8).fit(X).components_).sum(axis=1)[:4] > 0.99).all()
+
+    def test_all_axes_make_it_exact(self, curve):
+        model = AutoencoderTransformer(3, random_state=0).fit(curve[:150]).partial_fit(curve[150:])
+        np.testing.assert_allclose(model.explained_variance_ratio_, PCA().fit(curve).explained_variance_ratio_)
+
+    def test_one_row_does_not_bring_pca_back(self, digits):
+        model = AutoencoderTransformer(8, random_state=0).fit(digits[0][:700])
+        before = model.score(digits[1])
+        assert model.partial_fit(digits[0][700:701]).score(digits[1]) == pytest.approx(before, abs=0.01)
+
+    def test_fit_starts_anew(self, rows):
+        model = follow(AutoencoderTransformer(3, random_state=0), rows, [250])
+        np.testing.assert_array_equal(model.fit(rows).transform(rows), clone(model).fit(rows).transform(rows))
+        assert model.n_samples_seen_ == 500
+
+
+class TestInputs:
+    @pytest.mark.parametrize("convert", [sparse.csr_array, np.float32])
+    def test_the_container_does_not_matter(self, rows, convert):
+        plain = follow(AutoencoderTransformer(3, random_state=0), rows, [250]).transform(rows)
+        model = AutoencoderTransformer(3, random_state=0)
+        for part in (rows[:250], rows[250:]):
+            model.partial_fit(convert(part))
+        np.testing.assert_allclose(model.transform(rows), plain, atol=1e-3)
+
+    @pytest.mark.parametrize("save", [pickle, skops.io], ids=["pickle", "skops"])
+    def test_saved_in_between(self, digits, save):
+        X = digits[0]
+        model = follow(AutoencoderTransformer(3, random_state=0), X, [500])
+        trust = {"trusted": SKOPS_TRUSTED} if save is skops.io else {}
+        opened = save.loads(save.dumps(model), **trust)
+        np.testing.assert_array_equal(opened.partial_fit(X).transform(X), model.partial_fit(X).transform(X))
+
+    def test_rotated_codes_as_modules(self, digits):
+        X = np.float32(digits[0])
+        model = follow(AutoencoderTransformer(3, random_state=0), X, evenly(X, 200))
+        assert model.best_loss_ < model.pca_loss_
+        with torch.no_grad():
+            codes = model.encoder_module()(torch.from_numpy(X))
+        np.testing.assert_allclose(codes, model.transform(X), atol=1e-4)
+
+
+class TestFailureChangesNothing:
+    @pytest.mark.parametrize(
+        ("change", "X", "message"),
+        [
+            ({}, np.full((3, 64), np.nan), "Only fit learns from rows with missing entries"),
+            ({}, np.zeros((3, 63)), "X has 63 features, but AutoencoderTransformer is expecting 64"),
+            ({}, np.zeros((0, 64)), "minimum of 1 is required"),
+            ({}, np.full((3, 64), 1e200), "scale X"),
+            ({"n_components": 4}, np.zeros((3, 64)), "n_components was 3 and is now 4"),
+            ({"hidden_layer_sizes": (4,)}, np.zeros((3, 64)), r"hidden_layer_sizes was \(256, 128\) and is now \(4,\)"),
+            ({"learning_rate_init": 1e300}, np.eye(64), "lower learning_rate_init"),
+            ({"alpha": -1}, np.zeros((3, 64)), "The 'alpha' parameter"),
+        ],
+    )
+    def test_a_later_chunk(self, rows, change, X, message):
+        model = follow(AutoencoderTransformer(3, random_state=0), rows, [250])
+        before, arrays = dict(vars(model)), pickle.dumps(model)
+        model.set_params(**change)
+        with pytest.raises(ValueError, match=message):
+            model.partial_fit(X)
+        assert vars(model) == before | change
+        assert pickle.dumps(model.set_params(**{name: before[name] for name in change})) == arrays
+
+    def test_the_first_chunk(self):
+        model = AutoencoderTransformer(3)
+        with pytest.raises(ValueError, match=r"at most 2000 of them\. Got 2001: call fit"):
+            model.partial_fit(np.zeros((3, 2001)))
+        assert vars(model) == vars(AutoencoderTransformer(3))
+
+    def test_after_rows_with_missing_entries(self, rows):
+        model = AutoencoderTransformer(3, max_iter=1).fit(np.where(rows > 0.9, np.nan, rows))
+        with pytest.raises(ValueError, match="whether entries are missing or hidden was True and is now False"):
+            model.partial_fit(rows)
+
+
+@pytest.mark.parametrize("method", ["denoising", "reconstruction"])
+class TestDetector:
+    def model(self, method):
+        return AutoencoderOutlierDetector(method=method, max_iter=2, random_state=0)
+
+    @pytest.mark.parametrize("weighted", [False, True])
+    def test_equals_fit_while_all_rows_are_kept(self, digits, method, weighted):
+        X, X_test = digits[0][:300], digits[1]
+        weight = np.arange(1, 301) % 3 if weighted else None
+        expected = self.model(method).fit(X, sample_weight=weight)
+        model = follow(self.model(method), X, [1, 200], weight)
+        np.testing.assert_array_equal(model.score_samples(X_test), expected.score_samples(X_test))
+        assert model.offset_ == expected.offset_
+        assert model.n_samples_seen_ == expected.n_samples_seen_
+
+    def test_keeps_a_uniform_sample(self, method, monkeypatch):
+        monkeypatch.setattr(_base_detector, "MAX_KEPT_ROWS", 200)
+        X = np.column_stack([np.arange(1000.0), np.random.RandomState(0).normal(size=1000)])
+        model = follow(self.model(method), X, evenly(X, 100))
+        kept = model._kept["rows"][:, 0]
+        assert len(np.unique(kept)) == 200
+        assert 0.35 < (kept < 500).mean() < 0.65  # four standard errors
+        again = self.model(method).fit(model._kept["rows"])
+        np.testing.assert_array_equal(model.score_samples(X), again.score_samples(X))
+
+    def test_heavy_rows_stay(self, method, monkeypatch):
+        monkeypatch.setattr(_base_detector, "MAX_KEPT_ROWS", 100)
+        X = np.random.RandomState(0).normal(size=(300, 3))
+        weight = np.where(np.arange(300) < 50, 1e6, 1.0)
+        model = follow(self.model(method), X, [150], weight)
+        np.testing.assert_array_equal(model._kept["rows"][:50], X[:50])
+
+    def test_after_fit_it_is_an_error(self, digits, method):
+        model = self.model(method).fit(digits[0][:100])
+        before = dict(vars(model))
+        with pytest.raises(ValueError, match="which keeps no rows for partial_fit to add to"):
+            model.partial_fit(digits[0])
+        assert vars(model) == before
