@@ -34,7 +34,7 @@ def spread_rows(n_rows: int, at_most: int) -> NDArray[np.intp]:
 def dense_rows(X, rows) -> np.ndarray:
     """Rows of an array, memmap or CSR matrix as a dense array."""
     block = X[rows]
-    return block.toarray() if sparse.issparse(block) else np.asarray(block)
+    return block.toarray() if sparse.issparse(block) else block
 
 
 def weighted_mean(X, sample_weight: FloatArray | None = None) -> FloatArray:
