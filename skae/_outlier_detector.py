@@ -101,6 +101,8 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
     A cluster of outliers that is denser than the normal rows around it looks normal to every method that measures
     distances, this one included.
 
+    Given a torch tensor, methods return tensors on its device; coordinates are found in main memory.
+
     References
     ----------
     .. [1] Vincent, P. (2011). A connection between score matching and denoising autoencoders. Neural Computation, 23,

@@ -152,6 +152,9 @@ class AutoencoderTransformer(BaseTransformer):
     one, so a loss of 0.2 on the training rows means that 80 % of their variance is explained. Other losses are means
     over entries likewise, residuals measured in s ("binary_cross_entropy" and "poisson": in the units of X).
 
+    Given a torch tensor, methods return tensors on its device. Floating-point rows without missing entries stay there,
+    but for `fit`.
+
     Which members of the family go together: everything with missing values, every loss and custom networks, but for
     ``variational`` (likelihoods only) and at most one of ``variational``, ``sparsity`` and ``ordered``.
 
