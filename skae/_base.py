@@ -33,6 +33,7 @@ from skae._support._parameters import (
     check_parameters,
 )
 from skae._support._persistence import VersionedStateMixin
+from skae._support._tensors import as_array
 from skae._support._threads import single_thread_if
 from skae._support._torch import resolve_device, resolve_dtype
 from skae._training import _automatic
@@ -116,7 +117,7 @@ class BaseAutoencoder(CallbackSupportMixin, VersionedStateMixin, BaseEstimator):
     def _check_X(self, X, *, reset: bool, min_samples: int = 1):
         return validate_data(
             self,
-            X,
+            as_array(X),
             accept_sparse="csr",
             dtype=(np.float64, np.float32),
             reset=reset,

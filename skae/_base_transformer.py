@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.validation import check_array, check_is_fitted
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from skae._base import TrainingData
 from skae._base_anchored import Member
@@ -18,6 +18,7 @@ from skae._numerics._moments import feature_ranges, share_missing
 from skae._support._distributed import Processes
 from skae._support._inputs import check_sample_weight, unchanged_on_error
 from skae._support._parameters import AnyCallable, Boolean, Float, Integer, OneOf
+from skae._support._tensors import as_array, in_kind, is_sound_tensor
 
 CORRUPTIONS = ("gaussian", "masking", "salt_and_pepper", "swap")
 # What these do to a code, at most one at a time.
@@ -72,6 +73,13 @@ class BaseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseInc
             if np.nanmin(lowest, initial=low) < low or np.nanmax(highest, initial=low) > high:
                 raise ValueError(f"loss={self.loss!r} needs values of X {words}.")
         return data
+
+    def _check_fitted_X(self, X):
+        """Checked rows. A tensor stays one on its device, and leaves it only for a check that will say something."""
+        if not is_sound_tensor(X):
+            return in_kind(super()._check_fitted_X(X), X)
+        check_is_fitted(self)
+        return validate_data(self, X, reset=False, skip_check_array=True)
 
     def _check_combination(self) -> None:
         """Refuse members that contradict each other, and say why."""
@@ -156,10 +164,9 @@ class BaseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseInc
             Rows in the units of the training rows, in the dtype of the codes.
         """
         check_is_fitted(self)
-        X = check_array(X, dtype=(np.float64, np.float32))
-        if self.ordered and X.shape[1] < self.n_components_:
-            X = np.pad(X, ((0, 0), (0, self.n_components_ - X.shape[1])))
-        if X.shape[1] != self.n_components_:
+        if not is_sound_tensor(X):
+            X = in_kind(check_array(as_array(X), dtype=(np.float64, np.float32)), X)
+        if X.shape[1] > self.n_components_ or (X.shape[1] < self.n_components_ and not self.ordered):
             raise ValueError(
                 f"X has {X.shape[1]} features, but {type(self).__name__} is expecting {self.n_components_} "
                 "components as input."

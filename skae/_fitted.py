@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from skae._model._autoencoder import Anchor, AnchoredAutoencoder, Architecture
 from skae._model._gaussian_fill import GaussianFill
 from skae._numerics._moments import row_blocks
 from skae._support._inputs import check_finite_result
+from skae._support._tensors import in_kind
 from skae._support._torch import dtype_of, resolve_device, to_numpy, to_tensor
 from skae._training._rows import BLOCK_ELEMENTS, Rows
 
@@ -42,36 +44,37 @@ class FittedAutoencoder:
 
     @torch.no_grad()
     @np.errstate(over="ignore", invalid="ignore")
-    def encode(self, X, device: str, dtype=None) -> np.ndarray:
-        """Codes of the rows of X, in X's dtype unless another one is given."""
+    def encode(self, X, device: str, double: bool = False):
+        """Codes of the rows of X, in X's dtype or, if `double`, in float64."""
         network, rows = self.network(device), self._rows(X, device)
         code_map = to_tensor(self.code_map, torch.float64, network.parameters.device)
-        codes = np.empty((X.shape[0], self.code_map.shape[1]), dtype=dtype or X.dtype)
+        codes = _empty(X, X.shape[0], self.code_map.shape[1], double=double)
         for part, x in rows.blocks():
             # In float64: the units of X may be beyond float32. By torch: NumPy's threads would compete with its own.
-            codes[part] = to_numpy(network.encode(x).double() @ code_map)
+            codes[part] = in_kind(network.encode(x).double() @ code_map, X)
         return check_finite_result(codes, self.weights.dtype)
 
     @torch.no_grad()
     @np.errstate(over="ignore", invalid="ignore")
-    def decode(self, codes: np.ndarray, device: str) -> np.ndarray:
-        """Rows in the units of X for public codes, in the codes' dtype."""
+    def decode(self, codes, device: str):
+        """Rows in the units of X for public codes, or the first columns of them, in the codes' dtype."""
         network = self.network(device)
-        decoded = np.empty((len(codes), len(self.mean)), dtype=codes.dtype)
+        dtype, where = network.parameters.dtype, network.parameters.device
+        code_map_inverse = to_tensor(self.code_map_inverse[: codes.shape[1]], torch.float64, where)
+        decoded = _empty(codes, len(codes), len(self.mean))
         for part in row_blocks(len(codes), max(codes.shape[1], len(self.mean)), BLOCK_ELEMENTS):
-            z = codes[part] @ self.code_map_inverse
-            x = network.decode(to_tensor(z, network.parameters.dtype, network.parameters.device))
-            decoded[part] = self._in_units_of_X(to_numpy(x))
+            z = to_tensor(codes[part], torch.float64, where) @ code_map_inverse
+            decoded[part] = self._in_units_of_X(network.decode(z.to(dtype)), codes)
         return check_finite_result(decoded, self.weights.dtype)
 
     @torch.no_grad()
     @np.errstate(over="ignore", invalid="ignore")
-    def reconstruct(self, X, device: str) -> np.ndarray:
+    def reconstruct(self, X, device: str):
         """Decoded codes of the rows of X, in X's dtype."""
         network = self.network(device)
-        reconstructed = np.empty(X.shape, dtype=X.dtype)
+        reconstructed = _empty(X, *X.shape)
         for part, x in self._rows(X, device).blocks():
-            reconstructed[part] = self._in_units_of_X(to_numpy(network.decode(network.encode(x))))
+            reconstructed[part] = self._in_units_of_X(network.decode(network.encode(x)), X)
         return check_finite_result(reconstructed, self.weights.dtype)
 
     @torch.no_grad()
@@ -94,22 +97,22 @@ class FittedAutoencoder:
 
     @torch.no_grad()
     @np.errstate(over="ignore", invalid="ignore")
-    def summed_losses(self, X, device: str) -> np.ndarray:
+    def summed_losses(self, X, device: str):
         """The loss of each row, summed over its observed entries."""
         network = self.network(device)
-        losses = np.empty(X.shape[0])
+        losses = _empty(X, X.shape[0], double=True)
         for part, x in self._rows(X, device).blocks():
-            losses[part] = to_numpy(network.summed_losses(x))
+            losses[part] = in_kind(network.summed_losses(x), X)
         return check_finite_result(losses * self.unit**network.loss.unit_power, self.weights.dtype)
 
     @torch.no_grad()
     @np.errstate(over="ignore", invalid="ignore")
-    def log_evidence_bounds(self, X, device: str) -> np.ndarray:
+    def log_evidence_bounds(self, X, device: str):
         """Evidence lower bound of each row in nats; of a variational autoencoder only."""
         network = self.network(device)
-        bounds = np.empty(X.shape[0])
+        bounds = _empty(X, X.shape[0], double=True)
         for part, x in self._rows(X, device).blocks():
-            bounds[part] = to_numpy(network.log_evidence_bound(x))
+            bounds[part] = in_kind(network.log_evidence_bound(x), X)
         return check_finite_result(bounds, self.weights.dtype)
 
     def network(self, device: str) -> AnchoredAutoencoder:
@@ -137,5 +140,12 @@ class FittedAutoencoder:
     def _rows(self, X, device: str) -> Rows:
         return Rows(X, self.mean, self.scale * self.unit, dtype_of(self.weights), resolve_device(device))
 
-    def _in_units_of_X(self, standardised: np.ndarray) -> np.ndarray:
-        return standardised * (self.scale * self.unit) + self.mean
+    def _in_units_of_X(self, standardised: Tensor, X):
+        return in_kind(standardised, X) * in_kind(self.scale * self.unit, X) + in_kind(self.mean, X)
+
+
+def _empty(X, *shape: int, double: bool = False):
+    """Room for results in the kind of X and its dtype or, if `double`, in float64."""
+    if isinstance(X, Tensor):
+        return X.new_empty(shape, dtype=torch.float64 if double else X.dtype)
+    return np.empty(shape, dtype=np.float64 if double else X.dtype)

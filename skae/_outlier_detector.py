@@ -10,6 +10,7 @@ from skae._base_detector import BaseDetector
 from skae._support._callbacks import with_callbacks
 from skae._support._inputs import local_random_state, unchanged_on_error
 from skae._support._parameters import Float, Integer, LayerSizes, OneOf
+from skae._support._tensors import in_kind
 
 
 class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseDetector):
@@ -101,6 +102,8 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
     -----
     A cluster of outliers that is denser than the normal rows around it looks normal to every method that measures
     distances, this one included.
+
+    Given a torch tensor, methods return tensors on its device; coordinates are found in main memory.
 
     References
     ----------
@@ -255,7 +258,7 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
         ndarray of shape (n_samples,)
             Scores.
         """
-        return self._score_samples(self._check_fitted_X(X))
+        return in_kind(self._score_samples(self._check_fitted_X(X)), X)
 
     def decision_function(self, X):
         """Return ``score_samples(X) - offset_``: negative for outliers.
@@ -270,7 +273,7 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
         ndarray of shape (n_samples,)
             Scores about the threshold.
         """
-        return self._score_samples(self._check_fitted_X(X)) - self.offset_
+        return in_kind(self._score_samples(self._check_fitted_X(X)) - self.offset_, X)
 
     def predict(self, X):
         """Label rows.
@@ -285,7 +288,8 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
         ndarray of shape (n_samples,)
             -1 for outliers, +1 for inliers.
         """
-        return np.where(self.decision_function(X) < 0, -1, 1)
+        scores = self._score_samples(self._check_fitted_X(X))
+        return in_kind(np.where(scores < self.offset_, -1, 1), X)
 
     def p_values(self, X):
         r"""Return conformal p-values: how often a normal row scores as low as this one.
@@ -310,7 +314,7 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
             Values in (0, 1].
         """
         scores = self._score_samples(self._check_fitted_X(X))
-        return self._p_values(scores)
+        return in_kind(self._p_values(scores), X)
 
     def feature_errors(self, X):
         """Return what each feature contributes to each row's score.
@@ -331,7 +335,7 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
         errors = self._feature_errors(self._check_fitted_X(X))
         if hasattr(X, "iloc"):
             return type(X)(errors, index=X.index, columns=X.columns)
-        return errors
+        return in_kind(errors, X)
 
     def transform(self, X):
         """Encode rows, for maps of outliers.
@@ -347,4 +351,4 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
             With "denoising" the leading coordinates on the axes of the robust covariance, in standard deviations of
             a feature; with "reconstruction" the codes of the autoencoder.
         """
-        return self._codes(self._check_fitted_X(X))
+        return in_kind(self._codes(self._check_fitted_X(X)), X)

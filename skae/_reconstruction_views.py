@@ -33,7 +33,7 @@ class ReconstructionViews:
         """The two views of each row, shape (n_rows, 2)."""
         errors, _ = self.autoencoder.squared_errors(X, device)
         # Whitened codes of far rows may be beyond float32, though the rows are not.
-        deviations = self.autoencoder.encode(X, device, np.float64) - self.code_mean
+        deviations = self.autoencoder.encode(X, device, double=True) - self.code_mean
         means = np.column_stack([errors / X.shape[1], np.square(deviations).mean(axis=1)])
         return 0.5 * np.log(check_finite_result(means, self.autoencoder.weights.dtype) + SQUARED_FLOOR)
 

@@ -15,7 +15,8 @@ ESTIMATORS = {
     "denoising": AutoencoderOutlierDetector(max_iter=2, n_components=2, **TRAINED),
     "reconstruction": AutoencoderOutlierDetector(method="reconstruction", max_iter=2, n_components=2, **TRAINED),
 }
-FITS = ["fit", "fit_transform", "fit_predict"]
+AFTER_FIT = {"fit": "score_samples", "fit_transform": "transform", "fit_predict": "predict"}
+FITS = list(AFTER_FIT)
 METHODS = {
     "transformer": ["transform", "reconstruct", "predict", "score_samples", "score", "inverse_transform"],
     "denoising": ["predict", "score_samples", "decision_function", "p_values", "feature_errors", "transform"],

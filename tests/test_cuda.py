@@ -1,4 +1,4 @@
-"""On a GPU: what a CPU gives, as NumPy arrays, the same every time, and without the host waiting for every step."""
+"""On a GPU: what a CPU gives, in the kind it was given, the same every time, and without the host waiting for steps."""
 
 import pickle
 
@@ -50,6 +50,49 @@ def test_steps_read_nothing_back(estimator, weighted, dtype, digits, host_reads)
         return mode.count
 
     assert reads(16) == reads(160) > 0
+
+
+@needs_cuda
+@each_estimator
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64, torch.int64], ids=str)
+class TestTensors:
+    def test_of_the_gpu_stay_there(self, estimator, kind, digits):
+        X, X_test = ((16 * part[:300]).round() for part in digits)
+        model = fit(estimator, torch.tensor(X, dtype=kind, device="cuda"), max_iter=2)
+        rows = torch.tensor(X_test, dtype=kind, device="cuda")
+        array = rows.cpu().numpy()
+        methods = ["transform", "reconstruct", "score_samples", "predict", "p_values", "feature_errors"]
+        for method in [name for name in methods if hasattr(model, name)]:
+            result, expected = getattr(model, method)(rows), getattr(model, method)(array)
+            assert result.device == rows.device
+            assert result.cpu().numpy().dtype == expected.dtype
+            # Products of another shape may be summed in another order.
+            np.testing.assert_allclose(result.cpu().numpy(), expected, rtol=1e-4, atol=1e-4)
+        if hasattr(model, "inverse_transform"):
+            assert model.inverse_transform(model.transform(rows)).device == rows.device
+
+    def test_of_another_device_than_the_estimators(self, estimator, kind, digits):
+        rows = torch.tensor(16 * digits[0][:300]).to(kind)
+        for model, given in [
+            (fit(estimator, rows, max_iter=1), rows),
+            (fit(estimator, rows, "cpu", max_iter=1), rows.cuda()),
+        ]:
+            for method in ("transform", "score_samples", "predict"):
+                assert getattr(model, method)(given).device == given.device
+
+
+@needs_cuda
+def test_rows_of_the_transformer_stay_on_the_gpu(digits, monkeypatch):
+    model = fit(ESTIMATORS["transformer"], digits[0][:300], max_iter=1)
+    rows = torch.tensor(digits[1], device="cuda")
+
+    def refuse(self, **keywords):
+        raise AssertionError("a tensor left the GPU")
+
+    monkeypatch.setattr(torch.Tensor, "numpy", refuse)
+    codes = model.transform(rows)
+    for result in (model.reconstruct(rows), model.score_samples(rows), model.inverse_transform(codes)):
+        assert result.device == rows.device
 
 
 @needs_cuda

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from fault_cases import (
+    AFTER_FIT,
     CALLS,
     ESTIMATORS,
     FITS,
@@ -227,9 +228,6 @@ def with_duplicates(rows):
 def with_explicit_zeros(rows):
     i, j = np.indices((len(rows), rows.shape[1]))
     return sparse.csr_array((rows.ravel(), (i.ravel(), j.ravel())), shape=rows.shape)
-
-
-AFTER_FIT = {"fit": "score_samples", "fit_transform": "transform", "fit_predict": "predict"}
 
 
 def assert_same_result(estimator, method, given, plain):

@@ -41,7 +41,7 @@ def dense_rows(X, rows) -> np.ndarray:
         block[here] = dense_rows(X.local, own)
         return X.processes.sum("rows", block)
     block = X[rows]
-    return block.toarray() if sparse.issparse(block) else np.asarray(block)
+    return block.toarray() if sparse.issparse(block) else block
 
 
 def own_blocks(X) -> Iterator[tuple[slice, np.ndarray]]:

@@ -9,6 +9,9 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_consistent_length
+from torch import Tensor
+
+from skae._support._tensors import as_array
 
 # Weights are scaled where the largest lies outside: sums of larger ones overflow, smaller ones vanish in float32.
 # Inside the bounds they are left as they are, since sums count as numbers of rows.
@@ -42,7 +45,7 @@ def check_sample_weight(sample_weight, X) -> np.ndarray | None:
     equal = np.isscalar(sample_weight)
     if equal:
         sample_weight = np.full(X.shape[0], sample_weight)
-    weights = check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight")
+    weights = check_array(as_array(sample_weight), ensure_2d=False, dtype=np.float64, input_name="sample_weight")
     if weights.ndim != 1:
         raise ValueError(f"Sample weights must be 1D array or scalar, got {weights.ndim}D array.")
     check_consistent_length(X, weights)
@@ -56,10 +59,11 @@ def check_sample_weight(sample_weight, X) -> np.ndarray | None:
     return None if equal else weights
 
 
-def check_finite_result(result: np.ndarray, computed_in) -> np.ndarray:
-    """`result`, unless rows were so far out that it overflowed: a ValueError in scikit-learn's words."""
-    if not np.isfinite(result).all():
-        dtype = min(np.dtype(computed_in), result.dtype, key=lambda dtype: dtype.itemsize)
+def check_finite_result(result, computed_in):
+    """`result`, array or tensor, unless rows so far out that it overflowed: a ValueError in scikit-learn's words."""
+    finite = result.isfinite() if isinstance(result, Tensor) else np.isfinite(result)
+    if not finite.all():
+        dtype = min(np.dtype(computed_in), as_array(result[:0]).dtype, key=lambda dtype: dtype.itemsize)
         raise ValueError(f"Input X contains infinity or a value too large for {dtype!r}.")
     return result
 

@@ -38,8 +38,10 @@ def resolve_dtype(dtype: str, n_rows: int) -> torch.dtype:
     return torch.float64 if dtype == "float64" else torch.float32
 
 
-def to_tensor(array: np.ndarray, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+def to_tensor(array: np.ndarray | torch.Tensor, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
     """A tensor with the values of `array`; shares memory where dtype, layout and device allow."""
+    if isinstance(array, torch.Tensor):
+        return array.to(device=device, dtype=dtype)
     # torch cannot hold foreign byte order or negative strides, not even along an axis of length one, and it warns about
     # arrays it could write through.
     if not (array.flags.carray and array.dtype.isnative) or min(array.strides, default=0) < 0:
@@ -51,7 +53,7 @@ def to_tensor(array: np.ndarray, dtype: torch.dtype, device: torch.device) -> to
 
 def to_numpy(tensor: torch.Tensor) -> np.ndarray:
     """The values of `tensor` as a NumPy array in main memory."""
-    return tensor.detach().cpu().numpy()
+    return tensor.numpy(force=True)
 
 
 def make_generator(random_state: np.random.RandomState, device: torch.device) -> RowGenerator:
@@ -61,6 +63,8 @@ def make_generator(random_state: np.random.RandomState, device: torch.device) ->
     return generator
 
 
-def dtype_of(array: np.ndarray) -> torch.dtype:
-    """The torch dtype of a NumPy array."""
+def dtype_of(array) -> torch.dtype:
+    """The torch dtype of an array or a tensor."""
+    if isinstance(array, torch.Tensor):
+        return array.dtype
     return torch.from_numpy(np.empty(0, dtype=array.dtype)).dtype

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from skae._numerics._moments import dense_rows, row_blocks
 from skae._numerics._shards import processes_of
+from skae._support._tensors import in_kind
 from skae._support._torch import to_tensor
 
 # 1 million numbers: a block of standardised rows stays in the CPU's outer cache.
@@ -17,11 +18,12 @@ BLOCK_ELEMENTS = 1 << 20
 
 
 class Rows:
-    """Standardised rows of an array, memmap or CSR matrix; X itself is never copied whole.
+    """Standardised rows of an array, memmap, CSR matrix or tensor; X itself is never copied whole.
 
     Parameters
     ----------
-    X : {ndarray, sparse matrix} of shape (n_rows, n_features)
+    X : {ndarray, sparse matrix, Tensor} of shape (n_rows, n_features)
+        Rows of a tensor are standardised on its device.
     mean, scale : ndarray of shape (n_features,)
         Rows come out as ``(X - mean) / scale``.
     dtype : torch.dtype
@@ -31,9 +33,10 @@ class Rows:
     def __init__(self, X, mean: np.ndarray, scale: np.ndarray, dtype: torch.dtype, device: torch.device) -> None:
         self._X, self._dtype, self._device = X, dtype, device
         self.processes = processes_of(X)
-        in_float32 = X.dtype == np.float32 and dtype == torch.float32 and float32_holds(mean, scale)
-        self._arithmetic = np.dtype(np.float32 if in_float32 else np.float64)
-        self._mean, self._scale = mean.astype(self._arithmetic), scale.astype(self._arithmetic)
+        # float32 rows are centred as they are: the rounding of the mean is no larger than their own.
+        in_float32 = X.dtype.itemsize == 4 and dtype == torch.float32 and float32_holds(mean, scale)
+        mean, scale = (array.astype(np.float32 if in_float32 else np.float64) for array in (mean, scale))
+        self._mean, self._scale = in_kind(mean, X), in_kind(scale, X)
 
     def __len__(self) -> int:
         return self._X.shape[0]
@@ -41,9 +44,7 @@ class Rows:
     @np.errstate(over="ignore", invalid="ignore", divide="ignore")
     def take(self, rows: np.ndarray | slice) -> Tensor:
         """The given rows. Centred before a cast to lower precision, which large means would not survive."""
-        block = dense_rows(self._X, rows)
-        # float32 rows are centred as they are: the rounding of the mean is no larger than their own.
-        block = np.subtract(block, self._mean, dtype=self._arithmetic)
+        block = dense_rows(self._X, rows) - self._mean
         block /= self._scale
         return to_tensor(block, self._dtype, self._device)
 
