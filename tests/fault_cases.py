@@ -1,12 +1,13 @@
 """Estimators, methods and comparisons that the tests of odd input share."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.base import clone
 
 from skae import AutoencoderOutlierDetector, AutoencoderTransformer
+
+pd = pytest.importorskip("pandas")
 
 N = 18
 TRAINED = {"batch_size": 8, "hidden_layer_sizes": (8,), "random_state": 0}

@@ -148,6 +148,7 @@ class TestCallbacks:
     def test_progress_bar(self, estimator, digits, capsys):
         from sklearn.callback import ProgressBar
 
+        pytest.importorskip("rich")
         clone(estimator).set_callbacks(ProgressBar()).fit(digits[0][:100])
         assert type(estimator).__name__ in capsys.readouterr().out
 

@@ -3,12 +3,13 @@
 import inspect
 
 import pytest
-from numpydoc.docscrape import FunctionDoc, NumpyDocString
-from numpydoc.validate import validate
 from sklearn.base import BaseEstimator
 
 import skae
 import skae.networks
+
+docscrape = pytest.importorskip("numpydoc.docscrape")
+validate = pytest.importorskip("numpydoc.validate").validate
 
 # ES01 extended summary, SA01 See Also, EX01 Examples, RT03: asked of classes, not of every method.
 OPTIONAL_FOR_METHODS = {"ES01", "SA01", "EX01"}
@@ -44,7 +45,7 @@ def test_docstring(item):
 @pytest.mark.parametrize(("cls", "method"), [(cls, name) for cls in public_classes() for name in own_methods(cls)])
 def test_method_docstring(cls, method):
     assert [e for e in errors_of(cls, method) if e[0] not in NEVER | OPTIONAL_FOR_METHODS] == []
-    assert FunctionDoc(getattr(cls, method))["Summary"]
+    assert docscrape.FunctionDoc(getattr(cls, method))["Summary"]
 
 
 @pytest.mark.parametrize("cls", public_classes())
@@ -63,4 +64,4 @@ def test_fitted_attributes_are_documented(cls, digits):
 
 
 def documentation(cls):
-    return NumpyDocString(inspect.cleandoc(cls.__doc__))
+    return docscrape.NumpyDocString(inspect.cleandoc(cls.__doc__))

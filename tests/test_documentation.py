@@ -6,7 +6,6 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-import matplotlib.pyplot as plt
 import pytest
 
 import skae
@@ -93,6 +92,7 @@ def test_snippets_compile(path):
 
 @pytest.mark.parametrize("path", [path for path in PAGES if path not in PAGES_THAT_DO_NOT_RUN], ids=name_of)
 def test_snippets_run(path, tmp_path, monkeypatch):
+    plt = pytest.importorskip("matplotlib.pyplot")
     monkeypatch.chdir(tmp_path)
     plt.switch_backend("agg")
     try:

@@ -16,6 +16,8 @@ def test_there_are_examples():
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_example_runs(path, tmp_path):
+    for library in ("matplotlib", "pandas"):
+        pytest.importorskip(library)
     environment = {**os.environ, "MPLBACKEND": "agg"}
     command = [sys.executable, "-W", "error", str(path), "--out", str(tmp_path)]
     result = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)

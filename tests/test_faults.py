@@ -7,7 +7,6 @@ afterwards, and nothing warns (the suite turns warnings into errors).
 from functools import cache
 
 import numpy as np
-import pandas as pd
 import pytest
 from fault_cases import (
     AFTER_FIT,
@@ -32,6 +31,7 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.decomposition import PCA
 
+pd = pytest.importorskip("pandas")
 pytestmark = few_epochs
 
 

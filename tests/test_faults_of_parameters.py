@@ -3,7 +3,6 @@
 import copy
 
 import numpy as np
-import pandas as pd
 import pytest
 from fault_cases import (
     ESTIMATORS,
@@ -15,6 +14,7 @@ from fault_cases import (
 
 from skae._support._parameters import AnyCallable, Boolean, Float, InstanceOf, Integer, LayerSizes, OneOf, Seed
 
+pd = pytest.importorskip("pandas")
 pytestmark = few_epochs
 
 

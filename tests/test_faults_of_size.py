@@ -3,7 +3,6 @@
 import re
 
 import numpy as np
-import pandas as pd
 import pytest
 from fault_cases import (
     ESTIMATORS,
@@ -27,6 +26,7 @@ from sklearn.base import clone
 
 from skae import AutoencoderOutlierDetector, AutoencoderTransformer
 
+pd = pytest.importorskip("pandas")
 pytestmark = few_epochs
 
 

@@ -3,7 +3,6 @@
 import pickle
 
 import numpy as np
-import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.covariance import EmpiricalCovariance
@@ -178,6 +177,7 @@ class TestReasons:
         assert (detector.feature_errors(X).argmax(axis=1) == broken).mean() > 0.9
 
     def test_names_of_a_data_frame(self):
+        pd = pytest.importorskip("pandas")
         X = pd.DataFrame(banana(100, 0), columns=list("abcd"), index=np.arange(100) + 7)
         errors = AutoencoderOutlierDetector(random_state=0).fit(X).feature_errors(X)
         assert list(errors.columns) == list("abcd")

@@ -1,7 +1,6 @@
 """Estimators to draw, and figures that do not outlive their test."""
 
 import pytest
-from matplotlib import pyplot, rcParams
 from sklearn.datasets import load_breast_cancer
 
 from skae import (
@@ -13,14 +12,16 @@ from skae import (
 @pytest.fixture(autouse=True)
 def clean_pyplot():
     """Nothing may change the global settings; figures are closed."""
-    before = dict(rcParams)
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    before = dict(pyplot.rcParams)
     yield
-    assert dict(rcParams) == before
+    assert dict(pyplot.rcParams) == before
     pyplot.close("all")
 
 
 @pytest.fixture(scope="session")
 def frame():
+    pytest.importorskip("pandas")
     return load_breast_cancer(as_frame=True).data[:120]
 
 

@@ -1,15 +1,16 @@
 """Bars are the contributions of the features and add up to the score."""
 
 import numpy as np
-import polars as pl
 import pytest
-from matplotlib import colors as mcolors
 from scipy import sparse
 
 from skae import (
     AutoencoderOutlierDetector,
     FeatureErrorDisplay,
 )
+
+mcolors = pytest.importorskip("matplotlib.colors")
+pl = pytest.importorskip("polars")
 
 
 def test_blame_is_the_estimators(detector, frame):

@@ -1,12 +1,13 @@
 """Codes stand where the estimator puts them, in the colours of what is known."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from skae import (
     LatentSpaceDisplay,
 )
+
+pd = pytest.importorskip("pandas")
 
 
 def test_codes_are_the_estimators(transformer, frame):

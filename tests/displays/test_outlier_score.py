@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 from sklearn.ensemble import IsolationForest
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
@@ -11,6 +10,8 @@ from sklearn.preprocessing import StandardScaler
 from skae import (
     OutlierScoreDisplay,
 )
+
+Figure = pytest.importorskip("matplotlib.figure").Figure
 
 
 @pytest.mark.parametrize("labels", [(1, -1), (0, 1), (False, True)])

@@ -1,8 +1,6 @@
 """Rows and images stand beside their own reconstructions and errors."""
 
 import numpy as np
-import pandas as pd
-import polars as pl
 import pytest
 from scipy import sparse
 from sklearn.decomposition import PCA
@@ -11,6 +9,9 @@ from skae import (
     AutoencoderTransformer,
     ReconstructionDisplay,
 )
+
+pd = pytest.importorskip("pandas")
+pl = pytest.importorskip("polars")
 
 
 @pytest.mark.parametrize("container", [np.asarray, pd.DataFrame, pl.DataFrame, sparse.csr_array])
