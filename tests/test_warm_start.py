@@ -57,6 +57,18 @@ def test_weights_of_codes_that_must_not_be_rotated_fit_similar_rows(digits, para
     assert gain_of_old_weights(digits[0], digits[0][100:], parameters) > 0.05
 
 
+def test_a_sparse_code_keeps_its_atoms(digits):
+    X, other = digits[0][:600], digits[0][600:]
+    warm = model(n_components=32, sparsity=2, warm_start=True).fit(X)
+    atoms, score = warm._state["encoder_axes"], warm.score(other)
+    products = warm._state["decoder_axes"] @ warm._state["decoder_axes"].T
+    assert np.abs(products - np.diag(np.diag(products))).max() > 0.1  # axes would be orthogonal
+    warm.set_params(max_iter=0).fit(other)
+    directions = [axes / np.linalg.norm(axes, axis=0) for axes in (warm._state["encoder_axes"], atoms)]
+    np.testing.assert_allclose(*directions, atol=1e-10)
+    assert warm.score(other) > score - 0.05
+
+
 def gain_of_old_weights(X, other, parameters):
     """Share of PCA's loss on rows of `other` that weights trained on X remove."""
     warm = model(warm_start=True, max_iter=20, **parameters).fit(X)

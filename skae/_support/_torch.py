@@ -14,8 +14,10 @@ FLOAT64_MAX_ROWS = 256
 def resolve_device(device: str) -> torch.device:
     """The torch device for `device`; "auto" is CUDA where there is one, else the CPU.
 
-    MPS is used only on request: it has no float64.
+    MPS is refused: it has no float64, which scores and codes in the units of X need.
     """
+    if device.partition(":")[0] == "mps":
+        raise ValueError("The 'device' parameter cannot be 'mps', which has no float64. Use 'cpu' instead.")
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from skae._support._torch import to_tensor
+from skae._support._torch import resolve_device, to_tensor
 
 ARRAY = np.arange(6.0).reshape(2, 3)
 READ_ONLY = ARRAY.copy()
@@ -25,3 +25,11 @@ def test_memory_is_shared_where_it_can_be():
     array = ARRAY.copy()
     to_tensor(array, torch.float64, torch.device("cpu"))[0, 0] = 7.0
     assert array[0, 0] == 7.0
+
+
+@pytest.mark.parametrize(
+    ("device", "words"), [("mps", "no float64"), ("mps:0", "Use 'cpu' instead"), ("abacus", "available here")]
+)
+def test_devices_that_will_not_do(device, words):
+    with pytest.raises(ValueError, match=f"The 'device' parameter .*{words}"):
+        resolve_device(device)
