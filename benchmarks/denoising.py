@@ -2,7 +2,7 @@
 
     python benchmarks/denoising.py --data DIR
 
-Rows are digits (1,297 to train, 500 to test) and MNIST (10,000 to train, the first 1,000 of the test set), pixels in
+Rows are digits (1,297 to train, 500 to test) and MNIST (60,000 to train, the first 1,000 of the test set), pixels in
 [0, 1]; the noise is Gaussian of known deviation, or salt and pepper in a known share of the pixels. Results are mean
 PSNRs of the test pictures in dB, every method's output clipped to [0, 1]. Each peer has the setting that is best at
 that noise on `TUNING_ROWS` training rows: PCA its number of components, the median filter its size (1 leaves pictures
@@ -92,7 +92,7 @@ def sets(arguments) -> dict:
     pairs = {"digits": train_test_split(X, test_size=500, random_state=0)}
     mnist = _data.load_mnist(arguments.data)
     if mnist is not None:
-        pairs["mnist"] = mnist[0][:10_000], mnist[2][:1000]
+        pairs["mnist"] = mnist[0], mnist[2][:1000]
     return {name: pair for name, pair in pairs.items() if not arguments.sets or name in arguments.sets}
 
 

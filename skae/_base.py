@@ -17,7 +17,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skae._model._activations import ACTIVATIONS
 from skae._numerics._moments import row_indices
+from skae._numerics._shards import Shards, own_rows
 from skae._support._callbacks import CallbackSupportMixin, EpochReporter
+from skae._support._distributed import Processes
 from skae._support._inputs import check_sample_weight
 from skae._support._parameters import (
     Boolean,
@@ -34,6 +36,7 @@ from skae._support._persistence import VersionedStateMixin
 from skae._support._threads import single_thread_if
 from skae._support._torch import resolve_device, resolve_dtype
 from skae._training import _automatic
+from skae._training._data_parallel import ShardedRows, as_shards
 from skae._training._loop import Network, NonFiniteError, Split, TrainingResult, train
 from skae._training._optimizers import SOLVERS
 from skae._training._rows import Rows
@@ -75,7 +78,8 @@ class TrainingData:
         return replace(self, X=self.X[chosen], sample_weight=weights)
 
     def rows(self, mean: np.ndarray, scale: np.ndarray) -> Rows:
-        return Rows(self.X, mean, scale, self.dtype, self.device)
+        kind = ShardedRows if isinstance(self.X, Shards) else Rows
+        return kind(self.X, mean, scale, self.dtype, self.device)
 
 
 class BaseAutoencoder(CallbackSupportMixin, VersionedStateMixin, BaseEstimator):
@@ -124,15 +128,26 @@ class BaseAutoencoder(CallbackSupportMixin, VersionedStateMixin, BaseEstimator):
         check_is_fitted(self)
         return self._check_X(X, reset=False)
 
-    def _checked(self, X, sample_weight, *, reset: bool = True, min_samples: int = 2) -> TrainingData:
-        """Everything `fit` is given, checked; rows without weight are left out."""
+    def _checked(
+        self, X, sample_weight, processes: Processes | None = None, *, reset: bool = True, min_samples: int = 2
+    ) -> TrainingData:
+        """Everything `fit` is given, checked; rows without weight are left out, those of other processes are added."""
         check_parameters(type(self).__name__, self.get_params(deep=False), self._constraints)
         device = resolve_device(self.device)
         X = self._check_X(X, reset=reset, min_samples=min_samples)
+        if processes is not None:
+            X, sample_weight = as_shards(X, sample_weight, processes, self._alike_everywhere())
         weights = check_sample_weight(sample_weight, X)
         if weights is not None and not weights.all():
             X, weights = X[weights > 0], weights[weights > 0]
         return TrainingData(X, weights, resolve_dtype(self.dtype, X.shape[0]), device)
+
+    def _alike_everywhere(self) -> dict[str, Any]:
+        """What processes that fit together must have in common, as far as values can be compared."""
+        parameters = self.get_params(deep=False).items()
+        own = ("device", "random_state", "verbose")
+        names = list(getattr(self, "feature_names_in_", ()))
+        return {key: value for key, value in parameters if key not in own and not callable(value)} | {"names": names}
 
     def _train(
         self,
@@ -147,9 +162,12 @@ class BaseAutoencoder(CallbackSupportMixin, VersionedStateMixin, BaseEstimator):
     ) -> None:
         """Train, report every epoch, and say in scikit-learn's way how it ended."""
         settings = self._settings(data)
-        reporter = EpochReporter(self, data.X, settings.max_iter, fitted_attributes)
+        reporter = EpochReporter(self, own_rows(data.X), settings.max_iter, fitted_attributes)
+        on_epoch = reporter.on_epoch
+        if isinstance(data.X, Shards):
+            on_epoch = data.X.processes.stopping_together(on_epoch)
         with training_of(network, settings):
-            train(network, rows, split, settings, random_state, reporter.on_epoch, result, earlier)
+            train(network, rows, split, settings, random_state, on_epoch, result, earlier)
         reporter.close()
         if result.interrupted:
             warnings.warn(

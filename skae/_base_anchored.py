@@ -22,8 +22,10 @@ from skae._model._prefixes import explained_by_prefixes
 from skae._numerics._moments import feature_ranges, spread_rows
 from skae._numerics._principal_axes import PrincipalAxes
 from skae._numerics._running_moments import RunningMoments
+from skae._numerics._shards import Processes, processes_of
 from skae._support._torch import make_generator, to_numpy, to_tensor
 from skae._training import _automatic
+from skae._training._data_parallel import DataParallel, ShardedRows
 from skae._training._loop import Network, Split, TrainingResult
 from skae._training._mixed_precision import MixedPrecision
 from skae._training._rows import Rows
@@ -72,6 +74,7 @@ class Fit:
     trained: Network
     n_components: int | float | None
     whiten: bool
+    processes: Processes
     moments: RunningMoments | None = None
     result: TrainingResult = field(default_factory=TrainingResult)
 
@@ -111,6 +114,8 @@ class BaseAnchored(BaseAutoencoder):
             hides_entries=self._member.hides_entries,
             random_state=random_state,
         )
+        # Two kinds of CPU may find different bases of the same space.
+        anchoring = processes_of(data.X).first("the principal axes", anchoring)
         fit = self._start(data, anchoring, n_components, whiten, random_state, split, earlier)
         start = None if earlier is None else to_tensor(earlier.weights, data.dtype, data.device)
         self._train(
@@ -134,7 +139,7 @@ class BaseAnchored(BaseAutoencoder):
         moments: RunningMoments | None = None,
     ) -> Fit:
         """The network at its anchor, its codes aligned with those of an `earlier` autoencoder if there is one."""
-        axes, member = anchoring.axes, self._member
+        axes, member, processes = anchoring.axes, self._member, processes_of(data.X)
         generator = make_generator(random_state, data.device)
         anchor = linear_anchor(
             axes,
@@ -149,6 +154,7 @@ class BaseAnchored(BaseAutoencoder):
         if earlier is not None:
             architecture = continued(earlier, architecture)
             anchor = aligned(anchor, axes, earlier, signs_only=not member.has_exchangeable_components)
+        anchor = processes.first("the anchor", anchor)
         network = self._anchored_network(architecture, anchoring, anchor, data, generator)
         trained: Network = network
         if self.dtype == "bfloat16":
@@ -156,8 +162,10 @@ class BaseAnchored(BaseAutoencoder):
             architecture = self._architecture(anchor, anchoring, low, generator)
             twin = self._anchored_network(architecture, anchoring, anchor, low, generator)
             trained = MixedPrecision(network, twin)
+        if isinstance(rows, ShardedRows):
+            trained = DataParallel(trained, rows, generator)
         split = split or self._split(data, random_state)
-        return Fit(rows, split, anchoring, anchor, network, trained, n_components, whiten, moments)
+        return Fit(rows, split, anchoring, anchor, network, trained, n_components, whiten, processes, moments)
 
     def _resolved(self, name: str, data: TrainingData) -> Any:
         value = super()._resolved(name, data)
@@ -325,7 +333,8 @@ def _code_covariance(fit: Fit, network: AnchoredAutoencoder) -> tuple[np.ndarray
     """Covariance of the network's codes, and the total weight of the rows it is of."""
     weight = fit.split.sample_weight
     if fit.moments is None:
-        codes = np.concatenate([to_numpy(network.encode(x)) for _, x in fit.rows.blocks()])
+        own = [to_numpy(network.encode(x)) for _, x in fit.rows.blocks()]
+        codes = np.concatenate([part for parts in fit.processes.exchange("codes", own) for part in parts])
     elif network.is_linear():
         return fit.anchor.code_covariance(fit.anchoring.axes), fit.moments.weight
     else:

@@ -15,6 +15,7 @@ from skae._base_anchored import Member
 from skae._base_incremental import BaseIncremental
 from skae._model._losses import LOSSES
 from skae._numerics._moments import feature_ranges, share_missing
+from skae._support._distributed import Processes
 from skae._support._inputs import check_sample_weight, unchanged_on_error
 from skae._support._parameters import AnyCallable, Boolean, Float, Integer, OneOf
 
@@ -44,6 +45,7 @@ class BaseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseInc
         "beta": (Float(0, low_open=True),),
         "network": (AnyCallable(), OneOf((None,))),
         "warm_start": (Boolean(),),
+        "distributed": (Boolean(),),
     }
 
     @property
@@ -58,8 +60,15 @@ class BaseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseInc
             self.network,
         )
 
-    def _checked(self, X, sample_weight, *, reset: bool = True, min_samples: int = 2) -> TrainingData:
-        data = super()._checked(X, sample_weight, reset=reset, min_samples=min_samples)
+    def _checked(
+        self, X, sample_weight, processes: Processes | None = None, *, reset: bool = True, min_samples: int = 2
+    ) -> TrainingData:
+        data = super()._checked(X, sample_weight, processes, reset=reset, min_samples=min_samples)
+        if self.distributed and processes is None:
+            raise RuntimeError(
+                "distributed=True needs a process group: launch with torchrun and call "
+                "torch.distributed.init_process_group before fit."
+            )
         data = replace(data, share_missing=share_missing(data.X))
         self._check_combination()
         if self.loss in RANGES:
@@ -81,6 +90,11 @@ class BaseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseInc
             raise ValueError(
                 f"variational=True needs a loss that is a likelihood: 'squared_error', 'binary_cross_entropy' or "
                 f"'poisson'. Got {self.loss!r} instead."
+            )
+        if self.distributed and (self.corruption == "swap" or callable(self.corruption)):
+            raise ValueError(
+                f"corruption={self.corruption!r} cannot be combined with distributed=True: it looks at all rows of a "
+                "batch."
             )
         if self.network is not None and self.ordered and isinstance(self.n_components, float):
             raise ValueError("ordered=True cannot shorten the code of a custom network: give n_components as an int.")
@@ -108,6 +122,8 @@ class BaseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseInc
             The fitted estimator. If `partial_fit` raises, it is what it was before.
         """
         with unchanged_on_error(self):
+            if self.distributed:
+                raise ValueError("partial_fit runs in one process: set distributed=False.")
             data = self._checked(X, sample_weight, reset=self._earlier is None, min_samples=1)
             if data.share_missing:
                 raise ValueError("Input X of partial_fit contains NaN. Only fit learns from rows with missing entries.")

@@ -8,7 +8,9 @@ from sklearn.utils.validation import check_is_fitted
 from skae._base_transformer import BaseTransformer
 from skae._code_density import sample_codes
 from skae._modules import DecoderModule, EncoderModule
+from skae._numerics._shards import processes_of
 from skae._support._callbacks import with_callbacks
+from skae._support._distributed import processes_of_fit
 from skae._support._inputs import local_random_state, unchanged_on_error
 from skae._support._parameters import Integer
 
@@ -102,6 +104,10 @@ class AutoencoderTransformer(BaseTransformer):
         Where to compute, as torch names it. "auto" is CUDA where there is one, else the CPU.
     verbose : bool or int, default=False
         Whether to print the losses of every epoch.
+    distributed : bool, default=False
+        Whether the processes of a `torch.distributed` group, such as those that `torchrun` starts, fit together. X is
+        then the shard of this process, of at least two rows. All end with the same fit, that of one process given the
+        shards in the order of ranks; an error of one is raised by all.
     random_state : int, RandomState instance or None, default=None
         Draws the hold-out, the initial hidden layers, the batches and the noise. Pass an int for results that repeat.
         No global generator is ever used or changed.
@@ -141,6 +147,8 @@ class AutoencoderTransformer(BaseTransformer):
     ValueError
         If a parameter is out of its range or contradicts another, the input is infinite or out of the loss' range, a
         feature was never observed, or training meets values that are not finite.
+    RuntimeError
+        If `distributed` without an initialised process group.
 
     Warns
     -----
@@ -216,6 +224,7 @@ class AutoencoderTransformer(BaseTransformer):
         dtype="auto",
         device="auto",
         verbose=False,
+        distributed=False,
         random_state=None,
     ):
         self.n_components = n_components
@@ -242,6 +251,7 @@ class AutoencoderTransformer(BaseTransformer):
         self.dtype = dtype
         self.device = device
         self.verbose = verbose
+        self.distributed = distributed
         self.random_state = random_state
 
     def __sklearn_tags__(self):
@@ -272,10 +282,10 @@ class AutoencoderTransformer(BaseTransformer):
         AutoencoderTransformer
             The fitted estimator. If `fit` raises, it is what it was before.
         """
-        with unchanged_on_error(self):
+        with unchanged_on_error(self), processes_of_fit(self.distributed) as processes:
             earlier = self._earlier if self.warm_start else None
-            data = self._checked(X, sample_weight, reset=earlier is None)
-            random_state = local_random_state(self.random_state)
+            data = self._checked(X, sample_weight, processes, reset=earlier is None)
+            random_state = processes_of(data.X).first("random_state", local_random_state(self.random_state))
             fitted = self._fit_autoencoder(data, self.n_components, self.whiten, random_state, earlier=earlier)
             for name, value in fitted.items():
                 setattr(self, name, value)

@@ -17,8 +17,9 @@ DOCS = ROOT / "docs"
 SITE = DOCS / "_build"
 MARKDOWN = sorted([*ROOT.glob("*.md"), *DOCS.glob("*.md")])
 SOURCES = [*MARKDOWN, *DOCS.glob("*.rst"), *(ROOT / "examples").glob("*.rst")]
-# Blocks of a page run one after the other, as a reader would run them; these pages leave the model to the reader.
-PAGES_THAT_DO_NOT_RUN = {DOCS / "saving.md"}
+# Blocks of a page run one after the other, as a reader would run them. These leave the model to the reader, and are run
+# by `test_distributed.py` and `test_dask.py`.
+PAGES_THAT_DO_NOT_RUN = {DOCS / "saving.md", DOCS / "guide_distributed.md"}
 
 
 def name_of(path):

@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from skae._support._draws import integers, normal
+
 
 class Plain:
     """The code is what the encoder returns."""
@@ -90,7 +92,7 @@ class Prefix(Plain):
         if generator is None:
             last = torch.arange(n_rows, device=a.device) % n_components
         else:
-            last = torch.randint(n_components, (n_rows,), generator=generator, device=a.device)
+            last = integers(n_components, n_rows, generator)
         kept = torch.arange(n_components, device=a.device) <= last[:, None]
         return a * kept, kept
 
@@ -126,7 +128,7 @@ class GaussianPosterior(Plain):
         deviation = (0.5 * log_variance).exp()
         if generator is None:
             generator = torch.Generator(device=a.device).manual_seed(0)
-        noise = torch.randn(mean.shape, generator=generator, dtype=a.dtype, device=a.device)
+        noise = normal(mean, generator)
         return torch.addcmul(mean, deviation, noise), (mean, log_variance, deviation, noise)
 
     def backward(self, gradient: Tensor, tape: tuple[Tensor, ...], row_share: float | Tensor) -> Tensor:

@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from skae._support._draws import normal, uniform
+
 # A row hides at most this share of its entries.
 MAX_HIDDEN = 0.95
 
@@ -32,8 +34,7 @@ class Gaussian:
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
         if not self.level:
             return x
-        noise = torch.randn(x.shape, generator=generator, dtype=x.dtype, device=x.device)
-        return noise.mul_(self.level).add_(x)
+        return normal(x, generator).mul_(self.level).add_(x)
 
 
 @dataclass(frozen=True)
@@ -103,13 +104,13 @@ class Custom:
 
 def hide(x: Tensor, level: float, generator: torch.Generator) -> Tensor:
     """Make entries NaN: of each row a share drawn evenly between none and twice `level`."""
-    share = torch.rand((len(x), 1), generator=generator, dtype=x.dtype, device=x.device)
+    share = uniform(x[:, :1], generator)
     hidden = _chosen(x, share.mul_(2.0 * level).clamp_max_(MAX_HIDDEN), generator)
     return x.masked_fill(hidden, torch.nan)
 
 
 def _chosen(x: Tensor, share: float | Tensor, generator: torch.Generator) -> Tensor:
-    return torch.rand(x.shape, generator=generator, dtype=x.dtype, device=x.device) < share
+    return uniform(x, generator) < share
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from skae._support._draws import RowGenerator
+
 # Up to this many rows float64 costs next to nothing, and rounding stays far below what a user could notice.
 FLOAT64_MAX_ROWS = 256
 
@@ -52,9 +54,9 @@ def to_numpy(tensor: torch.Tensor) -> np.ndarray:
     return tensor.detach().cpu().numpy()
 
 
-def make_generator(random_state: np.random.RandomState, device: torch.device) -> torch.Generator:
+def make_generator(random_state: np.random.RandomState, device: torch.device) -> RowGenerator:
     """A generator of its own, so that neither torch's nor NumPy's global state is touched."""
-    generator = torch.Generator(device=device)
+    generator = RowGenerator(device=device)
     generator.manual_seed(int(random_state.randint(np.iinfo(np.int32).max)))
     return generator
 

@@ -283,7 +283,7 @@ class _Judge:
         """Row losses on the hold-out, or on training rows where there is none."""
         if self.held_out is not None:
             return self._network.row_losses(self.held_out).double().cpu().numpy()
-        parts = [self._network.row_losses(x) for _, x in self._rows.batches(self._judged, min(len(self._judged), 1024))]
+        parts = [self._network.row_losses(self._rows.take(part)) for part in split_evenly(self._judged, 1024)]
         return torch.cat(parts).double().cpu().numpy()
 
     def _weight(self) -> np.ndarray | None:

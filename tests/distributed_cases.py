@@ -1,0 +1,199 @@
+"""Fits of two processes: `torchrun` runs this file, and `test_distributed.py` compares what it leaves in a folder."""
+
+import contextlib
+import json
+import pickle
+import signal
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from family_cases import Dense, hide_some
+from scipy import sparse
+
+from skae import AutoencoderTransformer
+from skae._training._data_parallel import ShardedRows
+
+N_ROWS = 200
+SETTINGS = {"n_components": 2, "hidden_layer_sizes": (16,), "max_iter": 10, "dtype": "float64", "random_state": 0}
+
+
+def curved_rows():
+    rng = np.random.RandomState(0)
+    t = rng.uniform(-1, 1, size=(N_ROWS, 2))
+    rows = np.column_stack([t, t**2, t[:, 0] * t[:, 1], -t[:, 0]])
+    return rows + rng.normal(scale=0.02, size=rows.shape)
+
+
+X = curved_rows()
+INCOMPLETE = hide_some(X, 0.1)[0]
+WEIGHTS = np.random.RandomState(1).randint(0, 4, size=N_ROWS).astype(np.float64)
+FIRST_ONLY = (np.arange(N_ROWS) < N_ROWS // 3).astype(np.float64)
+# Fewer rows than features: the axes are singular vectors.
+WIDE = np.random.RandomState(2).normal(size=(60, 80))
+
+# Rows, weights, and parameters beside SETTINGS.
+EQUAL = {
+    "plain": (X, None, {}),
+    "weighted": (X, WEIGHTS, {"scale": True, "whiten": True}),
+    "nothing_of_one_shard_counts": (X, FIRST_ONLY, {"whiten": True}),
+    "one_weight_for_all": (X, 3.0, {"whiten": True}),
+    "incomplete": (INCOMPLETE, WEIGHTS, {"max_iter": 30}),
+    "sparse": (sparse.csr_matrix(np.maximum(X, 0.0)), None, {}),
+    "wide": (WIDE, None, {}),
+    "no_hold_out": (X, None, {"early_stopping": False}),
+    "stops_early": (X, None, {"max_iter": 40, "n_iter_no_change": 2, "learning_rate_init": 0.1}),
+    "batches_of_one_process_alone": (X, WEIGHTS, {"batch_size": 2, "max_iter": 1}),
+    "float32": (X.astype(np.float32), None, {"dtype": "float32"}),
+    "denoising": (X, None, {"corruption_level": 0.3}),
+    "masking": (X, None, {"corruption": "masking"}),
+    "salt_and_pepper": (X, None, {"corruption": "salt_and_pepper"}),
+    "ordered": (X, None, {"ordered": True, "n_components": 0.95}),
+    "variational": (X, None, {"variational": True}),
+    "network": (X, None, {"network": Dense}),
+    "poisson": (np.round(10 * np.abs(X)), None, {"loss": "poisson"}),
+}
+
+
+def shard(array, rank):
+    """The first third of the rows, or the others."""
+    if array is None or np.isscalar(array):
+        return array
+    middle = array.shape[0] // 3
+    return array[:middle] if rank == 0 else array[middle:]
+
+
+def with_infinity(rows):
+    rows = rows.copy()
+    rows[-1, 0] = np.inf
+    return rows
+
+
+SECOND = shard(X, 1)
+# What the second process is given: rows, weights and parameters. The first is given what it should be.
+FAULTS = {
+    "infinite": (with_infinity(SECOND), None, {}),
+    "one_row": (SECOND[:1], None, {}),
+    "features": (SECOND[:, 1:], None, {}),
+    "dtype": (SECOND.astype(np.float32), None, {}),
+    "weights": (SECOND, np.ones(len(SECOND)), {}),
+    "parameter_out_of_range": (SECOND, None, {"alpha": -1.0}),
+    "another_parameter": (SECOND, None, {"max_iter": 7}),
+}
+
+
+class Callback:
+    """Calls a function after the second epoch."""
+
+    def __init__(self, function):
+        self.function, self.epochs = function, 0
+
+    def setup(self, estimator, context):
+        pass
+
+    def teardown(self, estimator, context):
+        pass
+
+    def on_fit_task_begin(self, estimator, context):
+        pass
+
+    def on_fit_task_end(self, estimator, context):
+        if context.task_name != "epoch":
+            return False
+        self.epochs += 1
+        return self.epochs == 2 and self.function()
+
+
+class Looks(Callback):
+    """Asks for the estimator as it is after each epoch."""
+
+    def on_fit_task_end(self, estimator, context, *, fitted_estimator):
+        return False
+
+
+def fail(*_):
+    raise OSError("the disk is full")
+
+
+def interrupt():
+    raise KeyboardInterrupt
+
+
+# What a callback of the second process does.
+CALLBACKS = {
+    "callback_fails": Callback(fail),
+    "callback_of_one_process_looks": Looks(None),
+    "callback_stops": Callback(lambda: True),
+    "callback_interrupts": Callback(interrupt),
+    "signal": Callback(lambda: signal.raise_signal(signal.SIGINT)),
+}
+
+
+def fit(rows, weights, parameters, callback=None):
+    model = AutoencoderTransformer(**SETTINGS | parameters, distributed=True)
+    if callback is not None:
+        model.set_callbacks(callback)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model.fit(rows, sample_weight=weights)
+    return model, [str(warning.message) for warning in caught]
+
+
+def outcome(*arguments):
+    """What a fit raised or warned of, and after how many seconds."""
+    start, result = time.perf_counter(), {}
+    try:
+        model, result["warnings"] = fit(*arguments)
+        result["n_iter"] = model.n_iter_
+    except Exception as error:
+        result["error"] = str(error)
+    return result | {"seconds": time.perf_counter() - start}
+
+
+@contextlib.contextmanager
+def failing_to_read(rank):
+    """Rows of batches cannot be read on one rank."""
+    read, ShardedRows.part = ShardedRows.part, fail if rank == 1 else ShardedRows.part
+    try:
+        yield
+    finally:
+        ShardedRows.part = read
+
+
+def global_state():
+    numpy_state = np.random.mtrand._rand.get_state(legacy=False)["state"]
+    return torch.get_rng_state().tolist(), numpy_state["key"].tolist(), signal.getsignal(signal.SIGINT)
+
+
+def run_all(rank):
+    """Fits that should equal those of one process, and outcomes of those that should not be."""
+    before, fitted, outcomes = global_state(), {}, {}
+    for name, (rows, weights, parameters) in EQUAL.items():
+        fitted[name] = fit(shard(rows, rank), shard(weights, rank), parameters)[0]
+    # No seed: the first process draws one for all.
+    fitted["random"] = fit(shard(X, rank), None, {"random_state": None})[0]
+    for name, arguments in FAULTS.items():
+        outcomes[name] = outcome(*arguments) if rank == 1 else outcome(shard(X, 0), None, {})
+    with failing_to_read(rank):
+        outcomes["reading"] = outcome(shard(X, rank), None, {})
+    outcomes["everywhere"] = outcome(shard(X, rank), None, {"corruption": "swap"})
+    if hasattr(AutoencoderTransformer, "set_callbacks"):
+        for name, callback in CALLBACKS.items():
+            outcomes[name] = outcome(shard(X, rank), None, {}, callback if rank == 1 else None)
+    outcomes["state_unchanged"] = global_state() == before
+    return fitted, outcomes
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    dist.init_process_group("gloo")
+    rank = dist.get_rank()
+    fitted, outcomes = run_all(rank)
+    (folder / f"{rank}.pickle").write_bytes(pickle.dumps(fitted))
+    (folder / f"{rank}.json").write_text(json.dumps(outcomes))
+    # Nobody catches this one.
+    fit(with_infinity(shard(X, rank)) if rank == 1 else shard(X, rank), None, {})

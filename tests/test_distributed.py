@@ -1,0 +1,190 @@
+"""Two processes under torchrun: the fit of one process, and errors that stop both."""
+
+import json
+import os
+import pickle
+import re
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import distributed_cases
+import joblib
+import numpy as np
+import pytest
+import torch.distributed as dist
+from distributed_cases import CALLBACKS, EQUAL, SETTINGS, X
+from family_cases import short
+from sklearn.base import clone
+
+from skae import AutoencoderTransformer
+
+pytestmark = pytest.mark.skipif(not dist.is_available(), reason="torch was built without torch.distributed")
+SECONDS = 10
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("ranks")
+
+
+@pytest.fixture(scope="module")
+def job(folder):
+    """Exit status and output of one run of all cases, which takes seconds to start; one that hangs is ended."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    process = subprocess.Popen(
+        [*command, distributed_cases.__file__, folder],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        output = process.communicate(timeout=240)[0]
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        pytest.fail(f"hung: {process.communicate()[0]}")
+    return process.returncode, output
+
+
+@pytest.fixture(scope="module")
+def ranks(job, folder):
+    """Fitted estimators and outcomes of both ranks."""
+    assert len(list(folder.iterdir())) == 4, job[1]
+    return [
+        (pickle.loads((folder / f"{rank}.pickle").read_bytes()), json.loads((folder / f"{rank}.json").read_text()))
+        for rank in range(2)
+    ]
+
+
+@pytest.mark.parametrize("name", [*EQUAL, "random"])
+def test_both_ranks_have_the_same_fit(ranks, name):
+    first, second = (fitted[name] for fitted, _ in ranks)
+    for key in ("mean", "encoder_axes", "weights", "code_map"):
+        np.testing.assert_array_equal(first._state[key], second._state[key])
+    np.testing.assert_array_equal(first._codes, second._codes)
+    assert first.loss_curve_ == second.loss_curve_
+
+
+@short
+@pytest.mark.parametrize("name", EQUAL)
+def test_two_processes_fit_as_one(ranks, name):
+    """Sums in another order differ by 1e-14 in float64, and training does not raise that to 1e-5."""
+    rows, weights, parameters = EQUAL[name]
+    alone = AutoencoderTransformer(**SETTINGS | parameters).fit(rows, sample_weight=weights)
+    together = ranks[0][0][name]
+    assert together.n_iter_ == alone.n_iter_
+    expected, tolerance = alone.transform(rows), 1e-3 if name == "float32" else 1e-5
+    assert np.abs(together.transform(rows) - expected).max() <= tolerance * np.abs(expected).max()
+    np.testing.assert_allclose(together.loss_curve_, alone.loss_curve_, rtol=tolerance)
+    assert alone.best_loss_ < alone.pca_loss_ or name in ("wide", "batches_of_one_process_alone")
+
+
+def test_the_fit_is_that_of_training_on_both_shards(ranks):
+    """A tolerance that one shard alone met would show nothing."""
+    alone = AutoencoderTransformer(**SETTINGS).fit(distributed_cases.SECOND)
+    expected = ranks[0][0]["plain"].transform(X)
+    assert np.abs(alone.transform(X) - expected).max() > 1e-2 * np.abs(expected).max()
+
+
+MESSAGES = {
+    "infinite": "Rank 1 of 2 raised ValueError: Input X contains infinity",
+    "one_row": r"Rank 1 of 2 raised ValueError: Found array with 1 sample\(s\)",
+    "features": "Processes need the same number of features: rank 0 has 6, rank 1 has 5",
+    "dtype": "Processes need the same dtype of X: rank 0 has 'float64', rank 1 has 'float32'",
+    "weights": "Processes need the same sample_weight: rank 0 has None, rank 1 has 'an array'",
+    "parameter_out_of_range": "Rank 1 of 2 raised ValueError: The 'alpha' parameter",
+    "another_parameter": "Processes need the same max_iter: rank 0 has 10, rank 1 has 7",
+    "reading": "Rank 1 of 2 raised OSError: the disk is full",
+    "everywhere": "corruption='swap' cannot be combined with distributed=True",
+    "callback_fails": "Rank 1 of 2 raised OSError: the disk is full",
+    "callback_of_one_process_looks": "Processes are at different places",
+}
+
+
+@pytest.mark.parametrize("name", MESSAGES)
+def test_an_error_of_one_rank_is_raised_by_both(ranks, name):
+    outcomes = [outcome for _, outcome in ranks]
+    if name in CALLBACKS and name not in outcomes[0]:
+        pytest.skip("callbacks came with scikit-learn 1.9")
+    assert re.match(MESSAGES[name], outcomes[0][name]["error"])
+    assert outcomes[0][name]["error"] == outcomes[1][name]["error"]
+    assert max(outcome[name]["seconds"] for outcome in outcomes) < SECONDS
+
+
+@pytest.mark.parametrize("name", ["callback_stops", "callback_interrupts", "signal"])
+def test_one_rank_stops_both(ranks, name):
+    outcomes = [outcome for _, outcome in ranks]
+    if name not in outcomes[0]:
+        pytest.skip("callbacks came with scikit-learn 1.9")
+    for outcome in outcomes:
+        assert outcome[name]["n_iter"] == 2
+        assert any("interrupted by user" in text for text in outcome[name]["warnings"]) == (name != "callback_stops")
+
+
+def test_global_state_is_left_alone(ranks):
+    assert all(outcome["state_unchanged"] for _, outcome in ranks)
+
+
+def test_an_error_nobody_catches_ends_the_job(job):
+    status, output = job
+    assert status != 0
+    assert output.count("ErrorOnRank: Rank 1 of 2 raised ValueError: Input X contains infinity") == 2
+
+
+def test_a_process_group_is_needed():
+    model = AutoencoderTransformer(distributed=True)
+    with pytest.raises(RuntimeError, match=r"launch with torchrun and call torch.distributed.init_process_group"):
+        model.fit(X)
+    assert not hasattr(model, "n_features_in_")
+
+
+@pytest.fixture
+def group_of_one(tmp_path):
+    dist.init_process_group("gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1)
+    yield
+    dist.destroy_process_group()
+
+
+@short
+@pytest.mark.usefixtures("group_of_one")
+class TestGroupOfOne:
+    def test_is_an_ordinary_fit(self):
+        alone = AutoencoderTransformer(**SETTINGS)
+        together = clone(alone).set_params(distributed=True).fit(X)
+        np.testing.assert_array_equal(together.transform(X), alone.fit(X).transform(X))
+        assert together.loss_curve_ == alone.loss_curve_
+
+    def test_raises_what_an_ordinary_fit_does(self):
+        with pytest.raises(ValueError, match=r"^The 'alpha' parameter"):
+            AutoencoderTransformer(alpha=-1.0, distributed=True).fit(X)
+        with pytest.raises(ValueError, match=r"^Training met infinite or NaN values"):
+            AutoencoderTransformer(**SETTINGS | {"learning_rate_init": 1e300}, distributed=True).fit(X)
+
+    def test_a_callable_corruption_is_refused(self):
+        with pytest.raises(ValueError, match="cannot be combined with distributed=True"):
+            AutoencoderTransformer(corruption=lambda rows, random_state: rows, distributed=True).fit(X)
+
+
+GUIDE = Path(__file__).parents[1] / "docs" / "guide_distributed.md"
+
+
+@short
+@pytest.mark.skipif(not GUIDE.exists(), reason="the documentation is not here")
+def test_the_script_of_the_guide(tmp_path, monkeypatch, capsys):
+    script = re.search(r"^```python\n(.*?)^```$", GUIDE.read_text(encoding="utf-8"), flags=re.M | re.S).group(1)
+    monkeypatch.chdir(tmp_path)
+    with socket.socket() as opened:
+        opened.bind(("127.0.0.1", 0))
+        port = opened.getsockname()[1]
+    # What torchrun tells a process that it starts alone.
+    environment = {"RANK": 0, "WORLD_SIZE": 1, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    for name, value in environment.items():
+        monkeypatch.setenv(name, str(value))
+    np.save("rows.npy", np.random.RandomState(0).normal(size=(60, 20)))
+    exec(compile(script, GUIDE.name, "exec"), {"__name__": "__main__"})
+    assert joblib.load("model.joblib").components_.shape == (16, 20)
+    assert "Epoch 1/40" in capsys.readouterr().out
