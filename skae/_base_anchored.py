@@ -149,11 +149,11 @@ class BaseAnchored(BaseAutoencoder):
         rows = data.rows(axes.mean, axes.scale * anchor.unit)
         if isinstance(member.sparsity, int) and earlier is None:
             anchor = sparse_anchor(anchor, anchoring, rows, member.sparsity, data.sample_weight, random_state)
-            anchor = processes_of(data.X).first("the atoms", anchor)
         architecture = self._architecture(anchor, anchoring, data, generator)
         if earlier is not None:
             architecture = continued(earlier, architecture)
             anchor = aligned(anchor, axes, earlier, signs_only=not member.has_exchangeable_components)
+        anchor = processes_of(data.X).first("the anchor", anchor)
         network = self._anchored_network(architecture, anchoring, anchor, data, generator)
         trained: Network = network
         if self.dtype == "bfloat16":

@@ -45,8 +45,8 @@ MIN_ROWS_FOR_THREADS = 1500
 # Below this many rows all that is learned depends on single rows; p-values then come from detectors fitted to folds.
 MIN_ROWS_TO_SPLIT = 200
 MIN_CROSS_ROWS, N_FOLDS = 20, 5
-# Rows of a stream that are kept to fit to.
-MAX_KEPT_ROWS = 20_000
+# Rows of a stream, and numbers in them, that are kept to fit to.
+MAX_KEPT_ROWS, MAX_KEPT_NUMBERS = 20_000, 20_000_000
 
 
 class BaseDetector(BaseAnchored):
@@ -64,24 +64,23 @@ class BaseDetector(BaseAnchored):
                 fitted["_state"] |= self._cross_calibration(data, random_state)
         return fitted
 
-    def _with_earlier_rows(self, chunk: TrainingData) -> tuple[TrainingData, dict[str, Any]]:
-        """A sample of all rows seen, the chunk's among them, to fit to; and the attributes that remember it."""
-        n_seen = getattr(self, "n_samples_seen_", 0)
-        if n_seen and self._kept is None:
-            raise ValueError(
-                f"This {type(self).__name__} was fitted by fit, which keeps no rows for partial_fit to add to. Pass "
-                "those rows to partial_fit of a new one."
-            )
+    def _with_earlier_rows(self, chunk: TrainingData, *, anew: bool = False) -> tuple[TrainingData, dict[str, Any]]:
+        """A sample of all rows seen, the chunk's among them, to fit to; and the attributes that remember it.
+
+        `anew` forgets the rows before the chunk.
+        """
+        n_seen = 0 if anew else getattr(self, "n_samples_seen_", 0)
         weight = np.ones(chunk.n_rows) if chunk.sample_weight is None else chunk.sample_weight
         keys = weighted_keys(weight, random_state_after(self.random_state, n_seen))
-        kept = KeptRows.of(chunk.X, weight, keys, with_largest_keys(keys, MAX_KEPT_ROWS))
+        at_most = max(1, min(MAX_KEPT_ROWS, MAX_KEPT_NUMBERS // chunk.X.shape[1]))
+        kept = KeptRows.of(chunk.X, weight, keys, with_largest_keys(keys, at_most))
         if n_seen:
             kept = KeptRows(**self._kept).followed_by(kept)
-            kept = kept.take(with_largest_keys(kept.keys, MAX_KEPT_ROWS))
+            kept = kept.take(with_largest_keys(kept.keys, at_most))
         n_seen += chunk.n_rows
         # Once rows are left out, weights have had their say in which.
-        weigh = len(kept.rows) == n_seen and (kept.weight != 1.0).any()
-        dtype = resolve_dtype(self.dtype, len(kept.rows))
+        weigh = len(kept.keys) == n_seen and (kept.weight != 1.0).any()
+        dtype = resolve_dtype(self.dtype, len(kept.keys))
         data = replace(chunk, X=kept.rows, sample_weight=kept.weight if weigh else None, dtype=dtype)
         return data, {"n_samples_seen_": n_seen, "_kept": dict(vars(kept))}
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy import sparse
 
 from skae._anchoring import AnchoringRows
 from skae._base import TrainingData, training_of
@@ -15,7 +14,7 @@ from skae._base_anchored import BaseAnchored, Fit, fitted_attributes
 from skae._fitted import FittedAutoencoder
 from skae._model._gaussian_fill import GaussianFill
 from skae._numerics._kept_rows import KeptRows
-from skae._numerics._moments import dense_rows, spread_rows
+from skae._numerics._moments import spread_rows, stacked_rows
 from skae._numerics._principal_axes import MAX_COVARIANCE_WIDTH, PrincipalAxes
 from skae._numerics._running_moments import RunningMoments
 from skae._support._inputs import random_state_after
@@ -52,8 +51,9 @@ class BaseIncremental(BaseAnchored):
     def _kept_for_chunks(self, fit: Fit, data: TrainingData, random_state: np.random.RandomState) -> dict[str, Any]:
         """The attributes that `_stream` reads after a `fit`: the covariance is then known by its leading axes."""
         axes, weight = fit.anchoring.axes, fit.split.sample_weight
-        held_out = np.zeros(0, dtype=np.intp) if fit.split.held_out is None else fit.split.held_out
-        chosen = held_out[spread_rows(len(held_out), MAX_HELD_OUT_ROWS)] if len(held_out) else held_out
+        chosen = np.zeros(0, dtype=np.intp)
+        if fit.split.held_out is not None and data.X.shape[1] <= MAX_COVARIANCE_WIDTH:
+            chosen = fit.split.held_out[spread_rows(len(fit.split.held_out), MAX_HELD_OUT_ROWS)]
         rows = to_numpy(fit.rows.take(chosen)) * (axes.scale * fit.anchor.unit) + axes.mean
         n_batches = max(1, len(fit.split.train) // self._settings(data).batch_size)
         return {
@@ -184,13 +184,10 @@ def _kept(stream: _Stream) -> dict[str, Any]:
 def _stacked(chunk: TrainingData, learned: np.ndarray, held_out: KeptRows) -> tuple[TrainingData, Split]:
     """The rows to train on and those held out as one, and where each are."""
     X, weight = chunk.X[learned], chunk.sample_weight
-    n_learned, n_rows = X.shape[0], X.shape[0] + len(held_out.rows)
-    if sparse.issparse(X):
-        X = sparse.vstack([X, sparse.csr_array(held_out.rows)], format="csr")
-    else:
-        X = np.concatenate([dense_rows(X, slice(None)), held_out.rows])
+    n_learned, n_held_out = X.shape[0], len(held_out.keys)
+    X = stacked_rows(X, held_out.rows)
     if weight is not None or (held_out.weight != 1.0).any():
         own = np.ones(n_learned) if weight is None else weight[learned]
         weight = np.concatenate([own, held_out.weight])
-    split = Split(np.arange(n_learned), np.arange(n_learned, n_rows) if len(held_out.rows) else None, weight)
+    split = Split(np.arange(n_learned), n_learned + np.arange(n_held_out) if n_held_out else None, weight)
     return replace(chunk, X=X, sample_weight=weight), split

@@ -124,9 +124,9 @@ class BaseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseInc
         AutoencoderTransformer
             The fitted estimator. If `partial_fit` raises, it is what it was before.
         """
-        if self.distributed:
-            raise ValueError("distributed=True is for fit: partial_fit takes the chunks of a single process.")
         with unchanged_on_error(self):
+            if self.distributed:
+                raise ValueError("partial_fit runs in one process: set distributed=False.")
             data = self._checked(X, sample_weight, reset=self._earlier is None, min_samples=1)
             if data.share_missing:
                 raise ValueError("Input X of partial_fit contains NaN. Only fit learns from rows with missing entries.")

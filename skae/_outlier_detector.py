@@ -81,7 +81,7 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
     pca_loss_ : float
         Loss before training: that of the Wiener filter, or of PCA.
     n_samples_seen_ : int
-        Number of rows seen by `fit`, or by all calls of `partial_fit`.
+        Number of rows seen by `fit`, and by `partial_fit` since.
     n_features_in_ : int
         Number of features seen during `fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -209,7 +209,8 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
         with unchanged_on_error(self):
             data = self._checked(X, sample_weight)
             fitted = self._fit_detector(data, local_random_state(self.random_state))
-            for name, value in (fitted | {"n_samples_seen_": data.n_rows, "_kept": None}).items():
+            _, kept = self._with_earlier_rows(data, anew=True)
+            for name, value in (fitted | kept).items():
                 setattr(self, name, value)
         return self
 
@@ -217,8 +218,8 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
     def partial_fit(self, X, y=None, sample_weight=None):
         """Fit again, to a sample of all rows seen.
 
-        Up to 20,000 rows are kept, each row seen as likely as any other (or as its weight says); a call takes as long
-        as `fit` does on those, so pass rows in few large chunks. Up to 20,000 rows in all the result is that of `fit`.
+        At most 20,000 rows and 20 million numbers are kept, each row as likely as any other (or as its weight says). A
+        call takes as long as `fit` on those: pass few large chunks. While all are kept the result is that of `fit`.
 
         Parameters
         ----------
@@ -232,13 +233,12 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
         Returns
         -------
         AutoencoderOutlierDetector
-            The fitted estimator. If `partial_fit` raises, as it does after `fit`, it is what it was before.
+            The fitted estimator. If `partial_fit` raises, it is what it was before.
         """
         with unchanged_on_error(self):
             chunk = self._checked(X, sample_weight, reset=not hasattr(self, "_state"), min_samples=1)
             data, kept = self._with_earlier_rows(chunk)
-            fitted = self._fit_detector(data, local_random_state(self.random_state))
-            for name, value in (fitted | kept).items():
+            for name, value in (self._fit_detector(data, local_random_state(self.random_state)) | kept).items():
                 setattr(self, name, value)
         return self
 

@@ -52,6 +52,13 @@ def own_blocks(X) -> Iterator[tuple[slice, np.ndarray]]:
         yield slice(first + rows.start, first + rows.stop), dense_rows(local, rows)
 
 
+def stacked_rows(X, other: np.ndarray):
+    """The rows of both; sparse if X is."""
+    if sparse.issparse(X):
+        return sparse.vstack([X, sparse.csr_array(other)], format="csr")
+    return np.concatenate([X, other])
+
+
 def weighted_mean(X, sample_weight: FloatArray | None = None) -> FloatArray:
     r"""Mean of the rows, :math:`\sum_i w_i x_i / \sum_i w_i`, in float64."""
     n_rows, n_features = X.shape
