@@ -47,6 +47,8 @@ MIN_ROWS_TO_SPLIT = 200
 MIN_CROSS_ROWS, N_FOLDS = 20, 5
 # Rows of a stream, and numbers in them, that are kept to fit to.
 MAX_KEPT_ROWS, MAX_KEPT_NUMBERS = 20_000, 20_000_000
+# After `fit`, which need not be followed by `partial_fit`, they must not make a large file.
+MAX_KEPT_ROWS_OF_FIT, MAX_KEPT_NUMBERS_OF_FIT = 8192, 4_000_000
 
 
 class BaseDetector(BaseAnchored):
@@ -72,10 +74,14 @@ class BaseDetector(BaseAnchored):
         n_seen = 0 if anew else getattr(self, "n_samples_seen_", 0)
         weight = np.ones(chunk.n_rows) if chunk.sample_weight is None else chunk.sample_weight
         keys = weighted_keys(weight, random_state_after(self.random_state, n_seen))
-        at_most = max(1, min(MAX_KEPT_ROWS, MAX_KEPT_NUMBERS // chunk.X.shape[1]))
+        limits = (MAX_KEPT_ROWS_OF_FIT, MAX_KEPT_NUMBERS_OF_FIT) if anew else (MAX_KEPT_ROWS, MAX_KEPT_NUMBERS)
+        at_most = max(1, min(limits[0], limits[1] // chunk.X.shape[1]))
         kept = KeptRows.of(chunk.X, weight, keys, with_largest_keys(keys, at_most))
         if n_seen:
-            kept = KeptRows(**self._kept).followed_by(kept)
+            before = KeptRows(**self._kept)
+            if len(before.keys) < n_seen:  # a sample of this size is uniform, a larger one would not be
+                at_most = min(at_most, len(before.keys))
+            kept = before.followed_by(kept)
             kept = kept.take(with_largest_keys(kept.keys, at_most))
         n_seen += chunk.n_rows
         # Once rows are left out, weights have had their say in which.

@@ -168,8 +168,8 @@ class AutoencoderTransformer(BaseTransformer):
 
     After `partial_fit` the attributes from `n_iter_` to `pca_loss_` are those of the last chunk. "auto" goes by all
     rows seen, `batch_size` by the chunk's; `learning_rate_init` is a quarter to a half of that above, the rate being
-    constant. A float or None for `n_components` is decided by the first chunk. An int `sparsity` starts at the first
-    chunk's atoms, if it has any, or at PCA's axes.
+    constant. A float or None for `n_components` is decided by the first chunk. An int `sparsity` starts at atoms of
+    the first chunk and keeps them, if it has any, or follows PCA's axes.
 
     Given a torch tensor, methods return tensors on its device. Floating-point rows without missing entries stay there,
     but for `fit`.

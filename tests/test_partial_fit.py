@@ -286,9 +286,17 @@ class TestDetector:
         np.testing.assert_array_equal(model.score_samples(X), again.score_samples(X))
 
     def test_keeps_fewer_wide_rows(self, digits, method, monkeypatch):
-        monkeypatch.setattr(_base_detector, "MAX_KEPT_NUMBERS", 100 * 64)
+        monkeypatch.setattr(_base_detector, "MAX_KEPT_NUMBERS_OF_FIT", 100 * 64)
         model = self.model(method).fit(sparse.csr_array(digits[0][:300]))
         assert model._kept["rows"].shape == (100, 64)
+
+    def test_keeps_a_uniform_sample_after_fit(self, method, monkeypatch):
+        monkeypatch.setattr(_base_detector, "MAX_KEPT_ROWS_OF_FIT", 200)
+        X = np.column_stack([np.arange(1000.0), np.random.RandomState(0).normal(size=1000)])
+        model = self.model(method).fit(X[:500]).partial_fit(X[500:])
+        kept = model._kept["rows"][:, 0]
+        assert len(kept) == 200
+        assert 0.35 < (kept < 500).mean() < 0.65
 
     def test_heavy_rows_stay(self, method, monkeypatch):
         monkeypatch.setattr(_base_detector, "MAX_KEPT_ROWS", 100)
