@@ -14,8 +14,8 @@ from sklearn.datasets import load_digits
 from torch.utils._python_dispatch import TorchDispatchMode
 
 # Each example fits an estimator. `pytest --hypothesis-profile=thorough` looks at 2,000 new ones in all.
-settings.register_profile("quick", max_examples=30, derandomize=True, deadline=None)
 slow = [HealthCheck.too_slow, HealthCheck.data_too_large]
+settings.register_profile("quick", max_examples=30, derandomize=True, deadline=None, suppress_health_check=slow)
 settings.register_profile("thorough", max_examples=500, deadline=None, suppress_health_check=slow)
 settings.load_profile("quick")
 

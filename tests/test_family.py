@@ -246,6 +246,16 @@ class TestSample:
         assert np.any(ours.sample(5, random_state=1) != ours.sample(5, random_state=2))
         assert np.any(ours.sample(5) != ours.sample(5))
 
+    def test_few_rows_make_one_gaussian_many_as_many_as_they_show(self):
+        side = np.repeat([-1.0, 1.0], 30)
+        X = np.column_stack([side, -side]) + np.random.RandomState(0).normal(scale=0.05, size=(60, 2))
+
+        def share_between_the_groups(X):
+            return np.mean(np.abs(untrained(1).fit(X).sample(1000, random_state=0)[:, 0]) < 0.5)
+
+        assert share_between_the_groups(X) == 0.0
+        assert share_between_the_groups(X[::10]) > 0.3  # .38 of a standard normal distribution
+
     @pytest.mark.parametrize("n_samples", [0, -1, 2.5, "many"])
     def test_bad_number(self, digits, n_samples):
         with pytest.raises(ValueError, match="Invalid value for 'n_samples'"):

@@ -9,6 +9,7 @@ from family_cases import Dense, short, untrained
 from sklearn.base import clone
 
 from skae import AutoencoderTransformer
+from skae._model._module_correction import build_module
 from skae.networks import ConvolutionalNetwork, ConvolutionalNetwork1d
 
 MODULES = {
@@ -68,6 +69,21 @@ class TestCustomNetworks:
         for name, value in module.state_dict().items():
             assert torch.equal(value, before[name])
             assert value.dtype == before[name].dtype
+
+    @pytest.mark.parametrize("bias", [True, False])
+    def test_weights_of_a_factory_are_drawn_by_fan_in(self, bias):
+        def network(n_features, n_outputs, n_components):
+            module = Dense(n_features, n_outputs, n_components)
+            module.encoder[0] = torch.nn.Linear(n_features, 16, bias=bias)
+            return module
+
+        layer = build_module(network, 400, 4, 4, torch.Generator().manual_seed(0)).encoder[0]
+        # 6,400 weights: their deviation has a standard error of 1 %.
+        assert layer.weight.std().item() == pytest.approx((1.5 / 400) ** 0.5, rel=0.04)
+        if bias:
+            assert 0.02 < layer.bias.abs().max() <= 400**-0.5
+        else:
+            assert layer.bias is None
 
     @short
     def test_global_generator_is_left_alone(self, digits):

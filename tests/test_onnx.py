@@ -101,6 +101,7 @@ class TestTransformer:
             {"variational": True},
             {"corruption": "swap"},
             {"corruption": "masking"},
+            {"corruption": "salt_and_pepper"},
             {"loss": "absolute_error"},
             {"loss": "huber"},
         ],

@@ -93,9 +93,6 @@ class Symbol:
     def __le__(self, other: Any) -> Symbol:
         return self.apply("LessOrEqual", other, dtype=bool)
 
-    def __gt__(self, other: Any) -> Symbol:
-        return self.apply("Greater", other, dtype=bool)
-
     def square(self) -> Symbol:
         return self * self
 

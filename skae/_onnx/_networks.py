@@ -129,24 +129,23 @@ class AutoencoderGraph:
         def times_precision(rows: Symbol) -> Symbol:
             return rows @ dense if dense_costs_less else rows - (rows @ projector) @ factors.T
 
-        observed, mask = missing.where(0.0, x), missing.cast(x.dtype)
+        filled, mask = missing.where(0.0, x), missing.cast(x.dtype)
         diagonal = np.maximum(dense.diagonal(), 1e-6)
         tiny = np.finfo(x.dtype).tiny
-        residual = -times_precision(observed) * mask
-        solution = None
+        residual = -times_precision(filled) * mask
         direction = scaled = residual / diagonal
         energy = (residual * scaled).total(1, keepdims=True)
         for step_number in range(N_STEPS):
             image = times_precision(direction) * mask
             step = energy / (direction * image).total(1, keepdims=True).apply("Max", tiny)
-            solution = step * direction if solution is None else solution + step * direction
+            filled = filled + step * direction
             if step_number == N_STEPS - 1:
                 break
             residual = residual - step * image
             scaled = residual / diagonal
             before, energy = energy, (residual * scaled).total(1, keepdims=True)
             direction = scaled + energy / before.apply("Max", tiny) * direction
-        return observed if solution is None else observed + solution
+        return filled
 
 
 def _perceptron(inputs: Symbol, layers: list[tuple[np.ndarray, np.ndarray]], activation: str) -> Symbol:

@@ -39,6 +39,12 @@ def test_an_untrained_autoencoder_is_at_pca(frame):
     assert "training rows" not in [text.get_text() for text in display.ax_.get_legend().get_texts()]
 
 
+def test_a_curve_alone():
+    display = LossCurveDisplay(loss_curve=[3.0, 2.0]).plot()
+    assert [line.get_label() for line in display.ax_.lines] == ["training rows"]
+    assert display.best_point_ is None
+
+
 def test_without_a_hold_out_the_last_parameters_are_the_kept_ones(detector):
     display = LossCurveDisplay.from_estimator(detector)
     assert display.validation_line_ is None

@@ -65,6 +65,15 @@ def test_images_with_channels(channels):
     assert display.errors.tolist() == [0] * 4
 
 
+@pytest.mark.parametrize("n_features", [32, 33])
+def test_names_of_many_features_give_way_to_one_word(n_features):
+    X = np.random.RandomState(0).normal(size=(3, n_features))
+    names = [f"x{j}" for j in range(n_features)]
+    display = ReconstructionDisplay.from_predictions(pd.DataFrame(X, columns=names), X / 2)
+    named = [label.get_text() for label in display.ax_.get_xticklabels()] == names
+    assert (named, display.ax_.get_xlabel()) == ((True, "") if n_features == 32 else (False, "feature"))
+
+
 def test_which_rows_are_shown():
     X = np.zeros((11, 4))
     redrawn = np.repeat([[3], [9], [1], [0], [10], [2], [4], [5], [6], [7], [8]], 4, axis=1).astype(float)

@@ -29,6 +29,20 @@ def test_sparse_rows_and_unweighted_moments():
     np.testing.assert_allclose(_moments.weighted_covariance(rows, mean, X.std(axis=0)), np.corrcoef(X.T))
 
 
+@pytest.mark.parametrize("block_elements", [4, 40, 1 << 22])
+@pytest.mark.parametrize("weight", [None, WEIGHT], ids=["unweighted", "weighted"])
+def test_moments_of_what_is_observed(monkeypatch, block_elements, weight):
+    monkeypatch.setattr(_moments.row_blocks, "__defaults__", (block_elements,))
+    hidden = np.random.RandomState(1).uniform(size=X.shape) < 0.3
+    hidden[:10, 0] = True
+    incomplete, repeated = np.where(hidden, np.nan, X), np.where(hidden, np.nan, X)
+    if weight is not None:
+        repeated = np.repeat(incomplete, weight.astype(int), axis=0)
+    mean, variance = _moments.observed_moments(incomplete, weight)
+    np.testing.assert_allclose(mean, np.nanmean(repeated, axis=0))
+    np.testing.assert_allclose(variance, np.nanvar(repeated, axis=0))
+
+
 def test_blocks_cover_every_row_once():
     covered = np.concatenate([np.arange(10)[rows] for rows in _moments.row_blocks(10, 3, 9)])
     np.testing.assert_array_equal(covered, np.arange(10))
