@@ -125,9 +125,9 @@ class BaseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseInc
             The fitted estimator. If `partial_fit` raises, it is what it was before.
         """
         with unchanged_on_error(self):
+            data = self._checked(X, sample_weight, reset=self._earlier is None, min_samples=1)
             if self.distributed:
                 raise ValueError("partial_fit runs in one process: set distributed=False.")
-            data = self._checked(X, sample_weight, reset=self._earlier is None, min_samples=1)
             if data.share_missing:
                 raise ValueError("Input X of partial_fit contains NaN. Only fit learns from rows with missing entries.")
             for name, value in self._fit_chunk(data, self.n_components, self.whiten).items():

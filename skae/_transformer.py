@@ -287,13 +287,13 @@ class AutoencoderTransformer(BaseTransformer):
             The fitted estimator. If `fit` raises, it is what it was before.
         """
         with unchanged_on_error(self), processes_of_fit(self.distributed) as processes:
+            earlier = self._earlier if self.warm_start else None
+            data = self._checked(X, sample_weight, reset=earlier is None, processes=processes)
             if self.distributed and processes is None:
                 raise RuntimeError(
                     "distributed=True needs a process group: launch with torchrun and call "
                     "torch.distributed.init_process_group before fit."
                 )
-            earlier = self._earlier if self.warm_start else None
-            data = self._checked(X, sample_weight, reset=earlier is None, processes=processes)
             random_state = processes_of(data.X).first("random_state", local_random_state(self.random_state))
             fitted = self._fit_autoencoder(data, self.n_components, self.whiten, random_state, earlier=earlier)
             for name, value in fitted.items():
