@@ -12,7 +12,7 @@ from skae._numerics._shards import processes_of
 from skae._support._callbacks import with_callbacks
 from skae._support._distributed import processes_of_fit
 from skae._support._inputs import local_random_state, unchanged_on_error
-from skae._support._parameters import Integer
+from skae._support._parameters import Boolean, Integer
 
 
 class AutoencoderTransformer(BaseTransformer):
@@ -286,10 +286,12 @@ class AutoencoderTransformer(BaseTransformer):
         AutoencoderTransformer
             The fitted estimator. If `fit` raises, it is what it was before.
         """
-        with unchanged_on_error(self), processes_of_fit(self.distributed) as processes:
-            earlier = self._earlier if self.warm_start else None
+        # Parameters are not checked yet: what is no bool asks for nothing, and is refused below.
+        warm, together = (Boolean().accepts(asked) and asked for asked in (self.warm_start, self.distributed))
+        with unchanged_on_error(self), processes_of_fit(together) as processes:
+            earlier = self._earlier if warm else None
             data = self._checked(X, sample_weight, reset=earlier is None, processes=processes)
-            if self.distributed and processes is None:
+            if together and processes is None:
                 raise RuntimeError(
                     "distributed=True needs a process group: launch with torchrun and call "
                     "torch.distributed.init_process_group before fit."
