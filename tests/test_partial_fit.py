@@ -254,6 +254,12 @@ class TestFailureChangesNothing:
             model.partial_fit(np.zeros((3, 2001)))
         assert vars(model) == vars(AutoencoderTransformer(3))
 
+    def test_in_many_processes(self, rows):
+        model = AutoencoderTransformer(3, distributed=True)
+        with pytest.raises(ValueError, match="partial_fit runs in one process"):
+            model.partial_fit(rows)
+        assert not hasattr(model, "n_features_in_")
+
     def test_after_rows_with_missing_entries(self, rows):
         model = AutoencoderTransformer(3, max_iter=1).fit(np.where(rows > 0.9, np.nan, rows))
         with pytest.raises(ValueError, match="whether entries are missing or hidden was True and is now False"):
