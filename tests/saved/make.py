@@ -9,7 +9,6 @@ from pathlib import Path
 
 import joblib
 import numpy as np
-import skops.io
 
 from skae import AutoencoderOutlierDetector, AutoencoderTransformer, __version__
 
@@ -35,6 +34,8 @@ def rows(n_rows: int, seed: int) -> np.ndarray:
 
 
 def main() -> None:
+    import skops.io  # collected by pytest, this file is also read where skops is not there
+
     folder = Path(__file__).parent / __version__
     folder.mkdir()
     X, asked = rows(200, 0), rows(10, 1)
