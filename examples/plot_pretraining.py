@@ -49,15 +49,24 @@ n_epochs, batch_size = 30, 20
 test = torch.as_tensor(X_test, dtype=torch.float32)
 
 
+def draw(module, generator):
+    """Draw linear layers as torch draws new ones."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Linear):
+            bound = layer.in_features**-0.5
+            for parameter in layer.parameters():
+                nn.init.uniform_(parameter, -bound, bound, generator=generator)
+
+
 def classifier(start, seed):
     """The encoder and a linear layer; from scratch, the encoder's layers are drawn anew."""
-    torch.manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
     encoder = (ordinary if start == "ordinary encoder" else denoising).encoder_module()
     if start == "from scratch":
-        for layer in encoder.modules():
-            if isinstance(layer, nn.Linear):
-                layer.reset_parameters()
-    return nn.Sequential(encoder, nn.Linear(size, 10))
+        draw(encoder, generator)
+    output = nn.Linear(size, 10)
+    draw(output, generator)
+    return nn.Sequential(encoder, output)
 
 
 def fine_tune(network, rows, labels, seed):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from skae._base import TrainingData, training_attributes
+from skae._base import AUTO, BaseAutoencoder, TrainingData, training_attributes
 from skae._base_anchored import BaseAnchored
 from skae._denoising_fit import (
     as_counts,
@@ -31,6 +31,7 @@ from skae._numerics._robust_axes import robust_axes
 from skae._numerics._view_scale import ViewScale
 from skae._reconstruction_views import ReconstructionViews
 from skae._support._inputs import random_state_after
+from skae._support._parameters import Float, Integer, LayerSizes, OneOf
 from skae._support._threads import single_thread_if
 from skae._support._torch import make_generator, resolve_dtype, to_numpy, to_tensor
 from skae._training import _automatic, _automatic_denoising
@@ -53,6 +54,17 @@ MAX_KEPT_ROWS_OF_FIT, MAX_KEPT_NUMBERS_OF_FIT = 8192, 4_000_000
 
 class BaseDetector(BaseAnchored):
     """Fits views of how unusual rows are, puts them on one scale and finds the threshold."""
+
+    _constraints = {
+        name: constraint
+        for name, constraint in BaseAutoencoder._constraints.items()
+        if name not in ("early_stopping", "corruption_level")
+    } | {
+        "method": (OneOf(("denoising", "reconstruction")),),
+        "n_components": (Integer(1), Float(0, 1, low_open=True, high_open=True), OneOf((None,))),
+        "contamination": (Float(0, 0.5, low_open=True), AUTO),
+        "hidden_layer_sizes": (LayerSizes(), AUTO),
+    }
 
     @property
     def _automatic(self) -> ModuleType:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -25,6 +26,9 @@ from skae._training._settings import TrainingSettings
 
 # Rows held out of a stream: they tell a network from its anchor, and scale codes for all that were seen.
 MAX_HELD_OUT_ROWS = 500
+# What estimators have ready for the next rows: making it takes as long as encoding one. Beside the estimators, whose
+# state stays arrays, and no longer than they live.
+_READY: WeakKeyDictionary[BaseIncremental, tuple[dict[str, Any], FittedAutoencoder]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,11 @@ class BaseIncremental(BaseAnchored):
 
     @property
     def _fitted(self) -> FittedAutoencoder:
-        return FittedAutoencoder(**self._state)
+        state, fitted = _READY.get(self, (None, None))
+        if fitted is None or state is not self._state:
+            fitted = FittedAutoencoder(**self._state)
+            _READY[self] = self._state, fitted
+        return fitted
 
     @property
     def _earlier(self) -> FittedAutoencoder | None:

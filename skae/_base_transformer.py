@@ -13,10 +13,12 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from skae._base import TrainingData
 from skae._base_anchored import Member
 from skae._base_incremental import BaseIncremental
+from skae._code_density import sample_codes
 from skae._model._losses import LOSSES
+from skae._modules import DecoderModule, EncoderModule
 from skae._numerics._moments import feature_ranges, share_missing
 from skae._support._distributed import Processes
-from skae._support._inputs import check_sample_weight, unchanged_on_error
+from skae._support._inputs import check_sample_weight, local_random_state
 from skae._support._parameters import AnyCallable, Boolean, Float, Integer, OneOf
 from skae._support._tensors import as_array, in_kind, is_sound_tensor
 
@@ -33,7 +35,7 @@ RANGES = {"binary_cross_entropy": (0.0, 1.0, "in [0, 1]"), "poisson": (0.0, np.i
 
 
 class BaseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseIncremental):
-    """Checks what the constructor of the transformer is given; encodes, decodes and scores."""
+    """Checks what the constructor of the transformer is given; encodes, decodes, scores and samples."""
 
     _constraints = BaseIncremental._constraints | {
         "n_components": (Integer(1), Float(0, 1, low_open=True, high_open=True), OneOf((None,))),
@@ -101,38 +103,6 @@ class BaseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseInc
             )
         if self.network is not None and self.ordered and isinstance(self.n_components, float):
             raise ValueError("ordered=True cannot shorten the code of a custom network: give n_components as an int.")
-
-    def partial_fit(self, X, y=None, sample_weight=None):
-        """Go on with a chunk of rows.
-
-        Mean, scale and principal axes become those of all rows seen, as exactly as if they had come at once. Training
-        goes once over the chunk from where it stood, at a constant rate; what `transform` uses is an average of the
-        weights on the way, or PCA unless that average reconstructs rows that are held out better: a quarter of all
-        rows seen, later a twentieth and at most 500.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            A chunk of rows, one or more, without missing entries; at most 2,000 features.
-        y : Ignored
-            Present for scikit-learn's API.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows: a weight of two counts as the row given twice.
-
-        Returns
-        -------
-        AutoencoderTransformer
-            The fitted estimator. If `partial_fit` raises, it is what it was before.
-        """
-        with unchanged_on_error(self):
-            data = self._checked(X, sample_weight, reset=self._earlier is None, min_samples=1)
-            if self.distributed:
-                raise ValueError("partial_fit runs in one process: set distributed=False.")
-            if data.share_missing:
-                raise ValueError("Input X of partial_fit contains NaN. Only fit learns from rows with missing entries.")
-            for name, value in self._fit_chunk(data, self.n_components, self.whiten).items():
-                setattr(self, name, value)
-        return self
 
     def transform(self, X):
         """Encode rows.
@@ -255,6 +225,58 @@ class BaseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseInc
         if norm == 0.0:
             return 1.0 if error == 0.0 else 0.0
         return float(1.0 - error / norm)
+
+    def sample(self, n_samples=1, random_state=None):
+        """Draw new rows.
+
+        Codes are drawn from the prior if `variational`, else from a mixture of Gaussians fitted to codes of training
+        rows (at most 4,096 of them; the number of Gaussians with the lowest BIC), and decoded.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of rows.
+        random_state : int, RandomState instance or None, default=None
+            Draws the codes. Pass an int for results that repeat.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features_in_)
+            Rows in the units of the training rows.
+        """
+        check_is_fitted(self)
+        if not Integer(1).accepts(n_samples):
+            raise ValueError(f"Invalid value for 'n_samples': {n_samples!r}. It must be an int >= 1.")
+        random_state = local_random_state(random_state)
+        if self._fitted.architecture["variational"]:
+            codes = random_state.normal(size=(n_samples, self.n_components_))
+        else:
+            drawn = sample_codes(self._codes.astype(np.float64), n_samples, random_state)
+            codes = drawn @ self._fitted.code_map
+        return self._fitted.decode(codes, self.device)
+
+    def encoder_module(self):
+        """Return `transform` as a torch module whose parameters can be trained further.
+
+        Returns
+        -------
+        torch.nn.Module
+            Turns rows in the units of X, none of their entries missing, into codes. A copy: training it does not change
+            the estimator. In the precision the estimator computes in, on the CPU.
+        """
+        check_is_fitted(self)
+        return EncoderModule(self._fitted)
+
+    def decoder_module(self):
+        """Return `inverse_transform` as a torch module whose parameters can be trained further.
+
+        Returns
+        -------
+        torch.nn.Module
+            Turns codes into rows in the units of X; a copy, as `encoder_module` is.
+        """
+        check_is_fitted(self)
+        return DecoderModule(self._fitted)
 
 
 def _plain_number(value: Any) -> float | int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from skae._training._rows import BLOCK_ELEMENTS, Rows
 
 @dataclass(frozen=True)
 class FittedAutoencoder:
-    """Everything encoding and decoding need, as NumPy arrays and plain values; torch modules are made when needed.
+    """Everything encoding and decoding need, as NumPy arrays and plain values; networks are made when needed.
 
     Rows are standardised as ``(X - mean) / (scale * unit)``; the network's codes times `code_map` are the public ones.
     `architecture` holds the arguments of `Architecture`. A fill of missing entries has factors and a noise variance.
@@ -46,10 +47,10 @@ class FittedAutoencoder:
     @np.errstate(over="ignore", invalid="ignore")
     def encode(self, X, device: str, double: bool = False):
         """Codes of the rows of X, in X's dtype or, if `double`, in float64."""
-        network, rows = self.network(device), self._rows(X, device)
+        network = self.network(device)
         code_map = to_tensor(self.code_map, torch.float64, network.parameters.device)
         codes = _empty(X, X.shape[0], self.code_map.shape[1], double=double)
-        for part, x in rows.blocks():
+        for part, x in self._rows(X, network).blocks():
             # In float64: the units of X may be beyond float32. By torch: NumPy's threads would compete with its own.
             codes[part] = in_kind(network.encode(x).double() @ code_map, X)
         return check_finite_result(codes, self.weights.dtype)
@@ -73,7 +74,7 @@ class FittedAutoencoder:
         """Decoded codes of the rows of X, in X's dtype."""
         network = self.network(device)
         reconstructed = _empty(X, *X.shape)
-        for part, x in self._rows(X, device).blocks():
+        for part, x in self._rows(X, network).blocks():
             reconstructed[part] = self._in_units_of_X(network.decode(network.encode(x)), X)
         return check_finite_result(reconstructed, self.weights.dtype)
 
@@ -86,7 +87,7 @@ class FittedAutoencoder:
         """
         network = self.network(device)
         errors, norms = np.empty(X.shape[0]), np.empty(X.shape[0])
-        for part, x in self._rows(X, device).blocks():
+        for part, x in self._rows(X, network).blocks():
             # Squares of what float32 holds need not be within it.
             residual = network.decode(network.encode(x)).sub_(x).double()
             errors[part] = to_numpy(residual.square_().nansum(1))
@@ -101,7 +102,7 @@ class FittedAutoencoder:
         """The loss of each row, summed over its observed entries."""
         network = self.network(device)
         losses = _empty(X, X.shape[0], double=True)
-        for part, x in self._rows(X, device).blocks():
+        for part, x in self._rows(X, network).blocks():
             losses[part] = in_kind(network.summed_losses(x), X)
         return check_finite_result(losses * self.unit**network.loss.unit_power, self.weights.dtype)
 
@@ -111,13 +112,25 @@ class FittedAutoencoder:
         """Evidence lower bound of each row in nats; of a variational autoencoder only."""
         network = self.network(device)
         bounds = _empty(X, X.shape[0], double=True)
-        for part, x in self._rows(X, device).blocks():
+        for part, x in self._rows(X, network).blocks():
             bounds[part] = in_kind(network.log_evidence_bound(x), X)
         return check_finite_result(bounds, self.weights.dtype)
 
     def network(self, device: str) -> AnchoredAutoencoder:
-        """The network, in the dtype it was trained in."""
-        dtype, where = dtype_of(self.weights), resolve_device(device)
+        """The network, in the dtype it was trained in; made once for each device."""
+        where = resolve_device(device)
+        if self.architecture["module"] is not None:  # which two threads could not use at once
+            return self._new_network(where)
+        if where not in self._networks:
+            self._networks[where] = self._new_network(where)
+        return self._networks[where]
+
+    @cached_property
+    def _networks(self) -> dict[torch.device, AnchoredAutoencoder]:
+        return {}
+
+    def _new_network(self, where: torch.device) -> AnchoredAutoencoder:
+        dtype = dtype_of(self.weights)
         architecture = Architecture(**self.architecture)
         if architecture.module is not None:
             architecture = replace(architecture, module=copy.deepcopy(architecture.module).to(where, dtype))
@@ -137,8 +150,9 @@ class FittedAutoencoder:
         fill = GaussianFill(tensor(self.fill_factors), self.fill_noise)
         return AnchoredAutoencoder(architecture, anchor, tensor(self.weights), fill)
 
-    def _rows(self, X, device: str) -> Rows:
-        return Rows(X, self.mean, self.scale * self.unit, dtype_of(self.weights), resolve_device(device))
+    def _rows(self, X, network: AnchoredAutoencoder) -> Rows:
+        dtype, where = network.parameters.dtype, network.parameters.device
+        return Rows(X, self.mean, self.scale * self.unit, dtype, where)
 
     def _in_units_of_X(self, standardised: Tensor, X):
         return in_kind(standardised, X) * in_kind(self.scale * self.unit, X) + in_kind(self.mean, X)

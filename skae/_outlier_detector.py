@@ -5,11 +5,9 @@ from __future__ import annotations
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, OutlierMixin, TransformerMixin
 
-from skae._base import AUTO, BaseAutoencoder
 from skae._base_detector import BaseDetector
 from skae._support._callbacks import with_callbacks
 from skae._support._inputs import local_random_state, unchanged_on_error
-from skae._support._parameters import Float, Integer, LayerSizes, OneOf
 from skae._support._tensors import in_kind
 
 
@@ -129,17 +127,6 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
     >>> detector.feature_errors([[0.0, 9.0, 0.0]]).argmax()
     np.int64(1)
     """
-
-    _constraints = {
-        name: constraint
-        for name, constraint in BaseAutoencoder._constraints.items()
-        if name not in ("early_stopping", "corruption_level")
-    } | {
-        "method": (OneOf(("denoising", "reconstruction")),),
-        "n_components": (Integer(1), Float(0, 1, low_open=True, high_open=True), OneOf((None,))),
-        "contamination": (Float(0, 0.5, low_open=True), AUTO),
-        "hidden_layer_sizes": (LayerSizes(), AUTO),
-    }
 
     def __init__(
         self,

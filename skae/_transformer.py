@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-from sklearn.utils.validation import check_is_fitted
-
 from skae._base_transformer import BaseTransformer
-from skae._code_density import sample_codes
-from skae._modules import DecoderModule, EncoderModule
 from skae._numerics._shards import processes_of
 from skae._support._callbacks import with_callbacks
 from skae._support._distributed import processes_of_fit
 from skae._support._inputs import local_random_state, unchanged_on_error
-from skae._support._parameters import Boolean, Integer
+from skae._support._parameters import Boolean
 
 
 class AutoencoderTransformer(BaseTransformer):
@@ -302,54 +297,34 @@ class AutoencoderTransformer(BaseTransformer):
                 setattr(self, name, value)
         return self
 
-    def sample(self, n_samples=1, random_state=None):
-        """Draw new rows.
+    def partial_fit(self, X, y=None, sample_weight=None):
+        """Go on with a chunk of rows.
 
-        Codes are drawn from the prior if `variational`, else from a mixture of Gaussians fitted to codes of training
-        rows (at most 4,096 of them; the number of Gaussians with the lowest BIC), and decoded.
+        Mean, scale and principal axes become those of all rows seen, as exactly as if they had come at once. Training
+        goes once over the chunk from where it stood, at a constant rate; what `transform` uses is an average of the
+        weights on the way, or PCA unless that average reconstructs rows that are held out better: a quarter of all
+        rows seen, later a twentieth and at most 500.
 
         Parameters
         ----------
-        n_samples : int, default=1
-            Number of rows.
-        random_state : int, RandomState instance or None, default=None
-            Draws the codes. Pass an int for results that repeat.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            A chunk of rows, one or more, without missing entries; at most 2,000 features.
+        y : Ignored
+            Present for scikit-learn's API.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows: a weight of two counts as the row given twice.
 
         Returns
         -------
-        ndarray of shape (n_samples, n_features_in_)
-            Rows in the units of the training rows.
+        AutoencoderTransformer
+            The fitted estimator. If `partial_fit` raises, it is what it was before.
         """
-        check_is_fitted(self)
-        if not Integer(1).accepts(n_samples):
-            raise ValueError(f"Invalid value for 'n_samples': {n_samples!r}. It must be an int >= 1.")
-        random_state = local_random_state(random_state)
-        if self._fitted.architecture["variational"]:
-            codes = random_state.normal(size=(n_samples, self.n_components_))
-        else:
-            drawn = sample_codes(self._codes.astype(np.float64), n_samples, random_state)
-            codes = drawn @ self._fitted.code_map
-        return self._fitted.decode(codes, self.device)
-
-    def encoder_module(self):
-        """Return `transform` as a torch module whose parameters can be trained further.
-
-        Returns
-        -------
-        torch.nn.Module
-            Turns rows in the units of X, none of their entries missing, into codes. A copy: training it does not change
-            the estimator. In the precision the estimator computes in, on the CPU.
-        """
-        check_is_fitted(self)
-        return EncoderModule(self._fitted)
-
-    def decoder_module(self):
-        """Return `inverse_transform` as a torch module whose parameters can be trained further.
-
-        Returns
-        -------
-        torch.nn.Module
-            Turns codes into rows in the units of X; a copy, as `encoder_module` is.
-        """
-        check_is_fitted(self)
-        return DecoderModule(self._fitted)
+        with unchanged_on_error(self):
+            data = self._checked(X, sample_weight, reset=self._earlier is None, min_samples=1)
+            if self.distributed:
+                raise ValueError("partial_fit runs in one process: set distributed=False.")
+            if data.share_missing:
+                raise ValueError("Input X of partial_fit contains NaN. Only fit learns from rows with missing entries.")
+            for name, value in self._fit_chunk(data, self.n_components, self.whiten).items():
+                setattr(self, name, value)
+        return self

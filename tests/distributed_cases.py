@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.distributed as dist
+from callbacks import AfterEpoch, Callback
 from family_cases import Dense, hide_some
 from scipy import sparse
 
@@ -86,28 +87,6 @@ FAULTS = {
 }
 
 
-class Callback:
-    """Calls a function after the second epoch."""
-
-    def __init__(self, function):
-        self.function, self.epochs = function, 0
-
-    def setup(self, estimator, context):
-        pass
-
-    def teardown(self, estimator, context):
-        pass
-
-    def on_fit_task_begin(self, estimator, context):
-        pass
-
-    def on_fit_task_end(self, estimator, context):
-        if context.task_name != "epoch":
-            return False
-        self.epochs += 1
-        return self.epochs == 2 and self.function()
-
-
 class Looks(Callback):
     """Asks for the estimator as it is after each epoch."""
 
@@ -125,11 +104,11 @@ def interrupt():
 
 # What a callback of the second process does.
 CALLBACKS = {
-    "callback_fails": Callback(fail),
-    "callback_of_one_process_looks": Looks(None),
-    "callback_stops": Callback(lambda: True),
-    "callback_interrupts": Callback(interrupt),
-    "signal": Callback(lambda: signal.raise_signal(signal.SIGINT)),
+    "callback_fails": AfterEpoch(2, fail),
+    "callback_of_one_process_looks": Looks(),
+    "callback_stops": AfterEpoch(2, lambda: True),
+    "callback_interrupts": AfterEpoch(2, interrupt),
+    "signal": AfterEpoch(2, lambda: signal.raise_signal(signal.SIGINT)),
 }
 
 

@@ -4,10 +4,9 @@ import threading
 
 import numpy as np
 import pytest
-import sklearn
 import torch
+from callbacks import Callback, needs_callbacks
 from sklearn.base import clone
-from sklearn.utils.fixes import parse_version
 
 from skae import AutoencoderOutlierDetector, AutoencoderTransformer
 from skae._support import _threads
@@ -104,28 +103,14 @@ class TestProgress:
         assert model.best_loss_ < model.pca_loss_
 
 
-needs_callbacks = pytest.mark.skipif(
-    parse_version(sklearn.__version__) < parse_version("1.9"), reason="callbacks came with scikit-learn 1.9"
-)
-
-
-class Ended:
+class Ended(Callback):
     """A callback that notes when it is ended."""
 
     def __init__(self):
         self.ended = False
 
-    def setup(self, estimator, context):
-        pass
-
     def teardown(self, estimator, context):
         self.ended = True
-
-    def on_fit_task_begin(self, estimator, context):
-        pass
-
-    def on_fit_task_end(self, estimator, context):
-        pass
 
 
 class StopAfter(Ended):

@@ -1,18 +1,16 @@
 """Several processes, several threads, interruptions: the same results as alone, and nothing global is left changed."""
 
 import os
-import signal
-import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-import sklearn
 import torch
+from callbacks import AfterEpoch, needs_callbacks
+from processes import run
 from sklearn.base import clone
-from sklearn.utils.fixes import parse_version
 
 from skae import AutoencoderOutlierDetector, AutoencoderTransformer
 from skae._training import _loop
@@ -25,9 +23,6 @@ ESTIMATORS = {
 }
 each_estimator = pytest.mark.parametrize("name", ESTIMATORS)
 pytestmark = pytest.mark.filterwarnings("ignore:The loss was still falling")
-needs_callbacks = pytest.mark.skipif(
-    parse_version(sklearn.__version__) < parse_version("1.9"), reason="callbacks came with scikit-learn 1.9"
-)
 
 X = np.random.RandomState(0).normal(size=(300, 6))
 
@@ -113,20 +108,8 @@ def run_python(code, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(code)
     environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
-    process = subprocess.Popen(
-        [sys.executable, script],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        output = process.communicate(timeout=240)[0]
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        pytest.fail(f"hung: {process.communicate()[0]}")
-    assert process.returncode == 0, output
+    status, output = run([sys.executable, script], environment)
+    assert status == 0, output
     return output
 
 
@@ -175,26 +158,6 @@ class TestThreads:
         assert {key: id(value) for key, value in vars(fitted).items()} == state
 
 
-class Raises:
-    """A callback that raises after the first epoch."""
-
-    def __init__(self, error):
-        self.error = error
-
-    def setup(self, estimator, context):
-        pass
-
-    def teardown(self, estimator, context):
-        pass
-
-    def on_fit_task_begin(self, estimator, context):
-        pass
-
-    def on_fit_task_end(self, estimator, context):
-        if context.task_name == "epoch":
-            raise self.error
-
-
 @pytest.mark.usefixtures("four_threads")
 @each_estimator
 class TestGlobalStateIsLeftAlone:
@@ -240,7 +203,10 @@ class TestGlobalStateIsLeftAlone:
     @needs_callbacks
     @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
     def test_by_a_callback_that_raises(self, name, error):
-        fitted = clone(ESTIMATORS[name]).fit(X).set_callbacks(Raises(error))
+        def fail():
+            raise error
+
+        fitted = clone(ESTIMATORS[name]).fit(X).set_callbacks(AfterEpoch(1, fail))
         state, before = dict(vars(fitted)), global_state()
         if error is KeyboardInterrupt:
             with pytest.warns(UserWarning, match="interrupted by user"):

@@ -4,9 +4,7 @@ import json
 import os
 import pickle
 import re
-import signal
 import socket
-import subprocess
 import sys
 from pathlib import Path
 
@@ -17,6 +15,7 @@ import pytest
 import torch.distributed as dist
 from distributed_cases import CALLBACKS, EQUAL, SETTINGS, X
 from family_cases import short
+from processes import run
 from sklearn.base import clone
 
 from skae import AutoencoderTransformer
@@ -34,20 +33,7 @@ def folder(tmp_path_factory):
 def job(folder):
     """Exit status and output of one run of all cases, which takes seconds to start; one that hangs is ended."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    process = subprocess.Popen(
-        [*command, distributed_cases.__file__, folder],
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        output = process.communicate(timeout=240)[0]
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        pytest.fail(f"hung: {process.communicate()[0]}")
-    return process.returncode, output
+    return run([*command, distributed_cases.__file__, folder], os.environ | {"OMP_NUM_THREADS": "1"})
 
 
 @pytest.fixture(scope="module")
