@@ -25,9 +25,9 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.extlinks",
     "sphinx.ext.intersphinx",
-    "sphinx.ext.mathjax",
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
+    "mathml",
 ]
 root_doc = "index"
 exclude_patterns = ["_build", "_ext", "_templates"]
@@ -88,6 +88,7 @@ copybutton_prompt_is_regexp = True
 
 html_theme = "pydata_sphinx_theme"
 html_title = "skae"
+html_math_renderer = "mathml"
 html_static_path = ["_static"]
 html_css_files = ["skae.css"]
 html_copy_source = False

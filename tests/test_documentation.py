@@ -115,30 +115,52 @@ def test_every_public_name_is_in_the_api():
 
 
 class Page(HTMLParser):
-    """What a built page links to and which anchors it has."""
+    """What a built page links to, what it fetches from elsewhere, and which anchors it has."""
 
     def __init__(self, path):
         super().__init__()
-        self.targets, self.anchors = [], set()
+        self.targets, self.fetched, self.anchors = [], [], set()
         self.feed(path.read_text(encoding="utf-8"))
 
     def handle_starttag(self, tag, attrs):
         attributes = dict(attrs)
         self.anchors.update(value for name, value in attrs if name in ("id", "name") and value)
-        target = attributes.get("href" if tag in ("a", "link") else "src")
-        if target and not urlsplit(target).scheme and not target.startswith("//"):
+        target = attributes.get("href" if tag in ("a", "link") else "src") or ""
+        parts = urlsplit(target)
+        if parts.netloc and tag != "a":
+            self.fetched.append(target)
+        elif target and not (parts.netloc or parts.scheme):
             self.targets.append(target)
 
 
-@pytest.mark.skipif(not (SITE / "index.html").exists(), reason="the site is not built")
-def test_built_pages_lead_somewhere():
-    pages = {path.resolve(): Page(path) for path in SITE.rglob("*.html") if "_static" not in path.parts}
+def test_a_page_is_read(tmp_path):
+    path = tmp_path / "page.html"
+    path.write_text(
+        '<a href="a.html" id="top"><a href="https://x.org"><img src="b.png"><script src="https://x.org/m.js"></script>'
+    )
+    page = Page(path)
+    assert (page.targets, page.fetched, page.anchors) == (["a.html", "b.png"], ["https://x.org/m.js"], {"top"})
+
+
+@pytest.fixture(scope="module")
+def built_pages():
+    if not (SITE / "index.html").exists():
+        pytest.skip("the site is not built")
+    return {path.resolve(): Page(path) for path in SITE.rglob("*.html") if "_static" not in path.parts}
+
+
+def test_built_pages_fetch_nothing_from_elsewhere(built_pages):
+    assert {path: page.fetched for path, page in built_pages.items() if page.fetched} == {}
+
+
+def test_built_pages_lead_somewhere(built_pages):
     dead = []
-    for path, page in pages.items():
+    for path, page in built_pages.items():
         for target in page.targets:
             parts = urlsplit(target)
             found = (path.parent / unquote(parts.path)).resolve() if parts.path else path
-            missing_anchor = parts.fragment and found in pages and unquote(parts.fragment) not in pages[found].anchors
+            page_found = built_pages.get(found)
+            missing_anchor = parts.fragment and page_found and unquote(parts.fragment) not in page_found.anchors
             if not found.exists() or missing_anchor:
                 dead.append((name_of(path), target))
     assert dead == []
