@@ -20,6 +20,7 @@ from skae._numerics._moments import row_indices
 from skae._numerics._shards import Shards, own_rows
 from skae._support._callbacks import CallbackSupportMixin, EpochReporter
 from skae._support._distributed import Processes
+from skae._support._documentation import DocumentationLinkMixin
 from skae._support._inputs import check_sample_weight
 from skae._support._parameters import (
     Boolean,
@@ -83,7 +84,7 @@ class TrainingData:
         return kind(self.X, mean, scale, self.dtype, self.device)
 
 
-class BaseAutoencoder(CallbackSupportMixin, VersionedStateMixin, BaseEstimator):
+class BaseAutoencoder(CallbackSupportMixin, VersionedStateMixin, DocumentationLinkMixin, BaseEstimator):
     """Checks, training and batched inference common to the autoencoders."""
 
     _constraints: ClassVar[dict[str, tuple[Constraint, ...]]] = {
