@@ -191,11 +191,13 @@ class BaseAutoencoder(CallbackSupportMixin, VersionedStateMixin, DocumentationLi
     def _settings(self, data: TrainingData) -> TrainingSettings:
         max_iter = self._resolved("max_iter", data)
         automatic = isinstance(self.n_iter_no_change, str)
+        decay = _automatic.SHARE_OF_COUPLED_DECAY if self.solver != "adamw" and isinstance(self.alpha, str) else 1.0
+        rate = _automatic.RATE_OF_SGD if self.solver == "sgd" and isinstance(self.learning_rate_init, str) else 1.0
         return TrainingSettings(
             solver=self.solver,
-            alpha=self._resolved("alpha", data),
+            alpha=self._resolved("alpha", data) * decay,
             batch_size=min(data.n_rows, self._resolved("batch_size", data)),
-            learning_rate_init=self._resolved("learning_rate_init", data),
+            learning_rate_init=self._resolved("learning_rate_init", data) * rate,
             max_iter=max_iter,
             n_iter_no_change=_automatic.n_iter_no_change(max_iter) if automatic else self.n_iter_no_change,
         )

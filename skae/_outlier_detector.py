@@ -42,11 +42,12 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
     solver : {"adamw", "adam", "sgd"}, default="adamw"
         Optimiser.
     alpha : float or "auto", default="auto"
-        L2 decay: 0.001 for "denoising", ``min(1, 500 / n_samples)`` for "reconstruction" if "auto".
+        L2 decay: 0.001 for "denoising", ``min(1, 500 / n_samples)`` for "reconstruction" if "auto"; 0.0003 times that
+        for "adam" and "sgd", which add the decay to the gradient.
     batch_size : int or "auto", default="auto"
         Rows per step. "auto" is 64 for "denoising", else as in `AutoencoderTransformer`.
     learning_rate_init : float or "auto", default="auto"
-        Highest learning rate: 0.003 for "denoising", 0.008 for "reconstruction" if "auto".
+        Highest learning rate: 0.003 for "denoising", 0.008 for "reconstruction" if "auto"; 25 times as much for "sgd".
     max_iter : int or "auto", default="auto"
         Number of epochs at most. "auto" makes about 400 steps for "denoising" (a network trained for long learns the
         outliers too), else is as in `AutoencoderTransformer`; below 50 rows it is 0: no network, only closed forms.

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
 
 _lock = threading.Lock()
-_inside = threading.local()
-_users = 0
-_count_before = 1
+# Of this Python thread: the count to put back, while it runs a body on one thread.
+_own = threading.local()
 
 
 def _after_fork_in_child() -> None:
-    """Compute on one thread in a forked process, and forget what other threads of the parent were doing.
+    """Compute on one thread in a forked process.
 
     OpenMP's threads do not survive a fork, and the child of a process that used them waits for them for ever.
     """
-    global _lock, _users, _count_before
+    global _lock
     _lock = threading.Lock()  # another thread may have held it
-    _users = 1 if getattr(_inside, "now", False) else 0
-    _count_before = 1
     torch.set_num_threads(1)
+    if getattr(_own, "count", None) is not None:
+        _own.count = 1
 
 
 if hasattr(os, "register_at_fork"):
@@ -35,23 +34,37 @@ if hasattr(os, "register_at_fork"):
 def single_thread_if(small: bool) -> Iterator[None]:
     """Run the body on one thread if the work is `small`; the thread count is what it was afterwards.
 
-    The count is the process' own, and bodies of several Python threads may overlap: the first to enter notes it and
-    every one puts that back. Bodies within others of the same Python thread change nothing.
+    Bodies of several Python threads may overlap. Bodies within others of the same Python thread change nothing.
     """
-    global _users, _count_before
-    if not small or getattr(_inside, "now", False):
+    if not small or getattr(_own, "count", None) is not None:
         yield
         return
-    with _lock:
-        if _users == 0:
-            _count_before = torch.get_num_threads()
-        _users += 1
-        torch.set_num_threads(1)
-    _inside.now = True
+    _own.count = torch.get_num_threads()
     try:
+        _set_here_only(1)
         yield
     finally:
-        _inside.now = False
-        with _lock:
-            _users -= 1
-            torch.set_num_threads(_count_before)
+        count, _own.count = _own.count, None
+        _set_here_only(count)
+
+
+def _set_here_only(count: int) -> None:
+    """Set the count of this Python thread alone.
+
+    torch also notes it for Python threads yet to come, which would keep it. Another thread, whose own count matters to
+    nobody, notes the old one again.
+    """
+    if count == torch.get_num_threads():
+        return
+    with _lock:
+        common = _in_new_thread(torch.get_num_threads)
+        torch.set_num_threads(count)
+        _in_new_thread(lambda: torch.set_num_threads(common))
+
+
+def _in_new_thread(function: Callable[[], int | None]) -> int:
+    result: list[int | None] = []
+    thread = threading.Thread(target=lambda: result.append(function()))
+    thread.start()
+    thread.join()
+    return result[0] or 0
