@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -62,8 +63,8 @@ class Member:
 class Fit:
     """One fit under way: the rows, where it starts and how far it has come.
 
-    `trained` is the network as training sees it. `moments` are those of all rows seen, where `rows` are the last of
-    many chunks and a sample of them all, held out.
+    `trained` is the network as training sees it. In `partial_fit`, `rows` are the chunk and a sample of earlier rows,
+    held out, and `moments` those of all rows seen.
     """
 
     rows: Rows
@@ -110,7 +111,7 @@ class BaseAnchored(BaseAutoencoder):
             sample_weight=data.sample_weight,
             scale_features=self.scale,
             share_missing=data.share_missing,
-            hides_entries=self._member.hides_entries,
+            hides_entries=self._member.hides_entries or (earlier is not None and earlier.architecture["sees_missing"]),
             random_state=random_state,
         )
         # Two kinds of CPU may find different bases of the same space.
@@ -140,26 +141,29 @@ class BaseAnchored(BaseAutoencoder):
         """The network at its anchor, its codes aligned with those of an `earlier` autoencoder if there is one."""
         axes, member = anchoring.axes, self._member
         generator = make_generator(random_state, data.device)
+        corruption = self._corruption(data, anchoring)
         anchor = linear_anchor(
             axes,
-            self._corruption(data, anchoring),
+            corruption,
             variational=member.variational,
             sparse_code=member.sparsity is not None,
         )
         rows = data.rows(axes.mean, axes.scale * anchor.unit)
         if isinstance(member.sparsity, int) and earlier is None:
             anchor = sparse_anchor(anchor, anchoring, rows, member.sparsity, data.sample_weight, random_state)
-        architecture = self._architecture(anchor, anchoring, data, generator)
+        architecture = self._architecture(anchor, corruption, data, generator)
         if earlier is not None:
             architecture = continued(earlier, architecture)
             anchor = aligned(anchor, axes, earlier, signs_only=not member.has_exchangeable_components)
         anchor = processes_of(data.X).first("the anchor", anchor)
-        network = self._anchored_network(architecture, anchoring, anchor, data, generator)
+        network = _anchored_network(architecture, anchoring, anchor, corruption, data, generator)
         trained: Network = network
         if self.dtype == "bfloat16":
             low = replace(data, dtype=torch.bfloat16)
-            architecture = self._architecture(anchor, anchoring, low, generator)
-            twin = self._anchored_network(architecture, anchoring, anchor, low, generator)
+            module = None if architecture.module is None else copy.deepcopy(architecture.module).to(low.dtype)
+            architecture = replace(architecture, module=module)
+            corruption = self._corruption(low, anchoring)
+            twin = _anchored_network(architecture, anchoring, anchor, corruption, low, generator)
             trained = MixedPrecision(network, twin)
         if isinstance(rows, ShardedRows):
             trained = DataParallel(trained, rows, generator)
@@ -200,7 +204,7 @@ class BaseAnchored(BaseAutoencoder):
         return Corruption(SaltAndPepper(level, lowest, highest), hidden, noise_is_task=True)
 
     def _architecture(
-        self, anchor: LinearAnchor, anchoring: AnchoringRows, data: TrainingData, generator: torch.Generator
+        self, anchor: LinearAnchor, corruption: Corruption, data: TrainingData, generator: torch.Generator
     ) -> Architecture:
         member = self._member
         n_features, n_components = anchor.encoder_axes.shape
@@ -214,31 +218,9 @@ class BaseAnchored(BaseAutoencoder):
             ordered=member.ordered,
             variational=member.variational,
             beta=member.beta,
-            sees_missing=self._corruption(data, anchoring).hides,
+            sees_missing=corruption.hides,
             module=self._module(member.network, anchor, data, generator),
         )
-
-    def _anchored_network(
-        self,
-        architecture: Architecture,
-        anchoring: AnchoringRows,
-        anchor: LinearAnchor,
-        data: TrainingData,
-        generator: torch.Generator,
-    ) -> AnchoredAutoencoder:
-        """The network before training: its anchor."""
-        corruption = self._corruption(data, anchoring)
-        fill = anchoring.fill if corruption.hides else None
-        network = AnchoredAutoencoder(
-            architecture,
-            _anchor_tensors(anchoring.axes, anchor, data),
-            torch.zeros(architecture.n_parameters, dtype=data.dtype, device=data.device),
-            None if fill is None else fill.in_unit(anchor.unit).to(data.dtype, data.device),
-            corruption=corruption,
-            generator=generator,
-        )
-        network.initialise(generator)
-        return network
 
     def _module(self, network: Any, anchor: LinearAnchor, data: TrainingData, generator: torch.Generator):
         """The user's module in the dtype and on the device of training, or None."""
@@ -247,6 +229,28 @@ class BaseAnchored(BaseAutoencoder):
         n_features, n_components = anchor.encoder_axes.shape
         n_outputs = n_components * (2 if isinstance(anchor, ProbabilisticAnchor) else 1)
         return build_module(network, n_features, n_outputs, n_components, generator).to(data.device, data.dtype)
+
+
+def _anchored_network(
+    architecture: Architecture,
+    anchoring: AnchoringRows,
+    anchor: LinearAnchor,
+    corruption: Corruption,
+    data: TrainingData,
+    generator: torch.Generator,
+) -> AnchoredAutoencoder:
+    """The network before training: its anchor."""
+    fill = anchoring.fill.in_unit(anchor.unit).to(data.dtype, data.device) if architecture.sees_missing else None
+    network = AnchoredAutoencoder(
+        architecture,
+        _anchor_tensors(anchoring.axes, anchor, data),
+        torch.zeros(architecture.n_parameters, dtype=data.dtype, device=data.device),
+        fill,
+        corruption=corruption,
+        generator=generator,
+    )
+    network.initialise(generator)
+    return network
 
 
 def _anchor_tensors(axes: PrincipalAxes, anchor: LinearAnchor, data: TrainingData) -> Anchor:

@@ -98,16 +98,11 @@ class BaseIncremental(BaseAnchored):
         before = None if stream is None else stream.held_out
         learned, held_out = self._divide(chunk, before, random_state)
         data, split = _stacked(chunk, learned, held_out)
-        anchoring = AnchoringRows(axes, self._fill(axes, moments))
+        sees_missing = self._member.hides_entries or (earlier is not None and earlier.architecture["sees_missing"])
+        anchoring = AnchoringRows(axes, _fill(axes, moments if sees_missing else None))
         fit = self._start(data, anchoring, len(axes.components), whiten, random_state, split, earlier, moments)
         course = self._train_on_chunk(fit, data, None if stream is None else stream.course, random_state)
         return fitted_attributes(fit) | _kept(_Stream(moments, held_out, course))
-
-    def _fill(self, axes: PrincipalAxes, moments: RunningMoments) -> GaussianFill:
-        if not self._member.hides_entries:
-            return GaussianFill.from_axes(axes.components, axes.variances, axes.total_variance)
-        covariance = moments.covariance / np.outer(axes.scale, axes.scale)
-        return GaussianFill.from_covariance(torch.from_numpy(covariance))
 
     def _train_on_chunk(
         self, fit: Fit, data: TrainingData, course: Course | None, random_state: np.random.RandomState
@@ -170,6 +165,14 @@ class BaseIncremental(BaseAnchored):
         parameters, average, *memory = (to_tensor(vector, dtype, chunk.device).clone() for vector in vectors)
         course = Course(parameters, average, kept["n_steps"], tuple(memory))
         return _Stream(moments, KeptRows(kept["rows"], kept["row_weight"], kept["keys"]), course)
+
+
+def _fill(axes: PrincipalAxes, moments: RunningMoments | None) -> GaussianFill:
+    """How to fill what rows lack: from all of the covariance where there are moments, else from the axes."""
+    if moments is None:
+        return GaussianFill.from_axes(axes.components, axes.variances, axes.total_variance)
+    covariance = moments.covariance / np.outer(axes.scale, axes.scale)
+    return GaussianFill.from_covariance(torch.from_numpy(covariance))
 
 
 def _kept(stream: _Stream) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Going on from an autoencoder that was fitted before: one of the same kind, to whose codes new ones are aligned."""
+"""Going on from an earlier fit with the same architecture: its weights, and new codes rotated to match its codes."""
 
 from __future__ import annotations
 
@@ -21,9 +21,12 @@ WORDS = {"module": "network", "sees_missing": "whether entries are missing or hi
 def continued(earlier: FittedAutoencoder, architecture: Architecture) -> Architecture:
     """The architecture, with the earlier one's module, to be run with the earlier weights.
 
-    Raises ValueError unless both are the same.
+    A network that sees which entries are missing goes on to do so when none is. Else both must be the same, or it is a
+    ValueError.
     """
     before = Architecture(**earlier.architecture)
+    if before.sees_missing:
+        architecture = replace(architecture, sees_missing=True)
     for name in (field.name for field in fields(Architecture)):
         old, new = getattr(before, name), getattr(architecture, name)
         if isinstance(old, nn.Module) and isinstance(new, nn.Module):
@@ -31,7 +34,7 @@ def continued(earlier: FittedAutoencoder, architecture: Architecture) -> Archite
         if old != new:
             raise ValueError(
                 "Training can only go on from earlier weights with the architecture they are of: "
-                f"{WORDS.get(name, name)} was {old!r} and is now {new!r}. Call fit with warm_start=False to start anew."
+                f"{WORDS.get(name, name)} was {old!r} and is now {new!r}. To start anew, call fit with warm_start=False."
             )
     if architecture.module is None or before.module is None:
         return architecture

@@ -20,7 +20,7 @@ from skae._training._settings import TrainingSettings
 
 # Without a hold-out the start and the end are compared on this many training rows.
 MAX_JUDGED_ROWS = 2048
-# Averages over a course weigh the t-th step by about t to this power: mostly the last ninth counts.
+# In averages over a course step t has about the weight t^8: the last ninth of the steps has most of it.
 AVERAGED_POWER = 8
 
 OnEpoch = Callable[[int, float, float | None], bool]
@@ -72,7 +72,7 @@ class TrainingResult:
             return 0.0
         curve = self.held_out_losses or [self.anchor_loss, *self.losses]
         before = curve[-1 - max(1, len(self.losses) // 10)]
-        return 1.0 - curve[-1] / before if before > 0 else 0.0
+        return (before - curve[-1]) / abs(before) if before else 0.0
 
 
 class NonFiniteError(ArithmeticError):
@@ -100,7 +100,7 @@ def train(
     judge = _Judge(network, rows, split, result)
     if earlier is not None:
         network.parameters.copy_(earlier)
-        judge.held_out_loss(0, result)
+        judge.consider(0, result)
     try:
         _run_epochs(network, rows, split, settings, random_state, on_epoch, judge, result)
     except KeyboardInterrupt:
@@ -144,23 +144,32 @@ def train_on_chunk(
         result.losses.append(stepper.run_epoch(rows, random_state.permutation(split.train)))
     course = stepper.course()
     network.parameters.copy_(course.average)
-    judge.look(1, result)
+    judge.consider_and_note(1, result)
     judge.restore_best(result, start)
     return course
 
 
-def _run_epochs(network, rows, split, settings, random_state, on_epoch, judge, result) -> None:
+def _run_epochs(
+    network: Network,
+    rows: Rows,
+    split: Split,
+    settings: TrainingSettings,
+    random_state: np.random.RandomState,
+    on_epoch: OnEpoch,
+    judge: _Judge,
+    result: TrainingResult,
+) -> None:
     stepper = _Stepper(network, split, settings)
     epochs_without_gain, mark = 0, result.best_loss
     for epoch in range(settings.max_iter):
-        # Without a name of its own an epoch's order is gone before the next one is drawn.
+        # The order is not bound to a name, so that there are never two of them in memory.
         loss = stepper.run_epoch(rows, random_state.permutation(split.train))
         result.losses.append(loss)
-        held_out_loss = judge.look(epoch + 1, result)
+        held_out_loss = judge.consider_and_note(epoch + 1, result)
         if on_epoch(epoch, loss, held_out_loss):
             return
         current = loss if held_out_loss is None else held_out_loss
-        if current < mark * (1.0 - settings.tol):
+        if current < mark - settings.tol * abs(mark):
             mark, epochs_without_gain = current, 0
         else:
             epochs_without_gain += 1
@@ -201,7 +210,7 @@ class _Stepper:
         if self._weight is None:
             yield from ((x, None, float(len(indices))) for indices, x in batches)
             return
-        # Moved to the device once an epoch: each copy has the host wait until the device has done what was asked of it.
+        # Copied once an epoch: a copy to a GPU waits until the GPU has done all that was asked of it before.
         weight = split_evenly(self._weight[order], self._settings.batch_size)
         # By powers of two near each batch's largest: float32 does not hold weights tiny beside other batches'.
         scaled = np.concatenate([np.ldexp(part, -np.frexp(part.max())[1]) for part in weight])
@@ -250,15 +259,15 @@ class _Judge:
         if self.held_out is not None:
             result.held_out_losses.append(self.start_loss)
 
-    def look(self, epoch: int, result: TrainingResult) -> float | None:
-        """Note the held-out loss of the present parameters (None without a hold-out)."""
-        loss = self.held_out_loss(epoch, result)
+    def consider_and_note(self, epoch: int, result: TrainingResult) -> float | None:
+        """Consider the present parameters and add their held-out loss, if any, to the curve."""
+        loss = self.consider(epoch, result)
         if loss is not None:
             result.held_out_losses.append(loss)
         return loss
 
-    def held_out_loss(self, epoch: int, result: TrainingResult) -> float | None:
-        """Held-out loss of the present parameters (None without a hold-out); remembers them if they are the best."""
+    def consider(self, epoch: int, result: TrainingResult) -> float | None:
+        """Held-out loss of the present parameters (None without a hold-out); they are kept if they are the best."""
         if self.held_out is None:
             return None
         losses = self._row_losses()
@@ -272,7 +281,7 @@ class _Judge:
         if self.held_out is not None:
             self._network.parameters.copy_(self._best)
             return
-        loss = self._mean(self._row_losses()) if result.losses else self.start_loss
+        loss = self._mean(self._row_losses())
         if loss < self.start_loss:
             result.best_loss, result.best_iter = loss, len(result.losses)
         else:
@@ -294,5 +303,8 @@ class _Judge:
         return float(np.average(values, weights=self._weight()))
 
     def _standard_error(self, losses: np.ndarray) -> float:
-        gains = self._start_rows - losses
-        return float(np.sqrt(self._mean((gains - self._mean(gains)) ** 2) / len(gains)))
+        """Of the mean gain over the start; rows of unequal weight count as fewer (Kish 1965)."""
+        gains, weight = self._start_rows - losses, self._weight()
+        shares = np.full(len(gains), 1.0 / len(gains)) if weight is None else weight / weight.sum()
+        n_effective = 1.0 / np.square(shares).sum()
+        return float(np.sqrt(self._mean((gains - self._mean(gains)) ** 2) / n_effective))
