@@ -63,8 +63,8 @@ class Member:
 class Fit:
     """One fit under way: the rows, where it starts and how far it has come.
 
-    `trained` is the network as training sees it. In `partial_fit`, `rows` are the chunk and a sample of earlier rows,
-    held out, and `moments` those of all rows seen.
+    `trained` is the network as training sees it. In `partial_fit`, `rows` are the chunk and, with the indices `sample`,
+    a sample of all rows seen; `moments` are those of all rows seen.
     """
 
     rows: Rows
@@ -76,13 +76,27 @@ class Fit:
     n_components: int | float | None
     whiten: bool
     moments: RunningMoments | None = None
+    sample: np.ndarray | None = None
     result: TrainingResult = field(default_factory=TrainingResult)
 
     def spread(self, at_most: int) -> np.ndarray:
         """Indices of rows that stand for all."""
-        if self.moments is None or self.split.held_out is None:
+        if self.sample is None or not len(self.sample):
             return spread_rows(len(self.rows), at_most)
-        return self.split.held_out[spread_rows(len(self.split.held_out), at_most)]
+        return self.sample[spread_rows(len(self.sample), at_most)]
+
+    def weight(self, chosen: np.ndarray) -> np.ndarray | None:
+        """The weights of the rows chosen, None where all are equal."""
+        return None if self.split.sample_weight is None else self.split.sample_weight[chosen]
+
+    def repeated(self, at_most: int) -> np.ndarray:
+        """Indices of rows that stand for all, each as often as it weighs."""
+        chosen = self.spread(at_most)
+        weight = self.weight(chosen)
+        if weight is None:
+            return chosen
+        middles = (np.arange(len(chosen)) + 0.5) / len(chosen)
+        return chosen[np.searchsorted(np.cumsum(weight / weight.sum()), middles).clip(max=len(chosen) - 1)]
 
 
 class BaseAnchored(BaseAutoencoder):
@@ -100,15 +114,19 @@ class BaseAnchored(BaseAutoencoder):
         random_state: np.random.RandomState,
         split: Split | None = None,
         earlier: FittedAutoencoder | None = None,
+        apart: bool = False,
     ) -> dict[str, Any]:
         """Find the principal axes and train the anchored autoencoder; the fitted attributes.
 
-        Training sets out from an `earlier` autoencoder if there is one.
+        Training sets out from an `earlier` autoencoder if there is one. `apart` keeps rows held out away from the axes
+        and the map of codes as well.
         """
+        sample = split.train if apart and split is not None else None
+        anchored = data if sample is None else data.take(sample)
         anchoring = anchor_rows(
-            data.X,
+            anchored.X,
             n_components,
-            sample_weight=data.sample_weight,
+            sample_weight=anchored.sample_weight,
             scale_features=self.scale,
             share_missing=data.share_missing,
             hides_entries=self._member.hides_entries or (earlier is not None and earlier.architecture["sees_missing"]),
@@ -116,7 +134,7 @@ class BaseAnchored(BaseAutoencoder):
         )
         # Two kinds of CPU may find different bases of the same space.
         anchoring = processes_of(data.X).first("the principal axes", anchoring)
-        fit = self._start(data, anchoring, n_components, whiten, random_state, split, earlier)
+        fit = self._start(data, anchoring, n_components, whiten, random_state, split, earlier, sample=sample)
         start = None if earlier is None else to_tensor(earlier.weights, data.dtype, data.device)
         self._train(
             fit.trained, data, fit.rows, fit.split, fit.result, lambda: fitted_attributes(fit), random_state, start
@@ -137,6 +155,7 @@ class BaseAnchored(BaseAutoencoder):
         split: Split | None,
         earlier: FittedAutoencoder | None,
         moments: RunningMoments | None = None,
+        sample: np.ndarray | None = None,
     ) -> Fit:
         """The network at its anchor, its codes aligned with those of an `earlier` autoencoder if there is one."""
         axes, member = anchoring.axes, self._member
@@ -168,7 +187,7 @@ class BaseAnchored(BaseAutoencoder):
         if isinstance(rows, ShardedRows):
             trained = DataParallel(trained, rows, generator)
         split = split or self._split(data, random_state)
-        return Fit(rows, split, anchoring, anchor, network, trained, n_components, whiten, moments)
+        return Fit(rows, split, anchoring, anchor, network, trained, n_components, whiten, moments, sample)
 
     def _resolved(self, name: str, data: TrainingData) -> Any:
         value = super()._resolved(name, data)
@@ -270,13 +289,14 @@ def fitted_attributes(fit: Fit) -> dict[str, Any]:
     axes, network = fit.anchoring.axes, fit.network
     shares = axes.variances / (axes.total_variance or 1.0)
     if network.architecture.ordered:
-        shares = explained_by_prefixes(network, fit.rows.take(fit.spread(MAX_PREFIX_ROWS)))
+        chosen = fit.spread(MAX_PREFIX_ROWS)
+        shares = explained_by_prefixes(network, fit.rows.take(chosen), fit.weight(chosen))
         if isinstance(fit.n_components, float):
             network, shares = _shortest_sufficient(fit, shares)
     n_components = network.architecture.n_components
     code_map = _public_code_map(fit, network)
     state = _plain_state(fit, network, code_map)
-    codes = to_numpy(network.encode(fit.rows.take(fit.spread(MAX_KEPT_CODES))))
+    codes = to_numpy(network.encode(fit.rows.take(fit.repeated(MAX_KEPT_CODES))))
     return training_attributes(fit.result) | {
         "n_components_": n_components,
         "mean_": axes.mean,
@@ -291,7 +311,8 @@ def fitted_attributes(fit: Fit) -> dict[str, Any]:
 def _shortest_sufficient(fit: Fit, shares: np.ndarray) -> tuple[AnchoredAutoencoder, np.ndarray]:
     """The shortest code that explains the share wanted of the rows held out (or trained on), whole if none does."""
     judged = fit.split.train if fit.split.held_out is None else fit.split.held_out
-    explained = explained_by_prefixes(fit.network, fit.rows.take(judged[spread_rows(len(judged), MAX_PREFIX_ROWS)]))
+    judged = judged[spread_rows(len(judged), MAX_PREFIX_ROWS)]
+    explained = explained_by_prefixes(fit.network, fit.rows.take(judged), fit.weight(judged))
     enough = np.cumsum(explained) >= fit.n_components
     count = int(np.argmax(enough)) + 1 if enough.any() else len(shares)
     return fit.network.truncated(count), shares[:count]
@@ -326,23 +347,22 @@ def _public_code_map(fit: Fit, network: AnchoredAutoencoder) -> np.ndarray:
         return fit.anchor.unrotated(whitening_map(*_code_covariance(fit, network)))
     if network.is_linear() or architecture.variational or architecture.sparsity is not None:
         return fit.anchor.score_map(architecture.n_components)
-    chosen, weight = fit.spread(MAX_METRIC_ROWS), fit.split.sample_weight
+    chosen = fit.spread(MAX_METRIC_ROWS)
     mapped = diagonal_metric_map if architecture.ordered else metric_map
     z = network.encode(fit.rows.take(chosen))
-    return fit.anchor.unrotated(mapped(network, z, None if weight is None else weight[chosen], fit.anchor.unit))
+    return fit.anchor.unrotated(mapped(network, z, fit.weight(chosen), fit.anchor.unit))
 
 
 def _code_covariance(fit: Fit, network: AnchoredAutoencoder) -> tuple[np.ndarray, float]:
-    """Covariance of the network's codes, and the total weight of the rows it is of."""
+    """Covariance of the network's codes, and of how many rows it is: weights above one count as repetitions."""
     weight = fit.split.sample_weight
-    if fit.moments is None:
+    if fit.sample is None:
         own = [to_numpy(network.encode(x)) for _, x in fit.rows.blocks()]
         codes = np.concatenate([part for parts in fit.rows.processes.exchange("codes", own) for part in parts])
-    elif network.is_linear():
-        return fit.anchor.code_covariance(fit.anchoring.axes), fit.moments.weight
+    elif fit.moments is not None and network.is_linear():
+        return fit.anchor.code_covariance(fit.anchoring.axes), max(fit.moments.weight, fit.moments.n_rows)
     else:
         chosen = fit.spread(MAX_KEPT_CODES)
-        codes = to_numpy(network.encode(fit.rows.take(chosen)))
-        weight = None if weight is None else weight[chosen]
+        codes, weight = to_numpy(network.encode(fit.rows.take(chosen))), fit.weight(chosen)
     moments = RunningMoments.of(codes.astype(np.float64), weight)
-    return moments.covariance, moments.weight
+    return moments.covariance, max(moments.weight, moments.n_rows)

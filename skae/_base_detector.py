@@ -31,7 +31,7 @@ from skae._numerics._robust_axes import robust_axes
 from skae._numerics._view_scale import ViewScale
 from skae._reconstruction_views import ReconstructionViews
 from skae._support._inputs import random_state_after
-from skae._support._parameters import Float, Integer, LayerSizes, OneOf
+from skae._support._parameters import Float, Integer, LayerSizes, OneOf, plain_number
 from skae._support._threads import single_thread_if
 from skae._support._torch import make_generator, resolve_dtype, to_numpy, to_tensor
 from skae._training import _automatic, _automatic_denoising
@@ -43,9 +43,12 @@ from skae._training._rows import Rows
 AUTO_THRESHOLD = 2.0
 # Fewer rows than this are not worth waking threads for.
 MIN_ROWS_FOR_THREADS = 1500
-# Below this many rows all that is learned depends on single rows; p-values then come from detectors fitted to folds.
-MIN_ROWS_TO_SPLIT = 200
-MIN_CROSS_ROWS, N_FOLDS = 20, 5
+# Scores this close, relative to themselves, are equal.
+TIE = 1e-9
+# Below this many rows, in all or a feature, all that is learned depends on single rows; p-values then come from
+# detectors fitted to folds, as long as these take little time.
+MIN_ROWS_TO_SPLIT, MIN_ROWS_A_FEATURE_TO_SPLIT = 200, 4
+MIN_CROSS_ROWS, MAX_CROSS_ROWS, N_FOLDS = 20, 1000, 5
 # Rows of a stream, and numbers in them, that are kept to fit to.
 MAX_KEPT_ROWS, MAX_KEPT_NUMBERS = 20_000, 20_000_000
 # After `fit`, which need not be followed by `partial_fit`, they must not make a large file.
@@ -74,7 +77,7 @@ class BaseDetector(BaseAnchored):
         """The fitted attributes."""
         with single_thread_if(data.n_rows < MIN_ROWS_FOR_THREADS):
             fitted = self._fit_uncalibrated(data, random_state)
-            if MIN_CROSS_ROWS <= data.n_rows < MIN_ROWS_TO_SPLIT:
+            if _needs_folds(*data.X.shape):
                 fitted["_state"] |= self._cross_calibration(data, random_state)
         return fitted
 
@@ -129,7 +132,7 @@ class BaseDetector(BaseAnchored):
         start = start_views(axes, coordinates[kept], weight, fold[kept], architecture, random_state)
         calibration = calibration_rows(kept, random_state)
 
-        n_components = n_leading_components(axes.variances, self.n_components)
+        n_components = n_leading_components(axes.variances, plain_number(self.n_components))
         generator = make_generator(random_state, data.device)
         seen = np.ascontiguousarray((coordinates * start.whitening)[:, : architecture.n_features])
 
@@ -159,11 +162,13 @@ class BaseDetector(BaseAnchored):
 
     def _fit_reconstruction(self, data: TrainingData, random_state: np.random.RandomState) -> dict[str, Any]:
         split = self._split(data, random_state)
-        fitted = self._fit_autoencoder(data, self.n_components, True, random_state, split)
+        n_components = plain_number(self.n_components)
+        # Rows that calibrate scores must be as new to all of the autoencoder as later ones.
+        fitted = self._fit_autoencoder(data, n_components, True, random_state, split, apart=split.held_out is not None)
         autoencoder = FittedAutoencoder(**fitted.pop("_state"))
         count = as_counts(data.sample_weight, data.n_rows)
-        codes = autoencoder.encode(data.X, self.device)
-        views = ReconstructionViews(autoencoder, weighted_mean(codes, count))
+        codes = autoencoder.encode(data.X[split.train], self.device)
+        views = ReconstructionViews(autoencoder, weighted_mean(codes, count[split.train]))
         calibration = split.train if split.held_out is None else split.held_out
         names = {"n_components_", *training_attributes(TrainingResult())}
         kept = {name: value for name, value in fitted.items() if name in names}
@@ -182,8 +187,10 @@ class BaseDetector(BaseAnchored):
         scale = ViewScale.from_training(seen, weight)
         scores = scale.scores(seen)
         if isinstance(self.contamination, str):
-            lowest = np.sort(scores)[:2]
-            offset = max(-np.logaddexp(0.0, AUTO_THRESHOLD), lowest.mean())
+            lowest = scores.min()
+            others = scores[scores > lowest + TIE * abs(lowest)]
+            next_lowest = others.min() if len(others) else lowest
+            offset = max(-np.logaddexp(0.0, AUTO_THRESHOLD), (lowest + next_lowest) / 2.0)
         else:
             offset = lower_tail_threshold(scale.scores(views.views(data.X, self.device)), self.contamination, count)
         state = {
@@ -221,3 +228,9 @@ class BaseDetector(BaseAnchored):
     def _codes(self, X) -> np.ndarray:
         codes = self._views.codes(X, self.device)
         return codes[:, : self.n_components_]
+
+
+def _needs_folds(n_rows: int, n_features: int) -> bool:
+    """Whether single rows matter so much that only rows left out of a fit are judged as new ones are."""
+    few = n_rows < max(MIN_ROWS_TO_SPLIT, min(MIN_ROWS_A_FEATURE_TO_SPLIT * n_features, MAX_CROSS_ROWS))
+    return few and n_rows >= MIN_CROSS_ROWS

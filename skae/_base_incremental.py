@@ -24,8 +24,8 @@ from skae._training import _automatic
 from skae._training._loop import Course, Split, train_on_chunk
 from skae._training._settings import TrainingSettings
 
-# Rows held out of a stream: they tell a network from its anchor, and scale codes for all that were seen.
-MAX_HELD_OUT_ROWS = 500
+# Rows kept of a stream, which stand for all: held out they tell a network from its anchor, and they scale codes.
+MAX_SAMPLED_ROWS = 500
 # What estimators have ready for the next rows: making it takes as long as encoding one. Beside the estimators, whose
 # state stays arrays, and no longer than they live.
 _READY: WeakKeyDictionary[BaseIncremental, tuple[dict[str, Any], FittedAutoencoder]] = WeakKeyDictionary()
@@ -36,7 +36,7 @@ class _Stream:
     """What is known of all rows seen, and where training stands (None: it has not begun)."""
 
     moments: RunningMoments
-    held_out: KeptRows
+    sample: KeptRows
     course: Course | None
 
 
@@ -60,8 +60,9 @@ class BaseIncremental(BaseAnchored):
         """The attributes that `_stream` reads after a `fit`: the covariance is then known by its leading axes."""
         axes, weight = fit.anchoring.axes, fit.split.sample_weight
         chosen = np.zeros(0, dtype=np.intp)
-        if fit.split.held_out is not None and data.X.shape[1] <= MAX_COVARIANCE_WIDTH:
-            chosen = fit.split.held_out[spread_rows(len(fit.split.held_out), MAX_HELD_OUT_ROWS)]
+        if data.X.shape[1] <= MAX_COVARIANCE_WIDTH:
+            sampled = fit.split.train if fit.split.held_out is None else fit.split.held_out
+            chosen = sampled[spread_rows(len(sampled), MAX_SAMPLED_ROWS)]
         rows = to_numpy(fit.rows.take(chosen)) * (axes.scale * fit.anchor.unit) + axes.mean
         n_batches = max(1, len(fit.split.train) // self._settings(data).batch_size)
         return {
@@ -72,7 +73,7 @@ class BaseIncremental(BaseAnchored):
                 "total_variance": axes.total_variance,
                 "rows": rows.astype(data.X.dtype),
                 "row_weight": np.ones(len(chosen)) if weight is None else weight[chosen],
-                "keys": random_state.uniform(0.0, self._share_held_out(data), len(chosen)),
+                "keys": random_state.uniform(0.0, self._share_sampled(data), len(chosen)),
                 # The longer the fit, the more steps it takes to change it.
                 "n_steps": n_batches * fit.result.best_iter,
             },
@@ -95,14 +96,15 @@ class BaseIncremental(BaseAnchored):
             n_components = self.n_components_
         axes = moments.axes(n_components, self.scale)
 
-        before = None if stream is None else stream.held_out
-        learned, held_out = self._divide(chunk, before, random_state)
-        data, split = _stacked(chunk, learned, held_out)
+        before = None if stream is None else stream.sample
+        learned, sample = self._divide(chunk, before, random_state)
+        data, train, sampled = _stacked(chunk, learned, sample)
+        split = Split(train, sampled if self.early_stopping and len(sampled) else None, data.sample_weight)
         sees_missing = self._member.hides_entries or (earlier is not None and earlier.architecture["sees_missing"])
         anchoring = AnchoringRows(axes, _fill(axes, moments if sees_missing else None))
-        fit = self._start(data, anchoring, len(axes.components), whiten, random_state, split, earlier, moments)
+        fit = self._start(data, anchoring, len(axes.components), whiten, random_state, split, earlier, moments, sampled)
         course = self._train_on_chunk(fit, data, None if stream is None else stream.course, random_state)
-        return fitted_attributes(fit) | _kept(_Stream(moments, held_out, course))
+        return fitted_attributes(fit) | _kept(_Stream(moments, sample, course))
 
     def _train_on_chunk(
         self, fit: Fit, data: TrainingData, course: Course | None, random_state: np.random.RandomState
@@ -126,28 +128,26 @@ class BaseIncremental(BaseAnchored):
         share = _automatic.constant_rate_share(settings.batch_size)
         return replace(settings, learning_rate_init=share * settings.learning_rate_init)
 
-    def _share_held_out(self, data: TrainingData) -> float:
-        """Share of all rows seen that is held out; it only falls as their number rises."""
+    def _share_sampled(self, data: TrainingData) -> float:
+        """Share of all rows seen that is kept; it only falls as their number rises."""
         n_seen, n_features = data.shape_seen
-        if not self.early_stopping:
-            return 0.0
         whether = isinstance(self.early_stopping, bool | np.bool_ | str)
         share = _automatic.validation_fraction(n_seen, n_features) if whether else float(self.early_stopping)
-        return min(share, MAX_HELD_OUT_ROWS / n_seen)
+        return min(share, MAX_SAMPLED_ROWS / n_seen)
 
     def _divide(
         self, chunk: TrainingData, before: KeptRows | None, random_state: np.random.RandomState
     ) -> tuple[np.ndarray, KeptRows]:
-        """Mask of the chunk's rows to train on, and all rows held out: those with keys below the share held out.
+        """Mask of the chunk's rows to train on, and the sample of all rows: those with keys below the share sampled.
 
-        A row that was trained on is never held out later, since the share only falls; and a row is as likely to be held
-        out as any other, however long ago it was seen.
+        A row is as likely to be in the sample as any other, however long ago it was seen. Where the sample is held out,
+        a row that was trained on is never in it later, since the share only falls.
         """
-        share, keys = self._share_held_out(chunk), random_state.uniform(size=chunk.n_rows)
-        held_out = KeptRows.of(chunk.X, chunk.sample_weight, keys, keys < share)
+        share, keys = self._share_sampled(chunk), random_state.uniform(size=chunk.n_rows)
+        sample = KeptRows.of(chunk.X, chunk.sample_weight, keys, keys < share)
         if before is not None:
-            held_out = before.take(before.keys < share).followed_by(held_out)
-        return keys >= share, held_out
+            sample = before.take(before.keys < share).followed_by(sample)
+        return keys >= (share if self.early_stopping else 0.0), sample
 
     def _stream(self, chunk: TrainingData) -> _Stream | None:
         """The stream so far, read from the fitted attributes; None before the first call."""
@@ -177,13 +177,13 @@ def _fill(axes: PrincipalAxes, moments: RunningMoments | None) -> GaussianFill:
 
 def _kept(stream: _Stream) -> dict[str, Any]:
     """The stream as the attributes that `BaseIncremental._stream` reads."""
-    moments, held_out, course = stream.moments, stream.held_out, stream.course
+    moments, sample, course = stream.moments, stream.sample, stream.course
     kept: dict[str, Any] = {
         "weight": moments.weight,
         "covariance": moments.covariance,
-        "rows": held_out.rows,
-        "row_weight": held_out.weight,
-        "keys": held_out.keys,
+        "rows": sample.rows,
+        "row_weight": sample.weight,
+        "keys": sample.keys,
         "n_steps": 0,
     }
     if course is not None:
@@ -192,13 +192,12 @@ def _kept(stream: _Stream) -> dict[str, Any]:
     return {"n_samples_seen_": moments.n_rows, "_kept": kept}
 
 
-def _stacked(chunk: TrainingData, learned: np.ndarray, held_out: KeptRows) -> tuple[TrainingData, Split]:
-    """The rows to train on and those held out as one, and where each are."""
+def _stacked(chunk: TrainingData, learned: np.ndarray, sample: KeptRows) -> tuple[TrainingData, np.ndarray, np.ndarray]:
+    """The rows to train on and the sample as one, and the indices of each."""
     X, weight = chunk.X[learned], chunk.sample_weight
-    n_learned, n_held_out = X.shape[0], len(held_out.keys)
-    X = stacked_rows(X, held_out.rows)
-    if weight is not None or (held_out.weight != 1.0).any():
+    n_learned = X.shape[0]
+    X = stacked_rows(X, sample.rows)
+    if weight is not None or (sample.weight != 1.0).any():
         own = np.ones(n_learned) if weight is None else weight[learned]
-        weight = np.concatenate([own, held_out.weight])
-    split = Split(np.arange(n_learned), n_learned + np.arange(n_held_out) if n_held_out else None, weight)
-    return replace(chunk, X=X, sample_weight=weight), split
+        weight = np.concatenate([own, sample.weight])
+    return replace(chunk, X=X, sample_weight=weight), np.arange(n_learned), n_learned + np.arange(len(sample.keys))

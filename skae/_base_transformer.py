@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -19,11 +18,11 @@ from skae._modules import DecoderModule, EncoderModule
 from skae._numerics._moments import feature_ranges, share_missing
 from skae._support._distributed import Processes
 from skae._support._inputs import check_sample_weight, local_random_state
-from skae._support._parameters import AnyCallable, Boolean, Float, Integer, OneOf
+from skae._support._parameters import AnyCallable, Boolean, Float, Integer, OneOf, plain_number
 from skae._support._tensors import as_array, in_kind, is_sound_tensor
 
 CORRUPTIONS = ("gaussian", "masking", "salt_and_pepper", "swap")
-# What these do to a code, at most one at a time.
+# Parameters that exclude each other, and why: the error says so.
 EXCLUSIVE = {
     "whiten": "mixes its components",
     "variational": "draws it from a density",
@@ -56,7 +55,7 @@ class BaseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseInc
         return Member(
             self.corruption,
             self.loss,
-            _plain_number(self.sparsity),
+            plain_number(self.sparsity),
             bool(self.ordered),
             bool(self.variational),
             float(self.beta),
@@ -69,11 +68,7 @@ class BaseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseInc
         data = super()._checked(X, sample_weight, reset=reset, min_samples=min_samples, processes=processes)
         data = replace(data, share_missing=share_missing(data.X))
         self._check_combination()
-        if self.loss in RANGES:
-            low, high, words = RANGES[self.loss]
-            lowest, highest = feature_ranges(data.X)
-            if np.nanmin(lowest, initial=low) < low or np.nanmax(highest, initial=low) > high:
-                raise ValueError(f"loss={self.loss!r} needs values of X {words}.")
+        _check_range(data.X, self.loss)
         return data
 
     def _check_fitted_X(self, X):
@@ -101,7 +96,13 @@ class BaseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseInc
                 f"corruption={self.corruption!r} cannot be combined with distributed=True: it looks at all rows of a "
                 "batch."
             )
-        if self.network is not None and self.ordered and isinstance(self.n_components, float):
+        is_share = self.corruption in ("masking", "salt_and_pepper", "swap")
+        if is_share and not isinstance(self.corruption_level, str) and self.corruption_level > 1:
+            raise ValueError(
+                f"corruption_level is a share of the entries with corruption={self.corruption!r}, and at most 1. "
+                f"Got {self.corruption_level} instead."
+            )
+        if self.network is not None and self.ordered and isinstance(plain_number(self.n_components), float):
             raise ValueError("ordered=True cannot shorten the code of a custom network: give n_components as an int.")
 
     def transform(self, X):
@@ -136,7 +137,8 @@ class BaseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseInc
         check_is_fitted(self)
         if not is_sound_tensor(X):
             X = in_kind(check_array(as_array(X), dtype=(np.float64, np.float32)), X)
-        if X.shape[1] > self.n_components_ or (X.shape[1] < self.n_components_ and not self.ordered):
+        ordered = self._fitted.architecture["ordered"]
+        if X.shape[1] > self.n_components_ or (X.shape[1] < self.n_components_ and not ordered):
             raise ValueError(
                 f"X has {X.shape[1]} features, but {type(self).__name__} is expecting {self.n_components_} "
                 "components as input."
@@ -194,6 +196,7 @@ class BaseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseInc
             Scores; with `scale` squared errors are in units of the features' variances, else in those of X.
         """
         X = self._check_fitted_X(X)
+        _check_range(X, self._fitted.architecture["loss"])
         if self._fitted.architecture["variational"]:
             return self._fitted.log_evidence_bounds(X, self.device)
         return -self._fitted.summed_losses(X, self.device)
@@ -279,6 +282,12 @@ class BaseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseInc
         return DecoderModule(self._fitted)
 
 
-def _plain_number(value: Any) -> float | int | None:
-    """A Python number for one of NumPy's, so that its type says what it means."""
-    return value.item() if isinstance(value, np.generic) else value
+def _check_range(X, loss: str) -> None:
+    """Raise ValueError unless the loss is defined for the values of X, an array, tensor, CSR matrix or shards."""
+    if loss not in RANGES:
+        return
+    low, high, words = RANGES[loss]
+    lowest, highest = feature_ranges(as_array(X))
+    for extreme in (np.nanmin(lowest, initial=low), np.nanmax(highest, initial=low)):
+        if not low <= extreme <= high:
+            raise ValueError(f"loss={loss!r} needs values of X {words}. Got {extreme:g} instead.")

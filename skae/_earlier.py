@@ -34,7 +34,8 @@ def continued(earlier: FittedAutoencoder, architecture: Architecture) -> Archite
         if old != new:
             raise ValueError(
                 "Training can only go on from earlier weights with the architecture they are of: "
-                f"{WORDS.get(name, name)} was {old!r} and is now {new!r}. To start anew, call fit with warm_start=False."
+                f"{WORDS.get(name, name)} was {old!r} and is now {new!r}. "
+                "To start anew, call fit with warm_start=False."
             )
     if architecture.module is None or before.module is None:
         return architecture

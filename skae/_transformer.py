@@ -7,7 +7,7 @@ from skae._numerics._shards import processes_of
 from skae._support._callbacks import with_callbacks
 from skae._support._distributed import processes_of_fit
 from skae._support._inputs import local_random_state, unchanged_on_error
-from skae._support._parameters import Boolean
+from skae._support._parameters import Boolean, plain_number
 
 
 class AutoencoderTransformer(BaseTransformer):
@@ -292,7 +292,8 @@ class AutoencoderTransformer(BaseTransformer):
                     "torch.distributed.init_process_group before fit."
                 )
             random_state = processes_of(data.X).first("random_state", local_random_state(self.random_state))
-            fitted = self._fit_autoencoder(data, self.n_components, self.whiten, random_state, earlier=earlier)
+            n_components = plain_number(self.n_components)
+            fitted = self._fit_autoencoder(data, n_components, self.whiten, random_state, earlier=earlier)
             for name, value in fitted.items():
                 setattr(self, name, value)
         return self
@@ -325,6 +326,6 @@ class AutoencoderTransformer(BaseTransformer):
                 raise ValueError("partial_fit runs in one process: set distributed=False.")
             if data.share_missing:
                 raise ValueError("Input X of partial_fit contains NaN. Only fit learns from rows with missing entries.")
-            for name, value in self._fit_chunk(data, self.n_components, self.whiten).items():
+            for name, value in self._fit_chunk(data, plain_number(self.n_components), self.whiten).items():
                 setattr(self, name, value)
         return self

@@ -155,7 +155,7 @@ class TestHeldOutRows:
             return original(network, rows, split, *arguments)
 
         monkeypatch.setattr(_base_incremental, "train_on_chunk", watched)
-        monkeypatch.setattr(_base_incremental, "MAX_HELD_OUT_ROWS", 200)
+        monkeypatch.setattr(_base_incremental, "MAX_SAMPLED_ROWS", 200)
         n_rows = 8000
         X = np.column_stack([np.arange(n_rows), np.random.RandomState(0).normal(size=n_rows)])
         model = AutoencoderTransformer(1, hidden_layer_sizes=(), random_state=0)
@@ -169,6 +169,16 @@ class TestHeldOutRows:
     def test_chunks_of_a_row_are_not_all_treated_alike(self, curve):
         model = follow(AutoencoderTransformer(1, max_iter=0, random_state=0), curve[:100], evenly(curve[:100], 1))
         assert 10 < len(model._kept["rows"]) < 45
+
+    def test_rows_are_kept_to_scale_codes_by_where_none_is_held_out(self):
+        s = np.linspace(0, 6, 2000)
+        X = np.column_stack([np.cos(s), np.sin(s), s / 3]) + 0.05 * np.random.RandomState(0).normal(size=(2000, 3))
+        model = AutoencoderTransformer(2, whiten=True, early_stopping=False, random_state=0)
+        follow(model, X, evenly(X, 200))
+        np.testing.assert_allclose(model.transform(X).var(axis=0), 1.0, atol=0.2)
+        drawn = model.sample(500, random_state=0)[:, 2]
+        assert drawn.min() < 0.5
+        assert drawn.max() > 1.5
 
 
 class TestAfterFit:
@@ -191,6 +201,15 @@ class TestAfterFit:
         model = AutoencoderTransformer(8, random_state=0).fit(digits[0][:700])
         before = model.score(digits[1])
         assert model.partial_fit(digits[0][700:701]).score(digits[1]) == pytest.approx(before, abs=0.01)
+
+    def test_of_rows_with_missing_entries(self, rows):
+        """Complete rows go on training the network that sees which entries are missing, and filling stays possible."""
+        gaps = np.where(np.random.RandomState(0).uniform(size=rows.shape) < 0.1, np.nan, rows)
+        model = AutoencoderTransformer(3, random_state=0).fit(gaps[:300])
+        before = model.score(gaps[300:])
+        model.partial_fit(rows[300:400])
+        assert model.score(gaps[300:]) > before - 0.05
+        assert np.isfinite(model.reconstruct(gaps)).all()
 
     def test_fit_starts_anew(self, rows):
         model = follow(AutoencoderTransformer(3, random_state=0), rows, [250])
@@ -259,11 +278,6 @@ class TestFailureChangesNothing:
         with pytest.raises(ValueError, match="partial_fit runs in one process"):
             model.partial_fit(rows)
         assert not hasattr(model, "n_features_in_")
-
-    def test_after_rows_with_missing_entries(self, rows):
-        model = AutoencoderTransformer(3, max_iter=1).fit(np.where(rows > 0.9, np.nan, rows))
-        with pytest.raises(ValueError, match="whether entries are missing or hidden was True and is now False"):
-            model.partial_fit(rows)
 
 
 @pytest.mark.parametrize("method", ["denoising", "reconstruction"])

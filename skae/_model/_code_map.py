@@ -53,13 +53,13 @@ def _jacobian(network: AnchoredAutoencoder, z: Tensor) -> Tensor:
     return torch.stack(slopes, dim=1)
 
 
-def whitening_map(covariance: np.ndarray, total_weight: float) -> np.ndarray:
+def whitening_map(covariance: np.ndarray, n_rows: float) -> np.ndarray:
     """Map codes of this covariance to unit variance and no correlation, as ``PCA(whiten=True)`` does.
 
-    Weights count as repetitions: the variance is divided by their sum less one. Axes along which the codes are
-    constant are scaled as the one that varies most.
+    The variance is then one with a divisor of the number of rows less one. Axes along which the codes are constant are
+    scaled as the one that varies most.
     """
-    return _symmetric_power(covariance * (total_weight / max(total_weight - 1.0, 0.5 * total_weight)), -0.5)
+    return _symmetric_power(covariance * (n_rows / max(n_rows - 1.0, 0.5 * n_rows)), -0.5)
 
 
 def _symmetric_power(matrix: np.ndarray, power: float) -> np.ndarray:

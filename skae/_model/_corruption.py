@@ -95,8 +95,9 @@ class Custom:
 
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
         seed = int(torch.randint(2**31 - 1, (), generator=generator, device=x.device))
-        rows = torch.addcmul(self.mean, x, self.scale)
-        rows = (rows.float() if rows.dtype == torch.bfloat16 else rows).cpu().numpy()  # NumPy has no bfloat16
+        restored = torch.addcmul(self.mean, x, self.scale)
+        restored = restored.float() if x.dtype == torch.bfloat16 else restored  # NumPy has no bfloat16
+        rows = restored.cpu().numpy()
         corrupted = np.asarray(self.function(rows, np.random.RandomState(seed)))
         if corrupted.shape != rows.shape:
             raise ValueError(f"corruption returned rows of shape {corrupted.shape}, expected {rows.shape}.")

@@ -9,14 +9,18 @@ from torch import Tensor
 from skae._model._autoencoder import AnchoredAutoencoder
 
 
-def explained_by_prefixes(network: AnchoredAutoencoder, x: Tensor) -> np.ndarray:
+def explained_by_prefixes(network: AnchoredAutoencoder, x: Tensor, weight: np.ndarray | None) -> np.ndarray:
     """Share of the variance of standardised rows that each further component explains."""
     z = network.encode(x)
-    total = float(x.square().nansum())
+    weight = np.ones(len(x)) if weight is None else weight
+
+    def size(rows: Tensor) -> float:
+        return float(weight @ rows.square().nansum(1).double().cpu().numpy())
+
+    total = size(x)
     explained = [0.0]
     for count in range(1, z.shape[1] + 1):
         prefix = torch.zeros_like(z)
         prefix[:, :count] = z[:, :count]
-        error = float((network.decode(prefix) - x).square().nansum())
-        explained.append(1.0 - error / total if total > 0 else 0.0)
+        explained.append(1.0 - size(network.decode(prefix) - x) / total if total > 0 else 0.0)
     return np.diff(explained)

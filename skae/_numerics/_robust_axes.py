@@ -49,11 +49,9 @@ class RobustAxes:
         """Whether the axes span the whole space."""
         return self.axes.shape[0] == self.axes.shape[1]
 
-    @np.errstate(over="ignore")  # infinite deviations are clipped like other large ones
     def standardised(self, X, rows=slice(None)) -> FloatArray:
         """Clipped deviations from the centre."""
-        deviations = (dense_rows(X, rows) - self.mean) / self.scale
-        return np.clip(deviations, -CLIP, CLIP, out=deviations) - self.centre
+        return _clipped(X, rows, self.mean, self.scale) - self.centre
 
     def coordinates(self, X, rows=slice(None)) -> FloatArray:
         """Rows in the axes' coordinates, in float64."""
@@ -78,10 +76,8 @@ def robust_axes(X, scale_features: bool, sample_weight: FloatArray | None = None
     if not np.isfinite(variance.sum()):
         raise ValueError("The variance of X is too large for float64; scale X.")
     scale = constant_safe_scale(mean, variance, n_rows) if scale_features else np.full(n_features, _unit(variance))
-    identity = RobustAxes(mean, scale, np.zeros(n_features), np.eye(n_features), np.ones(n_features))
-    rows = np.concatenate([identity.standardised(X, part) for part in row_blocks(n_rows, n_features)])
-
-    span = np.eye(n_features)
+    rows = np.concatenate([_clipped(X, part, mean, scale) for part in row_blocks(n_rows, n_features)])
+    span = None
     if n_features > n_rows:
         _, singular, axes = linalg.svd(rows - rows.mean(axis=0), full_matrices=False)
         span = axes[singular > 1e-9 * max(singular[0], 1e-300)].T
@@ -96,12 +92,19 @@ def robust_axes(X, scale_features: bool, sample_weight: FloatArray | None = None
         if step < N_STEPS:
             distances = (np.square((rows - centre) @ axes) / (variances + VARIANCE_FLOOR)).sum(axis=1)
             kept = distances <= weighted_quantile(distances, BULK, weight)
-    _, flipped = svd_flip(None, (span @ axes[:, ::-1]).T, u_based_decision=False)
-    axes, variances = flipped.T, variances[::-1]
-    centre = span @ centre
+    axes, variances = axes[:, ::-1], variances[::-1]
+    if span is not None:
+        axes, centre = span @ axes, span @ centre
+    axes = svd_flip(None, axes.T, u_based_decision=False)[1].T
     if axes.shape[1] < n_features:
         variances = np.append(variances, 0.0)
     return RobustAxes(mean, scale, centre, np.ascontiguousarray(axes), np.ascontiguousarray(variances))
+
+
+@np.errstate(over="ignore")  # infinite deviations are clipped like other large ones
+def _clipped(X, rows: slice, mean: FloatArray, scale: FloatArray) -> FloatArray:
+    deviations = (dense_rows(X, rows) - mean) / scale
+    return np.clip(deviations, -CLIP, CLIP, out=deviations)
 
 
 def _unit(variance: FloatArray) -> float:

@@ -83,7 +83,7 @@ class Boolean:
     """True or False."""
 
     def accepts(self, value: object) -> bool:
-        return isinstance(value, bool) or type(value).__name__ == "bool"
+        return isinstance(value, bool | np.bool_)
 
     def __str__(self) -> str:
         return "a bool"
@@ -144,3 +144,8 @@ def check_parameters(owner: str, values: Mapping[str, Any], constraints: Mapping
         if not any(constraint.accepts(values[name]) for constraint in alternatives):
             words = " or ".join(str(constraint) for constraint in alternatives)
             raise ValueError(f"The {name!r} parameter of {owner} must be {words}. Got {values[name]!r} instead.")
+
+
+def plain_number(value: Any) -> Any:
+    """A Python number for one of NumPy's, so that its type says what it means."""
+    return value.item() if isinstance(value, np.generic) else value

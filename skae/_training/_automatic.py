@@ -25,8 +25,8 @@ MIN_HIDDEN_SHARE = 0.3
 # rate, at which corrections of a good fill are not drowned in their own noise.
 EPOCHS_OF_MANY_TASKS = 2.5
 RATE_OF_FILLING = 0.4
-# Adam and SGD add the decay to the gradient of a mean over entries, where so much less of it does the same; and SGD moves
-# by the gradient itself, which takes a rate that much higher.
+# Adam and SGD add the decay to the gradient of a mean over entries, where so much less of it does the same; and SGD
+# moves by the gradient itself, which takes a rate that much higher.
 SHARE_OF_COUPLED_DECAY = 3e-4
 RATE_OF_SGD = 25.0
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 class TrainingSettings:
     """Settings of one training run, every "auto" resolved.
 
-    `alpha` is the L2 decay, in AdamW decoupled from the gradient and added to it in the other solvers; an epoch counts as
-    a gain when it lowers the loss by the share `tol`.
+    `alpha` is the L2 decay, in AdamW decoupled from the gradient and added to it in the other solvers; an epoch counts
+    as a gain when it lowers the loss by the share `tol`.
     """
 
     solver: str
