@@ -333,6 +333,7 @@ def _plain_state(fit: Fit, network: AnchoredAutoencoder, code_map: np.ndarray) -
         "code_bias": None if arrays["code_bias"] is None else arrays["code_bias"][:count],
         "fill_factors": np.ascontiguousarray(fill.factors.numpy(), dtype=weights.dtype),
         "fill_noise": fill.noise_variance,
+        "fill_deviation": None if fill.deviation is None else fill.deviation.numpy().astype(weights.dtype),
         "weights": weights,
         "code_map": code_map,
         "code_map_inverse": np.linalg.inv(code_map),

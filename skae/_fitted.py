@@ -25,7 +25,7 @@ class FittedAutoencoder:
     """Everything encoding and decoding need, as NumPy arrays and plain values; networks are made when needed.
 
     Rows are standardised as ``(X - mean) / (scale * unit)``; the network's codes times `code_map` are the public ones.
-    `architecture` holds the arguments of `Architecture`. A fill of missing entries has factors and a noise variance.
+    `architecture` holds the arguments of `Architecture`. The `fill_` arrays are those of `GaussianFill`.
     """
 
     mean: np.ndarray
@@ -42,6 +42,7 @@ class FittedAutoencoder:
     code_map: np.ndarray
     code_map_inverse: np.ndarray
     architecture: dict[str, Any]
+    fill_deviation: np.ndarray | None = None
 
     @torch.no_grad()
     @np.errstate(over="ignore", invalid="ignore")
@@ -147,7 +148,8 @@ class FittedAutoencoder:
             None if self.log_posterior_variance is None else tensor(self.log_posterior_variance),
             self.noise_variance,
         )
-        fill = GaussianFill(tensor(self.fill_factors), self.fill_noise)
+        deviation = None if self.fill_deviation is None else tensor(self.fill_deviation)
+        fill = GaussianFill(tensor(self.fill_factors), self.fill_noise, deviation)
         return AnchoredAutoencoder(architecture, anchor, tensor(self.weights), fill)
 
     def _rows(self, X, network: AnchoredAutoencoder) -> Rows:

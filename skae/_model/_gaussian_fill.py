@@ -9,14 +9,14 @@ Conjugate gradients solve it for all rows at once, each with entries of its own 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor
 
-# Covariances are taken as this many factors and noise: exact for that many features less one.
+# Correlations are taken as this many factors and noise: exact for one feature more, unless the noise is at its floor.
 MAX_FACTORS = 256
 # Share of the mean variance that noise has at least: weaker axes cannot be told from noise where entries are missing,
 # and the systems' condition is the worse the smaller it is.
@@ -30,19 +30,25 @@ MAX_ROWS, MAX_WORK = 10_000, 2e9
 
 @dataclass(frozen=True)
 class GaussianFill:
-    r"""Fills rows of mean zero and covariance :math:`W W^\top + \psi I`, W of shape (n_features, n_factors)."""
+    r"""Fills rows of mean zero that divided by `deviation` have the covariance :math:`W W^\top + \psi I`.
+
+    W, the `factors`, has shape (n_features, n_factors). No `deviation` stands for one of 1.
+    """
 
     factors: Tensor
     noise_variance: float
+    deviation: Tensor | None = None
 
     @classmethod
     def from_covariance(cls, covariance: Tensor) -> GaussianFill:
-        """The leading eigenvectors as factors, the mean of the other eigenvalues as noise."""
-        values, vectors = torch.linalg.eigh(covariance)
+        """Of the correlations the leading eigenvectors as factors, the mean of the other eigenvalues as noise."""
+        deviation = covariance.diagonal().clamp_min(0.0).sqrt()
+        deviation = torch.where(deviation > 0, deviation, 1.0)
+        values, vectors = torch.linalg.eigh(covariance / torch.outer(deviation, deviation))
         count = min(MAX_FACTORS, len(values) - 1)
         leading, rest = values.flip(0)[:count], values.flip(0)[count:].clamp_min(0.0)
         noise = max(float(rest.mean()), MIN_NOISE_SHARE * float(values.clamp_min(0.0).mean()), 1e-30)
-        return cls(vectors.flip(1)[:, :count] * (leading - noise).clamp_min(0.0).sqrt(), noise)
+        return cls(vectors.flip(1)[:, :count] * (leading - noise).clamp_min(0.0).sqrt(), noise, deviation)
 
     @classmethod
     def from_axes(cls, components: np.ndarray, variances: np.ndarray, total_variance: float) -> GaussianFill:
@@ -55,18 +61,21 @@ class GaussianFill:
 
     def in_unit(self, unit: float) -> GaussianFill:
         """The fill of rows divided by `unit`."""
-        return GaussianFill(self.factors / unit, self.noise_variance / unit**2)
+        if self.deviation is None:
+            return GaussianFill(self.factors / unit, self.noise_variance / unit**2)
+        return replace(self, deviation=self.deviation / unit)
 
     def to(self, dtype: torch.dtype, device: torch.device) -> GaussianFill:
         """The fill in another precision, but never in less than float32: its systems would not survive."""
         dtype = torch.float32 if dtype == torch.bfloat16 else dtype
-        return GaussianFill(self.factors.to(dtype=dtype, device=device), self.noise_variance)
+        deviation = None if self.deviation is None else self.deviation.to(dtype=dtype, device=device)
+        return GaussianFill(self.factors.to(dtype=dtype, device=device), self.noise_variance, deviation)
 
     def __call__(self, x: Tensor) -> Tensor:
         """Rows with NaN replaced by what is expected there."""
-        missing, observed = torch.isnan(x), torch.nan_to_num(x).to(self.factors.dtype)
-        filled = observed + self._solve(-self._times_precision(observed), missing.to(observed.dtype))
-        return filled.to(x.dtype)
+        missing, observed = torch.isnan(x), self._observed(x)
+        filled = self._solve(-self._times_precision(observed), missing.to(observed.dtype))
+        return torch.where(missing, self._in_units_of_x(filled).to(x.dtype), x)
 
     def draw(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """Rows with NaN replaced by a draw from what is possible there.
@@ -74,9 +83,18 @@ class GaussianFill:
         Noise of covariance :math:`K_{mm}` on the right-hand side becomes noise of covariance :math:`K_{mm}^{-1}` in the
         solution, which is the conditional one.
         """
-        missing, observed = torch.isnan(x), torch.nan_to_num(x)
+        missing, observed = torch.isnan(x), self._observed(x)
         noise = torch.randn(x.shape, generator=generator, dtype=x.dtype, device=x.device) @ self._root
-        return observed + self._solve(noise - self._times_precision(observed), missing.to(x.dtype))
+        drawn = self._solve(noise - self._times_precision(observed), missing.to(x.dtype))
+        return torch.where(missing, self._in_units_of_x(drawn), x)
+
+    def _observed(self, x: Tensor) -> Tensor:
+        """Rows divided by the deviation, with zeros for NaN."""
+        observed = torch.nan_to_num(x).to(self.factors.dtype)
+        return observed if self.deviation is None else observed / self.deviation
+
+    def _in_units_of_x(self, filled: Tensor) -> Tensor:
+        return filled if self.deviation is None else filled * self.deviation
 
     @cached_property
     def _projector(self) -> Tensor:

@@ -129,7 +129,8 @@ class AutoencoderGraph:
         def times_precision(rows: Symbol) -> Symbol:
             return rows @ dense if dense_costs_less else rows - (rows @ projector) @ factors.T
 
-        filled, mask = missing.where(0.0, x), missing.cast(x.dtype)
+        deviation = np.ones(len(factors)) if self.fitted.fill_deviation is None else self.fitted.fill_deviation
+        filled, mask = missing.where(0.0, x / deviation), missing.cast(x.dtype)
         diagonal = np.maximum(dense.diagonal(), 1e-6)
         tiny = np.finfo(x.dtype).tiny
         residual = -times_precision(filled) * mask
@@ -145,7 +146,7 @@ class AutoencoderGraph:
             scaled = residual / diagonal
             before, energy = energy, (residual * scaled).total(1, keepdims=True)
             direction = scaled + energy / before.apply("Max", tiny) * direction
-        return filled
+        return missing.where(filled * deviation, x)
 
 
 def _perceptron(inputs: Symbol, layers: list[tuple[np.ndarray, np.ndarray]], activation: str) -> Symbol:

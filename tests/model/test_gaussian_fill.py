@@ -72,3 +72,12 @@ def test_moments_of_incomplete_rows_are_those_of_the_complete_ones(covariance):
     # 5,000 rows settle a correlation to 1 / sqrt(5000) = .014 if complete.
     torch.testing.assert_close(mean, torch.full_like(mean, 0.1), rtol=0, atol=0.06)
     torch.testing.assert_close(estimate, correlation, rtol=0, atol=0.06)
+
+
+def test_units_of_features_do_not_matter(covariance):
+    units = torch.logspace(-3, 3, N_FEATURES, dtype=torch.float64)
+    x = torch.randn(5, N_FEATURES, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    x[torch.rand(x.shape, generator=torch.Generator().manual_seed(2)) < 0.5] = torch.nan
+    fill = GaussianFill.from_covariance(covariance)(x)
+    scaled = GaussianFill.from_covariance(covariance * torch.outer(units, units))(x * units)
+    torch.testing.assert_close(scaled / units, fill, rtol=1e-6, atol=1e-6)
