@@ -36,9 +36,13 @@ def reconstruct(estimator: Any, X: Any) -> np.ndarray:
     return dense(estimator.inverse_transform(estimator.transform(X)))
 
 
-def dense(X: Any) -> np.ndarray:
-    """X as a two-dimensional array of finite floats, whatever container it came in."""
-    return check_array(X.toarray() if sparse.issparse(X) else X, dtype=(np.float64, np.float32))
+def dense(X: Any, *, allow_nan: bool = False) -> np.ndarray:
+    """X as a two-dimensional array of finite floats, or missing ones if `allow_nan`, whatever container it came in."""
+    return check_array(
+        X.toarray() if sparse.issparse(X) else X,
+        dtype=(np.float64, np.float32),
+        ensure_all_finite="allow-nan" if allow_nan else True,
+    )
 
 
 def column(values: Any, X: Any, name: str) -> np.ndarray:

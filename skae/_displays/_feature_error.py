@@ -39,7 +39,7 @@ class FeatureErrorDisplay:
         Figure containing the axes.
     bars_ : matplotlib BarContainer
         The bars, from the top down.
-    shown_ : ndarray of int
+    shown_ : ndarray of shape (n_shown,) of int
         The features that have a bar of their own, the most to blame first.
 
     See Also
@@ -112,7 +112,7 @@ class FeatureErrorDisplay:
         display = cls(
             feature_errors=errors,
             feature_names=feature_names(X, len(errors), estimator),
-            feature_values=dense(chosen)[0],
+            feature_values=dense(chosen, allow_nan=True)[0],
             row_name=chosen.index[0] if hasattr(X, "iloc") else row,
             p_value=float(estimator.p_values(chosen)[0]) if hasattr(estimator, "p_values") else None,
             estimator_name=display_name(estimator),

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from skae._displays._asking import check_estimator, column, dense, display_name
+from skae._displays._asking import check_estimator, column, dense, display_name, final_step
 from skae._displays._drawing import BLUE, check_matplotlib, class_colors, histogram_edges, new_axes, scatter_style
+from skae._displays._naming import row_loss_name
 from skae._support._parameters import OneOf, check_parameters
 
 # Whole numbers with at most this many values are classes; others are measurements.
@@ -49,7 +50,7 @@ class LatentSpaceDisplay:
         The histogram of codes of one column without y.
     colorbar_ : matplotlib Colorbar or None
         What the colours mean.
-    classes_ : ndarray or None
+    classes_ : ndarray of shape (n_classes,) or None
         The classes in y, in the order of their colours; None where y is a quantity.
 
     See Also
@@ -84,12 +85,13 @@ class LatentSpaceDisplay:
         estimator : estimator instance
             Fitted transformer, or a pipeline that ends in one.
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows.
+            Rows. Entries may be missing (NaN) if the estimator allows it.
         y : array-like of shape (n_samples,), default=None
             Labels or a quantity to colour the points by.
         color_by : {"y", "error"}, default="y"
-            "error" colours the points by ``-score_samples(X)`` instead: the squared reconstruction error of an
-            autoencoder, the outlier score of a detector.
+            "error" colours the points by ``-score_samples(X)`` instead: the loss of an autoencoder, summed over the
+            entries of a row (squared errors by default), or minus the evidence lower bound of a variational one; the
+            outlier score of a detector.
         ax : matplotlib Axes, default=None
             Axes to draw in. None makes a figure.
         scatter_kwargs : dict, default=None
@@ -108,7 +110,7 @@ class LatentSpaceDisplay:
         y_name = _name_of(y)
         if errors:
             y = -np.asarray(estimator.score_samples(X))
-            y_name = "squared reconstruction error" if hasattr(estimator, "reconstruct") else "−score_samples"
+            y_name = row_loss_name(final_step(estimator))
         display = cls(
             codes=codes,
             y=None if y is None else column(y, codes, "y"),

@@ -6,19 +6,23 @@ import numpy as np
 
 from skae._displays._asking import check_estimator, display_name, final_step
 from skae._displays._drawing import BLUE, GREY, VERMILION, check_matplotlib, new_axes
+from skae._displays._naming import start_name, training_loss_name
 
 # Curves of no more epochs than this mark each one: a single epoch draws no line.
 MAX_MARKED_EPOCHS = 12
+# Losses that differ by no more than this share of them are the same but for rounding.
+ROUNDING = 1e-9
 
 
 class LossCurveDisplay:
-    """Training and held-out loss of every epoch, and the loss of PCA they started from.
+    """Training and held-out loss of every epoch, and the loss of PCA, or another linear model, they started from.
 
-    The parameters that were kept are marked at their loss and epoch; it is epoch 0 where nothing beat PCA. Without a
-    hold-out they are the last ones and are judged, as the start is, on training rows. A denoising detector learns from
-    all but the worst tenth of every batch, and its curve is theirs; the start and the kept parameters are judged on all
-    rows. It is recommended to use :meth:`from_estimator` to create a `LossCurveDisplay`. All parameters are stored as
-    attributes.
+    The parameters that were kept are marked at their loss and epoch; it is epoch 0 where nothing beat the start. None
+    is marked where the weights that a warm start set out from were kept, for the curve does not have their loss.
+    Without a hold-out the kept parameters are the last ones and are judged, as the start is, on training rows. A
+    denoising detector learns from all but the worst tenth of every batch, and its curve is theirs; the start and the
+    kept parameters are judged on all rows. It is recommended to use :meth:`from_estimator` to create a
+    `LossCurveDisplay`. All parameters are stored as attributes.
 
     Parameters
     ----------
@@ -52,7 +56,7 @@ class LossCurveDisplay:
     pca_line_ : matplotlib Line2D or None
         Loss before training.
     best_point_ : matplotlib Line2D or None
-        The parameters that were kept.
+        The parameters that were kept, where an epoch has their loss.
 
     See Also
     --------
@@ -114,15 +118,16 @@ class LossCurveDisplay:
         final = final_step(estimator)
         check_estimator(final, "loss_curve_")
         denoises = getattr(final, "method", None) == "denoising"
-        is_share = hasattr(final, "pca_loss_") and not denoises
+        anchored = hasattr(final, "pca_loss_")
         display = cls(
             loss_curve=final.loss_curve_,
             validation_loss_curve=getattr(final, "validation_loss_curve_", None),
             pca_loss=getattr(final, "pca_loss_", None),
-            best_loss=getattr(final, "best_loss_", None),
+            # Of scikit-learn's networks it is the lowest loss of an epoch, not that of the parameters kept.
+            best_loss=final.best_loss_ if anchored else None,
             train_name="training rows, worst tenth left out" if denoises else "training rows",
-            start_name="Wiener filter" if denoises else "PCA",
-            loss_name="loss (share of variance unexplained)" if is_share else "loss",
+            start_name=start_name(final),
+            loss_name=training_loss_name(final),
             estimator_name=display_name(estimator),
         )
         return display.plot(ax=ax, line_kwargs=line_kwargs)
@@ -156,12 +161,13 @@ class LossCurveDisplay:
             validation = {"color": VERMILION, "label": "held-out rows"} | style
             starts_at_zero = np.arange(len(self.validation_loss_curve))
             (self.validation_line_,) = ax.plot(starts_at_zero, self.validation_loss_curve, **validation)
-        if self.best_loss is not None:
+        best_epoch = self._best_epoch()
+        if best_epoch is not None:
             marks = {"marker": "o", "markersize": 8, "markerfacecolor": "white", "markeredgewidth": 2, "zorder": 3}
             held_out = self.validation_line_ is not None
             # Without a hold-out the loss compares with the start's, not with the curve.
             marks |= {"color": VERMILION, "label": "kept"} if held_out else {"color": GREY, "label": "kept, all rows"}
-            (self.best_point_,) = ax.plot([self._best_epoch()], [self.best_loss], linestyle="", **marks)
+            (self.best_point_,) = ax.plot([best_epoch], [self.best_loss], linestyle="", **marks)
         if self.pca_loss is not None:
             label = f"{self.start_name}, before training"
             self.pca_line_ = ax.axhline(self.pca_loss, color=GREY, linestyle="--", linewidth=1.5, label=label)
@@ -175,9 +181,12 @@ class LossCurveDisplay:
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
-    def _best_epoch(self) -> int:
-        """The epoch whose parameters were kept: the one with their held-out loss, else the last or none."""
+    def _best_epoch(self) -> int | None:
+        """The epoch whose parameters were kept; without a hold-out the last or the start. None where it is unknown."""
+        if self.best_loss is None:
+            return None
         if self.validation_loss_curve is not None:
-            distances = np.abs(np.asarray(self.validation_loss_curve, dtype=float) - self.best_loss)
-            return int(np.argmin(distances))
+            differences = np.abs(np.asarray(self.validation_loss_curve, dtype=float) - self.best_loss)
+            nearest = int(np.argmin(differences))
+            return nearest if differences[nearest] <= ROUNDING * abs(self.best_loss) else None
         return 0 if self.best_loss == self.pca_loss else len(self.loss_curve)

@@ -24,9 +24,9 @@ class OutlierScoreDisplay:
         Threshold: rows that score below it are labelled outliers.
     outlier : ndarray of shape (n_samples,) of bool, default=None
         Which rows are known to be outliers.
-    fpr : ndarray, default=None
+    fpr : ndarray of shape (n_thresholds,), default=None
         Share of the inliers flagged, at every threshold.
-    tpr : ndarray, default=None
+    tpr : ndarray of shape (n_thresholds,), default=None
         Share of the outliers found, at every threshold.
     roc_auc : float, default=None
         Area under the ROC curve.
@@ -89,9 +89,11 @@ class OutlierScoreDisplay:
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
         y : array-like of shape (n_samples,), default=None
-            Labels of the rows, where they are known.
+            Labels of the rows, where they are known. Outliers are -1 beside 1, as `predict` labels them, 1 beside 0, or
+            True beside False; other labels need `pos_label`. Ones alone are inliers, True alone are outliers.
         pos_label : int, float, bool or str, default=None
-            Label of the outliers. None is -1 if labels are -1 and 1, and 1 if they are 0 and 1.
+            Label of the outliers; rows of all other labels are inliers. None is -1 if labels are -1 and 1, 1 if they
+            are 0 and 1, and True if they are booleans.
         ax : matplotlib Axes or array-like of two, default=None
             Axes for the histogram and for the ROC curve; a single one is for the histogram. None makes a figure.
         histogram_kwargs : dict, default=None
@@ -125,11 +127,13 @@ class OutlierScoreDisplay:
         scores : array-like of shape (n_samples,)
             Scores: the lower, the more unusual.
         y : array-like of shape (n_samples,), default=None
-            Labels of the rows, where they are known.
+            Labels of the rows, where they are known. Outliers are -1 beside 1, as `predict` labels them, 1 beside 0, or
+            True beside False; other labels need `pos_label`. Ones alone are inliers, True alone are outliers.
         offset : float, default=None
             Threshold: rows that score below it are labelled outliers.
         pos_label : int, float, bool or str, default=None
-            Label of the outliers. None is -1 if labels are -1 and 1, and 1 if they are 0 and 1.
+            Label of the outliers; rows of all other labels are inliers. None is -1 if labels are -1 and 1, 1 if they
+            are 0 and 1, and True if they are booleans.
         estimator_name : str, default=None
             Name of the estimator, for the title.
         ax : matplotlib Axes or array-like of two, default=None
@@ -234,7 +238,7 @@ class OutlierScoreDisplay:
 
 
 def _outliers(y: np.ndarray, pos_label) -> np.ndarray:
-    """Which rows are outliers, by scikit-learn's labels (-1 among -1 and 1), by 0 and 1, or by `pos_label`."""
+    """Which rows are outliers: by `pos_label`, as booleans say, by scikit-learn's labels (-1 and 1), or by 0 and 1."""
     classes = np.unique(y)
     if len(classes) > 2 and pos_label is None:
         raise ValueError(f"y is not binary: it has {len(classes)} labels. Pass pos_label, the label of the outliers.")
@@ -242,9 +246,12 @@ def _outliers(y: np.ndarray, pos_label) -> np.ndarray:
         if pos_label not in classes:
             raise ValueError(f"pos_label={pos_label!r} is not a valid label: It should be one of {classes.tolist()}.")
         return y == pos_label
-    if y.dtype.kind in "biuf" and set(classes.tolist()) <= {-1, 1}:
+    # Before numbers: True is 1, which means an inlier beside -1.
+    if y.dtype.kind == "b":
+        return y
+    if y.dtype.kind in "iuf" and set(classes.tolist()) <= {-1, 1}:
         return y == -1
-    if y.dtype.kind in "biuf" and set(classes.tolist()) <= {0, 1}:
+    if y.dtype.kind in "iuf" and set(classes.tolist()) <= {0, 1}:
         return y == 1
     raise ValueError(
         f"y takes value in {set(classes.tolist())} and pos_label is not specified: either make y take value in {{0, 1}}"

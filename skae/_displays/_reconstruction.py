@@ -6,6 +6,7 @@ import numpy as np
 
 from skae._displays._asking import check_estimator, dense, display_name, feature_names, reconstruct
 from skae._displays._drawing import GREY, VERMILION, check_matplotlib, names_fit, new_axes, shortened
+from skae._displays._images import put_together, show_missing, with_transparent_gaps
 from skae._support._parameters import Constraint, Integer, OneOf, check_parameters
 
 # Rows are drawn in bands; the rest, the largest deviations, may reach into their neighbours'.
@@ -27,14 +28,17 @@ class ReconstructionDisplay:
     difference from its reconstruction. It is recommended to use :meth:`from_estimator` or :meth:`from_predictions` to
     create a `ReconstructionDisplay`. All parameters are stored as attributes.
 
+    Entries that are missing (NaN) are gaps in curves and pale orange pixels of images; they do not count in errors.
+    Reconstructions have none. A row without any observed entry has no error and is shown only with ``rows="first"``.
+
     Parameters
     ----------
     X : ndarray of shape (n_samples, n_features)
-        Rows.
+        Rows, NaN where entries are missing.
     X_reconstructed : ndarray of shape (n_samples, n_features)
         Their reconstructions.
     errors : ndarray of shape (n_samples,)
-        Errors of the rows.
+        Errors of the rows; NaN for rows without any observed entry.
     image_shape : tuple of int, default=None
         Height and width of the images, or height, width and channels.
     feature_scale : ndarray of shape (n_features,), default=None
@@ -54,7 +58,7 @@ class ReconstructionDisplay:
         The images, put together into one.
     lines_ : list of matplotlib Line2D
         Two lines a row, the row and its reconstruction; empty for images.
-    shown_ : ndarray of int
+    shown_ : ndarray of shape (n_shown,) of int
         The rows that are shown.
 
     See Also
@@ -103,7 +107,7 @@ class ReconstructionDisplay:
         estimator : estimator instance
             Fitted transformer with `reconstruct` or `inverse_transform`, or a pipeline of such.
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows.
+            Rows. Entries may be missing (NaN) if the estimator allows it.
         image_shape : tuple of int, default=None
             Height and width of the images, or height, width and channels: 1, 3 (RGB) or 4 (RGBA).
         standardize : bool, default=None
@@ -138,7 +142,7 @@ class ReconstructionDisplay:
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows.
+            Rows. Entries may be missing (NaN).
         X_reconstructed : array-like of shape (n_samples, n_features)
             Their reconstructions.
         image_shape : tuple of int, default=None
@@ -168,21 +172,24 @@ class ReconstructionDisplay:
     @classmethod
     def _from_arrays(cls, X, reconstructed: np.ndarray, image_shape, standardize, estimator=None):
         names = feature_names(X, reconstructed.shape[1], estimator)
-        X = dense(X)
+        X = dense(X, allow_nan=True)
         if X.shape != reconstructed.shape:
             raise ValueError(f"X has shape {X.shape}, but its reconstruction has shape {reconstructed.shape}.")
         if image_shape is not None:
             image_shape = _checked_shape(image_shape, X.shape[1])
+        observed = ~np.isnan(X)
+        if not observed.any():
+            raise ValueError("X has no observed entry: all of them are NaN.")
         scale = None
         if (image_shape is None) if standardize is None else standardize:
             # A constant feature, as every feature of a single row is, keeps its unit.
-            scale = X.std(axis=0)
+            scale = np.nanstd(_with_stand_ins(X, reconstructed), axis=0)
             scale[scale == 0.0] = 1.0
         differences = (X - reconstructed) if scale is None else (X - reconstructed) / scale
         return cls(
             X=X,
             X_reconstructed=reconstructed,
-            errors=np.sqrt(np.mean(np.square(differences), axis=1)),
+            errors=np.sqrt(_row_means(np.square(differences), observed)),
             image_shape=image_shape,
             feature_scale=scale,
             feature_names=names,
@@ -225,26 +232,25 @@ class ReconstructionDisplay:
 
     def _plot_images(self, ax, cmap):
         """Two lines of images in a single one, with transparent gaps."""
-        height, width, channels = (*self.image_shape, 1)[:3]
+        height, width, channels = shape = (*self.image_shape, 1)[:3]
         gap = max(1, round(0.08 * max(height, width)))
-        low, high = np.min(self.X), np.max(self.X)
-        down, right = height + gap, width + gap
-        canvas = np.full((2 * down + gap, len(self.shown_) * right + gap, channels), np.nan)
-        for line, images in enumerate((self.X, self.X_reconstructed)):
-            for place, image in enumerate(np.asarray(images)[self.shown_]):
-                top, left = line * down + gap, place * right + gap
-                canvas[top : top + height, left : left + width] = image.reshape(height, width, channels)
+        low, high = np.nanmin(self.X), np.nanmax(self.X)
+        originals, redrawn = (np.asarray(rows)[self.shown_] for rows in (self.X, self.X_reconstructed))
+        canvas = put_together([originals, redrawn], shape, gap)
         if ax is None:
             ax = new_axes(f"{type(self).__name__}.plot", aspect=0.25 + canvas.shape[0] / canvas.shape[1])
+        if np.isnan(originals).any():
+            # Below the images, whose missing pixels are transparent.
+            show_missing(ax, put_together([np.isnan(originals)], shape, gap))
         if channels == 1:
             self.image_ = ax.imshow(canvas[:, :, 0], cmap=cmap, vmin=low, vmax=high, interpolation="nearest")
         else:
-            self.image_ = ax.imshow(_with_transparent_gaps(canvas, low, high), interpolation="nearest")
+            self.image_ = ax.imshow(with_transparent_gaps(canvas, low, high), interpolation="nearest")
         # Seen through the gaps, it frames images whose margins are as white as the page, or as black.
         ax.set_facecolor("0.8")
-        centres = np.arange(len(self.shown_)) * right + gap + (width - 1) / 2
+        centres = np.arange(len(self.shown_)) * (width + gap) + gap + (width - 1) / 2
         ax.set_xticks(centres, labels=[f"{error:.3g}" for error in self.errors[self.shown_]])
-        ax.set_yticks(np.array([0, down]) + gap + (height - 1) / 2, labels=["original", "reconstructed"])
+        ax.set_yticks(np.array([0, height + gap]) + gap + (height - 1) / 2, labels=["original", "reconstructed"])
         ax.set_xlabel(f"RMSE ({self._unit})")
         ax.tick_params(length=0)
         ax.spines[:].set_visible(False)
@@ -255,16 +261,21 @@ class ReconstructionDisplay:
         n_shown = len(self.shown_)
         if ax is None:
             ax = new_axes(f"{type(self).__name__}.plot", aspect=max(0.75, 0.35 + 0.07 * n_shown))
-        centre, scale = np.mean(self.X, axis=0), 1.0 if self.feature_scale is None else self.feature_scale
+        centre = np.nanmean(_with_stand_ins(self.X, self.X_reconstructed), axis=0)
+        scale = 1.0 if self.feature_scale is None else self.feature_scale
         rows = (np.asarray(self.X)[self.shown_] - centre) / scale
         reconstructed = (np.asarray(self.X_reconstructed)[self.shown_] - centre) / scale
-        unit = 0.45 / (np.quantile(np.abs([rows, reconstructed]), SHARE_IN_BAND) or 1.0)
+        unit = 0.45 / (np.nanquantile(np.abs([rows, reconstructed]), SHARE_IN_BAND) or 1.0)
         places = np.arange(rows.shape[1])
         marks = {"marker": ".", "markersize": 4} if len(places) <= MAX_NAMED_FEATURES else {}
+        # An entry between two missing ones is no line but a point.
+        own_marks = marks or ({"marker": ".", "markersize": 2} if np.isnan(rows).any() else {})
         for band, (row, redrawn) in enumerate(zip(rows, reconstructed, strict=True)):
             labels = ("original", "reconstructed") if band == 0 else (None, None)
             ax.axhline(-band, color=GREY, linewidth=0.5, alpha=0.5)
-            self.lines_ += ax.plot(places, unit * row - band, color="black", linewidth=1.2, label=labels[0], **marks)
+            self.lines_ += ax.plot(
+                places, unit * row - band, color="black", linewidth=1.2, label=labels[0], **own_marks
+            )
             self.lines_ += ax.plot(
                 places, unit * redrawn - band, color=VERMILION, linewidth=1.2, label=labels[1], **marks
             )
@@ -298,18 +309,22 @@ def _checked_shape(image_shape, n_features: int) -> tuple[int, ...]:
 
 def _choose(errors: np.ndarray, rows: str, n_rows: int) -> np.ndarray:
     """Indices of the rows to show."""
-    n_shown = min(n_rows, len(errors))
     if rows == "first":
-        return np.arange(n_shown)
-    order = np.argsort(errors, kind="stable")
+        return np.arange(min(n_rows, len(errors)))
+    # Rows without observed entries, whose error is NaN, are neither good nor bad; sorting puts them last.
+    order = np.argsort(errors, kind="stable")[: np.count_nonzero(~np.isnan(errors))]
+    n_shown = min(n_rows, len(order))
     if rows == "largest":
         return order[::-1][:n_shown]
-    return order[np.linspace(0, len(errors) - 1, n_shown).round().astype(int)]
+    return order[np.linspace(0, len(order) - 1, n_shown).round().astype(int)]
 
 
-def _with_transparent_gaps(canvas: np.ndarray, low: float, high: float) -> np.ndarray:
-    """Colours in [0, 1] with an opacity, which is zero where there is no image."""
-    colors = np.clip((canvas - low) / ((high - low) or 1.0), 0.0, 1.0)
-    empty = np.isnan(canvas[:, :, :1])
-    opacity = colors[:, :, 3:] if colors.shape[2] == 4 else np.ones_like(colors[:, :, :1])
-    return np.concatenate([np.where(empty, 0.0, colors[:, :, :3]), np.where(empty, 0.0, opacity)], axis=2)
+def _row_means(values: np.ndarray, observed: np.ndarray) -> np.ndarray:
+    """Means of the observed entries of each row, NaN where there are none."""
+    counts = observed.sum(axis=1)
+    return np.divide(np.nansum(values, axis=1), counts, out=np.full(len(counts), np.nan), where=counts > 0)
+
+
+def _with_stand_ins(X: np.ndarray, reconstructed: np.ndarray) -> np.ndarray:
+    """X, its columns without any observed entry replaced by their reconstructions."""
+    return np.where(np.isnan(X).all(axis=0), reconstructed, X)

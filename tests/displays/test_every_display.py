@@ -67,6 +67,14 @@ def test_what_plot_sets_is_documented(display, transformer, detector, frame):
 
 
 @pytest.mark.parametrize("display", DISPLAYS)
+def test_arrays_have_their_shape_documented(display):
+    docscrape = pytest.importorskip("numpydoc.docscrape")
+    documentation = docscrape.NumpyDocString(display.__doc__)
+    types = [entry.type for part in ("Parameters", "Attributes") for entry in documentation[part]]
+    assert all("of shape" in text for text in types if "ndarray" in text or "array-like" in text)
+
+
+@pytest.mark.parametrize("display", DISPLAYS)
 def test_unfitted_estimators_and_wrong_types_are_refused_as_scikit_learn_does(display, frame):
     with pytest.raises(NotFittedError, match=r"This Autoencoder.* instance is not fitted yet"):
         draw(display, AutoencoderTransformer(), AutoencoderOutlierDetector(), frame)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn.base import BaseEstimator
 
 from skae import (
     AutoencoderOutlierDetector,
@@ -46,6 +47,30 @@ def test_names_seen_in_fit_serve_an_array_without(detector, frame):
     with pytest.warns(UserWarning, match="X does not have valid feature names"):
         display = FeatureErrorDisplay.from_estimator(detector, frame.to_numpy(), row=0)
     assert list(display.feature_names) == list(frame.columns)
+
+
+class Imputing(BaseEstimator):
+    """A detector for rows with missing entries, which the package's own refuse."""
+
+    def __init__(self, detector, mean):
+        self.detector_, self.mean = detector, mean
+
+    def fit(self, X):
+        return self
+
+    def feature_errors(self, X):
+        return self.detector_.feature_errors(X.fillna(self.mean)).where(X.notna(), 0.0)
+
+    def score_samples(self, X):
+        return -self.feature_errors(X).sum(axis=1)
+
+
+def test_a_missing_value_is_written_as_such(detector, frame):
+    X = frame.copy()
+    X.iloc[3, 1:] = np.nan
+    display = FeatureErrorDisplay.from_estimator(Imputing(detector, frame.mean()), X, row=3, n_features=2)
+    labels = [label.get_text() for label in display.ax_.get_yticklabels()]
+    assert labels == [f"{frame.columns[0]} = {X.iloc[3, 0]:.4g}", f"{frame.columns[1]} = nan", "28 others"]
 
 
 def test_blame_from_predictions(detector, frame):

@@ -2,8 +2,12 @@
 
 import numpy as np
 import pytest
+from sklearn.decomposition import PCA
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
 
 from skae import (
+    AutoencoderTransformer,
     LatentSpaceDisplay,
 )
 
@@ -27,6 +31,41 @@ def test_codes_coloured_by_error(estimator, request, frame):
     np.testing.assert_array_equal(display.y, errors)
     np.testing.assert_array_equal(display.scatter_.get_array(), errors)
     assert display.scatter_.norm.vmax == np.quantile(errors, 0.98)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "name"),
+    [
+        ({}, "squared reconstruction error"),
+        ({"loss": "absolute_error"}, "absolute reconstruction error"),
+        ({"loss": "huber"}, "Huber's loss of the reconstruction"),
+        ({"loss": "binary_cross_entropy"}, "binary cross-entropy (nats)"),
+        ({"loss": "poisson"}, "half the Poisson deviance (nats)"),
+        ({"variational": True}, "negative evidence lower bound (nats)"),
+        ({"variational": True, "loss": "poisson"}, "negative evidence lower bound (nats)"),
+    ],
+)
+def test_errors_are_called_what_they_are_in_and_out_of_a_pipeline(parameters, name, frame):
+    scaler = MinMaxScaler(clip=True)
+    X = scaler.fit_transform(frame)
+    model = AutoencoderTransformer(2, max_iter=0, random_state=0, **parameters).fit(X)
+    display = LatentSpaceDisplay.from_estimator(model, X, color_by="error")
+    assert display.colorbar_.ax.get_ylabel() == name
+    pipeline = make_pipeline(scaler, model).fit(frame)
+    assert LatentSpaceDisplay.from_estimator(pipeline, frame, color_by="error").y_name == name
+
+
+def test_scores_of_others_are_called_scores(detector, frame):
+    for estimator in (detector, PCA(2).fit(frame), make_pipeline(MinMaxScaler(), PCA(2)).fit(frame)):
+        assert LatentSpaceDisplay.from_estimator(estimator, frame, color_by="error").y_name == "−score_samples"
+
+
+def test_codes_of_rows_with_missing_entries(frame):
+    X = np.where(np.random.RandomState(0).uniform(size=frame.shape) < 0.2, np.nan, frame)
+    model = AutoencoderTransformer(2, max_iter=0, random_state=0).fit(X)
+    display = LatentSpaceDisplay.from_estimator(model, X, color_by="error")
+    np.testing.assert_array_equal(display.scatter_.get_offsets(), model.transform(X))
+    np.testing.assert_array_equal(display.scatter_.get_array(), -model.score_samples(X))
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skae import (
+    AutoencoderOutlierDetector,
     AutoencoderTransformer,
     LossCurveDisplay,
 )
+from skae._displays._naming import ROW_LOSSES, TRAINING_LOSSES
+from skae._model._losses import LOSSES
 
 
 def test_losses_are_the_estimators(transformer):
@@ -52,11 +55,105 @@ def test_without_a_hold_out_the_last_parameters_are_the_kept_ones(detector):
     assert display.pca_line_.get_label() == "Wiener filter, before training"
 
 
+def test_no_epoch_is_marked_where_earlier_weights_were_kept(curve):
+    model = AutoencoderTransformer(1, random_state=0).fit(curve)
+    model.set_params(warm_start=True, max_iter=0).fit(curve)
+    assert model.best_loss_ < min(model.validation_loss_curve_)
+    assert LossCurveDisplay.from_estimator(model).best_point_ is None
+
+
+def test_an_epoch_is_marked_up_to_rounding():
+    losses = {"loss_curve": [3.0, 2.0], "validation_loss_curve": [4.0, 0.1 + 0.2, 2.0]}
+    marked = LossCurveDisplay(**losses, best_loss=0.3).plot()
+    assert marked.best_point_.get_xdata()[0] == 1
+    assert LossCurveDisplay(**losses, best_loss=0.2999).plot().best_point_ is None
+
+
+@pytest.mark.parametrize(
+    ("parameters", "name"),
+    [
+        ({}, "share of variance unexplained"),
+        ({"ordered": True}, "share of variance unexplained"),
+        ({"sparsity": 1}, "share of variance unexplained"),
+        ({"sparsity": 0.1}, "share of variance unexplained,\npenalty of codes included"),
+        ({"loss": "absolute_error"}, "absolute error, in root mean variances"),
+        ({"loss": "huber"}, "Huber's, of residuals in root mean variances"),
+        ({"loss": "binary_cross_entropy"}, "binary cross-entropy, nats per entry"),
+        ({"loss": "poisson"}, "half the Poisson deviance, nats per entry"),
+        ({"variational": True}, "negative evidence lower bound,\nnats per entry, up to a constant"),
+        (
+            {"variational": True, "loss": "poisson", "beta": 0.5},
+            "negative evidence lower bound with beta = 0.5,\nnats per entry, up to a constant",
+        ),
+        (
+            {"variational": True, "loss": "binary_cross_entropy"},
+            "negative evidence lower bound,\nnats per entry",
+        ),
+    ],
+)
+def test_losses_are_called_what_they_are(parameters, name, digits):
+    model = AutoencoderTransformer(2, max_iter=0, random_state=0, **parameters).fit(digits[0][:60])
+    display = LossCurveDisplay.from_estimator(model)
+    assert display.ax_.get_ylabel() == display.loss_name == f"loss ({name})"
+    display.figure_.draw_without_rendering()
+    box = display.ax_.yaxis.label.get_window_extent()
+    assert box.y0 >= 0
+    assert box.y1 <= display.figure_.bbox.height
+
+
+def test_a_variational_loss_is_the_bound_per_entry(digits):
+    X = digits[0][:60]
+    model = AutoencoderTransformer(
+        2, max_iter=0, early_stopping=False, variational=True, loss="binary_cross_entropy", random_state=0
+    ).fit(X)
+    # The expectation over a posterior is one draw a row in training, a mean over points in `score_samples`.
+    assert model.best_loss_ * X.shape[1] == pytest.approx(-model.score_samples(X).mean(), rel=0.05)
+
+
+def test_every_loss_has_a_name():
+    assert set(TRAINING_LOSSES) == set(ROW_LOSSES) == set(LOSSES)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "name"),
+    [
+        ({}, "PCA"),
+        ({"loss": "huber", "ordered": True}, "PCA"),
+        ({"corruption_level": 0.3}, "best linear denoiser"),
+        ({"corruption_level": 0.0}, "PCA"),
+        ({"corruption": "swap"}, "best linear denoiser"),
+        ({"corruption": "swap", "corruption_level": 0.0}, "PCA"),
+        ({"corruption": "salt_and_pepper", "corruption_level": 0.1}, "best linear denoiser"),
+        ({"corruption": "masking"}, "best linear denoiser"),
+        ({"corruption": lambda X, random_state: X}, "PCA"),
+        ({"variational": True}, "probabilistic PCA"),
+        ({"sparsity": 1}, "linear sparse code"),
+        ({"sparsity": 0.1}, "linear sparse code"),
+    ],
+)
+def test_the_start_is_called_what_it_is(parameters, name, digits):
+    X = digits[0][:60]
+    model = AutoencoderTransformer(2, max_iter=0, random_state=0, **parameters).fit(X)
+    display = LossCurveDisplay.from_estimator(model)
+    assert display.pca_line_.get_label() == f"{name}, before training"
+    if name == "PCA":
+        pca = AutoencoderTransformer(2, max_iter=0, random_state=0).fit(X)
+        np.testing.assert_allclose(model.reconstruct(X), pca.reconstruct(X), atol=1e-9)
+
+
+def test_a_detector_that_reconstructs_is_called_what_it_is(frame):
+    detector = AutoencoderOutlierDetector(method="reconstruction", max_iter=0, random_state=0).fit(frame)
+    display = LossCurveDisplay.from_estimator(detector)
+    assert (display.start_name, display.loss_name) == ("PCA", "loss (share of variance unexplained)")
+
+
 def test_losses_of_a_pipeline_and_of_scikit_learns_network(frame):
     with pytest.warns(ConvergenceWarning):
         network = MLPRegressor(hidden_layer_sizes=(4,), max_iter=2, random_state=0).fit(frame, frame)
     display = LossCurveDisplay.from_estimator(network)
     assert display.loss_curve == network.loss_curve_
-    assert display.pca_line_ is None
+    assert display.loss_name == "loss"
+    # Its best loss is the lowest of the curve, its weights are the last.
+    assert display.pca_line_ is display.best_point_ is None
     pipeline = make_pipeline(StandardScaler(), AutoencoderTransformer(random_state=0)).fit(frame)
     assert LossCurveDisplay.from_estimator(pipeline).loss_curve == pipeline[-1].loss_curve_

@@ -70,6 +70,33 @@ def test_histograms_of_few_and_of_many(n_rows, heavy):
     assert display.threshold_line_ is None
 
 
+@pytest.mark.parametrize(
+    ("labels", "outliers"),
+    [
+        ([True] * 4, 4),
+        ([False] * 4, 0),
+        ([True, False, False, True], 2),
+        (np.ones(4), 0),
+        (-np.ones(4), 4),
+        (np.zeros(4, dtype=int), 0),
+        ([0, 1, 1, 0], 2),
+        ([1, -1, -1, -1], 3),
+    ],
+)
+def test_what_labels_mean(labels, outliers):
+    display = OutlierScoreDisplay.from_predictions(np.array([-1.0, -2.0, -3.0, -4.0]), labels)
+    assert display.outlier.sum() == outliers
+    # The histograms are of those classes that there are.
+    names = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    expected = [f"{count} {name}" for count, name in ((4 - outliers, "inliers"), (outliers, "outliers")) if count]
+    assert names == expected
+
+
+def test_booleans_may_have_another_meaning():
+    display = OutlierScoreDisplay.from_predictions([-1.0, -2.0, -3.0], [True, True, False], pos_label=False)
+    assert display.outlier.tolist() == [False, False, True]
+
+
 def test_labels_of_outliers():
     scores = np.array([-1.0, -2.0, -3.0, -4.0])
     only_inliers = OutlierScoreDisplay.from_predictions(scores, np.zeros(4))

@@ -84,8 +84,87 @@ def test_which_rows_are_shown():
     assert display.plot(n_rows=99).shown_.size == 11
 
 
+@pytest.fixture(scope="module")
+def incomplete(frame):
+    """Rows that lack a fifth of their entries; one of them lacks all."""
+    X = frame.to_numpy().copy()
+    X[np.random.RandomState(0).uniform(size=X.shape) < 0.2] = np.nan
+    X[3] = np.nan
+    return X
+
+
+def test_missing_entries_are_gaps_and_do_not_count(incomplete):
+    model = AutoencoderTransformer(3, scale=True, max_iter=0, random_state=0).fit(incomplete)
+    display = ReconstructionDisplay.from_estimator(model, incomplete, rows="first", n_rows=5)
+    missing = np.isnan(incomplete)
+    np.testing.assert_allclose(display.feature_scale, model.scale_)
+    squares = np.nan_to_num(np.square(display.errors)) * (~missing).sum(axis=1)
+    np.testing.assert_allclose(squares, -model.score_samples(incomplete), rtol=1e-9)
+    for row, (original, redrawn) in enumerate(zip(display.lines_[::2], display.lines_[1::2], strict=True)):
+        np.testing.assert_array_equal(np.isnan(original.get_ydata()), missing[row])
+        assert np.isfinite(redrawn.get_ydata()).all()
+    assert np.isfinite(display.ax_.get_ylim()).all()
+    assert display.ax_.get_yticklabels()[3].get_text() == "nan"
+
+
+def test_rows_without_an_error_are_neither_best_nor_worst(incomplete):
+    incomplete = incomplete[:9]
+    display = ReconstructionDisplay.from_predictions(incomplete, np.nan_to_num(incomplete) + 1.0, n_rows=99)
+    assert np.flatnonzero(np.isnan(display.errors)).tolist() == [3]
+    assert sorted(display.shown_) == [0, 1, 2, 4, 5, 6, 7, 8]
+    assert "8 of 9 rows, best to worst" in display.ax_.get_title()
+    assert 3 not in display.plot(rows="largest", n_rows=99).shown_
+    assert 3 in display.plot(rows="first", n_rows=4).shown_
+
+
+def test_a_feature_that_was_never_observed_is_drawn_about_its_reconstructions():
+    X = np.random.RandomState(0).normal(size=(6, 4))
+    redrawn = X + 100.0
+    X[:, 2] = np.nan
+    display = ReconstructionDisplay.from_predictions(X, redrawn, rows="first")
+    assert display.feature_scale[2] == redrawn[:, 2].std()
+    drawn = np.array([line.get_ydata()[2] for line in display.lines_[1::2]])
+    np.testing.assert_allclose((drawn + np.arange(6)).mean(), 0.0, atol=1e-9)
+
+
+@pytest.mark.parametrize("n_features", [30, 40])
+def test_a_single_observed_entry_is_seen(n_features):
+    X = np.full((2, n_features), np.nan)
+    X[0], X[1, 5] = 1.0, 2.0
+    display = ReconstructionDisplay.from_predictions(X, np.ones(X.shape), rows="first")
+    assert display.lines_[2].get_marker() == "."
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_missing_pixels_have_a_colour_of_their_own(channels):
+    X = np.random.RandomState(0).uniform(size=(2, 3 * 3 * channels))
+    complete = X.copy()
+    X[0, 4 * channels] = np.nan  # the middle of the first image, in one of its channels
+    display = ReconstructionDisplay.from_predictions(X, complete, image_shape=(3, 3, channels), rows="first")
+    below, images = display.ax_.images
+    assert images is display.image_
+    marked = np.argwhere(~np.ma.getmaskarray(below.get_array()))
+    assert marked.tolist() == [[2, 2]]
+    # One lies on the other, pixel by pixel, from the top left.
+    assert below.get_extent()[::3] == images.get_extent()[::3] == [-0.5, -0.5]
+    assert below.get_extent()[1] == images.get_extent()[1] == below.get_array().shape[1] - 0.5
+    drawn = images.get_array()
+    transparent = np.ma.getmaskarray(drawn) if channels == 1 else drawn[:, :, 3] == 0.0
+    assert transparent[2, 2]
+    assert not transparent[1, 1]
+    assert not transparent[6, 2]
+    assert display.errors.tolist() == [0.0, 0.0]
+    assert display.ax_.get_ylim() == (8.5, -0.5)
+
+
 def test_reconstruction_refuses_what_does_not_fit(digits):
     X = digits[1][:5]
+    with pytest.raises(ValueError, match="X has no observed entry: all of them are NaN"):
+        ReconstructionDisplay.from_predictions(np.full((3, 4), np.nan), np.zeros((3, 4)))
+    with pytest.raises(ValueError, match="Input contains NaN"):
+        ReconstructionDisplay.from_predictions(np.zeros((3, 4)), np.full((3, 4), np.nan))
+    with pytest.raises(ValueError, match="contains infinity"):
+        ReconstructionDisplay.from_predictions(np.full((3, 4), np.inf), np.zeros((3, 4)))
     with pytest.raises(ValueError, match=r"'image_shape' parameter of ReconstructionDisplay must be .* 64 numbers"):
         ReconstructionDisplay.from_predictions(X, X, image_shape=(8, 9))
     with pytest.raises(ValueError, match="but its reconstruction has shape"):
