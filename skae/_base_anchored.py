@@ -20,7 +20,7 @@ from skae._model._corruption import Corruption, Custom, Gaussian, SaltAndPepper,
 from skae._model._linear_anchor import LinearAnchor, ProbabilisticAnchor, unit_of
 from skae._model._module_correction import build_module
 from skae._model._prefixes import explained_by_prefixes
-from skae._numerics._moments import feature_ranges, spread_rows
+from skae._numerics._moments import feature_ranges, row_blocks, spread_rows
 from skae._numerics._principal_axes import PrincipalAxes
 from skae._numerics._running_moments import RunningMoments
 from skae._numerics._shards import processes_of
@@ -29,7 +29,7 @@ from skae._training import _automatic
 from skae._training._data_parallel import DataParallel, ShardedRows
 from skae._training._loop import Network, Split, TrainingResult
 from skae._training._mixed_precision import MixedPrecision
-from skae._training._rows import Rows
+from skae._training._rows import BLOCK_ELEMENTS, Rows
 
 # Rows whose codes are kept, for a density to sample from, and rows that order is judged on.
 MAX_KEPT_CODES = 4096
@@ -296,7 +296,7 @@ def fitted_attributes(fit: Fit) -> dict[str, Any]:
     n_components = network.architecture.n_components
     code_map = _public_code_map(fit, network)
     state = _plain_state(fit, network, code_map)
-    codes = to_numpy(network.encode(fit.rows.take(fit.repeated(MAX_KEPT_CODES))))
+    codes = _codes_of(fit, network, fit.repeated(MAX_KEPT_CODES))
     return training_attributes(fit.result) | {
         "n_components_": n_components,
         "mean_": axes.mean,
@@ -341,6 +341,12 @@ def _plain_state(fit: Fit, network: AnchoredAutoencoder, code_map: np.ndarray) -
     }
 
 
+def _codes_of(fit: Fit, network: AnchoredAutoencoder, chosen: np.ndarray) -> np.ndarray:
+    """The network's codes of the rows chosen."""
+    parts = row_blocks(len(chosen), network.n_features, BLOCK_ELEMENTS)
+    return np.concatenate([to_numpy(network.encode(fit.rows.take(chosen[part]))) for part in parts])
+
+
 def _public_code_map(fit: Fit, network: AnchoredAutoencoder) -> np.ndarray:
     """The map from the network's codes to public ones, from all training rows or a spread of them."""
     architecture = network.architecture
@@ -364,6 +370,6 @@ def _code_covariance(fit: Fit, network: AnchoredAutoencoder) -> tuple[np.ndarray
         return fit.anchor.code_covariance(fit.anchoring.axes), max(fit.moments.weight, fit.moments.n_rows)
     else:
         chosen = fit.spread(MAX_KEPT_CODES)
-        codes, weight = to_numpy(network.encode(fit.rows.take(chosen))), fit.weight(chosen)
+        codes, weight = _codes_of(fit, network, chosen), fit.weight(chosen)
     moments = RunningMoments.of(codes.astype(np.float64), weight)
     return moments.covariance, max(moments.weight, moments.n_rows)

@@ -5,22 +5,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import linalg
+from scipy import linalg, sparse
 from sklearn.utils.extmath import randomized_svd, svd_flip
 
 from skae._numerics._moments import (
     FloatArray,
     constant_safe_scale,
     dense_rows,
+    own_blocks,
     weighted_covariance,
     weighted_mean,
     weighted_variance,
 )
+from skae._numerics._shards import Shards, own_rows, processes_of
 
 # Up to this width the covariance matrix (32 MB) and its leading eigenvectors take about a second at worst.
 MAX_COVARIANCE_WIDTH = 2000
 # Below this share of the smaller side, a randomised SVD needs far less work than an exact one.
 RANDOMIZED_SHARE = 0.25
+# Rows of more numbers (512 MB in float64) are not made dense all at once, but read in blocks, several times.
+MAX_DENSE_NUMBERS = 1 << 26
+# Axes sought besides those wanted, and times the rows are read to find them (Halko et al. 2011).
+N_EXTRA_AXES, N_PASSES = 10, 8
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,9 @@ def principal_axes(
         covariance = weighted_covariance(X, mean, scale, sample_weight)
         return axes_of_covariance(mean, scale, covariance, n_components, n_rows)
     sought = _n_sought(n_components, n_rows, n_features)
-    variances, components, total = _leading_singular_vectors(X, mean, scale, sample_weight, sought, random_state)
+    few = sought < RANDOMIZED_SHARE * min(n_rows, n_features)
+    find = _leading_axes_in_blocks if few and n_rows * n_features > MAX_DENSE_NUMBERS else _leading_singular_vectors
+    variances, components, total = find(X, mean, scale, sample_weight, sought, random_state)
     return PrincipalAxes(mean, scale, *_as_many_as_wanted(variances, components, total, n_components), total)
 
 
@@ -130,3 +138,44 @@ def _leading_singular_vectors(
         singular, axes = singular[:n_components], axes[:n_components]
     _, components = svd_flip(None, axes, u_based_decision=False)
     return singular**2 / total_weight, np.ascontiguousarray(components), total
+
+
+def _leading_axes_in_blocks(
+    X,
+    mean: FloatArray,
+    scale: FloatArray,
+    sample_weight: FloatArray | None,
+    n_components: int,
+    random_state: np.random.RandomState,
+) -> tuple[FloatArray, FloatArray, float]:
+    """As `_leading_singular_vectors`, by subspace iteration on the covariance, which is never formed."""
+    total_weight = float(X.shape[0] if sample_weight is None else sample_weight.sum())
+    total = _finite((weighted_variance(X, mean, sample_weight) / scale**2).sum())
+    basis = random_state.normal(size=(X.shape[1], n_components + N_EXTRA_AXES))
+    for _ in range(N_PASSES):
+        basis, _ = linalg.qr(basis, mode="economic", check_finite=False)
+        image = processes_of(X).sum("the principal axes", _times_scatter(X, mean, scale, sample_weight, basis))
+        earlier, basis = basis, image / total_weight
+    # The covariance within the subspace: exact for the last basis but one, of which the last is the image.
+    variances, rotation = linalg.eigh(earlier.T @ basis, check_finite=False)
+    components = (earlier @ rotation[:, ::-1][:, :n_components]).T
+    _, components = svd_flip(None, components, u_based_decision=False)
+    return np.clip(variances[::-1][:n_components], 0.0, None), np.ascontiguousarray(components), total
+
+
+def _times_scatter(
+    X, mean: FloatArray, scale: FloatArray, sample_weight: FloatArray | None, basis: FloatArray
+) -> FloatArray:
+    """The scatter matrix of this process' rows of ``(X - mean) / scale`` times a basis; sparse rows stay sparse."""
+    weight = np.ones(X.shape[0]) if sample_weight is None else sample_weight
+    local = own_rows(X)
+    if sparse.issparse(local):
+        own = X.own if isinstance(X, Shards) else slice(None)
+        products = local @ (basis / scale[:, np.newaxis]) - (mean / scale) @ basis
+        products *= weight[own, np.newaxis]
+        return (local.T @ products - np.outer(mean, products.sum(axis=0))) / scale[:, np.newaxis]
+    image = np.zeros_like(basis)
+    for rows, block in own_blocks(X):
+        centred = (block - mean) / scale
+        image += centred.T @ (weight[rows, np.newaxis] * (centred @ basis))
+    return image
