@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -37,6 +36,7 @@ from skae._support._persistence import VersionedStateMixin
 from skae._support._tensors import as_array
 from skae._support._threads import single_thread_if
 from skae._support._torch import resolve_device, resolve_dtype
+from skae._support._warnings import warn
 from skae._training import _automatic
 from skae._training._data_parallel import ShardedRows, as_shards
 from skae._training._loop import Network, NonFiniteError, Split, TrainingResult, train
@@ -172,15 +172,12 @@ class BaseAutoencoder(CallbackSupportMixin, VersionedStateMixin, DocumentationLi
             train(network, rows, split, settings, random_state, on_epoch, result, earlier)
         reporter.close()
         if result.interrupted:
-            warnings.warn(
-                "Training interrupted by user; the best parameters so far are kept.", UserWarning, stacklevel=5
-            )
+            warn("Training interrupted by user; the best parameters so far are kept.", UserWarning)
         elif self.max_iter != "auto" and result.unfinished_gain > UNFINISHED_GAIN:
-            warnings.warn(
+            warn(
                 f"The loss was still falling when the maximum number of iterations ({settings.max_iter}) was reached. "
                 "Increase max_iter.",
                 ConvergenceWarning,
-                stacklevel=5,
             )
 
     def _resolved(self, name: str, data: TrainingData) -> Any:

@@ -63,8 +63,8 @@ class DecoderModule(nn.Module):
         self._loss_class, self._inputs = type(network.loss), network.decoder_inputs
 
     def forward(self, codes: Tensor) -> Tensor:
-        """Decode codes."""
-        z = codes @ self.code_map_inverse
+        """Decode codes, or the first columns of ordered ones."""
+        z = nn.functional.pad(codes, (0, len(self.code_map_inverse) - codes.shape[1])) @ self.code_map_inverse
         link = self._loss_class.link(self.mean, self.scale)
         outputs = link.outputs(self.correction(self._inputs(z)), self.linear(z))
         return link.reconstruction(outputs) * self.scale + self.mean

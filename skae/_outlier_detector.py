@@ -30,9 +30,9 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
         with "denoising". With "reconstruction" it is the width of the bottleneck. A share asks for as many as principal
         components need to explain that much of the variance.
     contamination : "auto" or float, default="auto"
-        Share of the training rows to label as outliers, in (0, 0.5]; no more where it is no whole number of rows.
-        "auto" labels rows that are at least twice as far above the median as the 95th percentile of the training
-        rows is, and at least one training row.
+        Share of the training rows to label as outliers, in (0, 0.5], rounded down to whole rows. "auto" labels rows
+        whose score is at least twice as far from the median as that of the 95th percentile of the training rows, and
+        at least one training row, unless all score alike.
     hidden_layer_sizes : tuple of int or "auto", default="auto"
         Widths of the hidden layers: (96, 96, 96) for "denoising", (256, 128) for "reconstruction" if "auto".
     activation : {"silu", "relu", "gelu", "tanh", "identity"}, default="silu"
@@ -49,15 +49,18 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
     learning_rate_init : float or "auto", default="auto"
         Highest learning rate: 0.003 for "denoising", 0.008 for "reconstruction" if "auto"; 25 times as much for "sgd".
     max_iter : int or "auto", default="auto"
-        Number of epochs at most. "auto" makes about 400 steps for "denoising" (a network trained for long learns the
-        outliers too), else is as in `AutoencoderTransformer`; below 50 rows it is 0: no network, only closed forms.
-    n_iter_no_change : int, default=20
-        Training stops after this many epochs that did not lower the loss by 0.01 %.
+        Number of epochs at most. For "denoising" "auto" makes 400 steps, no more than rows but one epoch at least (a
+        network trained for long learns the outliers too), else it is as in `AutoencoderTransformer`; below 50 rows it
+        is 0: no network, only closed forms.
+    n_iter_no_change : int or "auto", default=20
+        Training stops after this many epochs that did not lower the loss by 0.01 %; "auto" is half of `max_iter`, at
+        least 20.
     dtype : {"auto", "bfloat16", "float32", "float64"}, default="auto"
         Precision of the networks. "auto" is float64 up to 256 rows and float32 beyond. "bfloat16": products of training
         in bfloat16, worth it where the CPU (AMX, AVX-512-BF16) or GPU has it. Scores are float64.
     device : str, default="auto"
-        Where to compute, as torch names it. "auto" is CUDA where there is one, else the CPU.
+        Where to compute, as torch names it; "mps" lacks float64 and is refused. "auto" is CUDA where there is one, else
+        the CPU.
     verbose : bool or int, default=False
         Whether to print the loss of every epoch.
     random_state : int, RandomState instance or None, default=None
@@ -287,10 +290,10 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
         most a is at most a: ``p_values(X) <= 0.01`` has a false-alarm rate of at most 1 %, at any number of training
         rows (Vovk et al. 2005). Calibration scores are those of up to 2,000 training rows, each compared with the
         others only and scored by the one denoiser that did not learn from it; with "reconstruction" it is the held-out
-        rows that calibrate. Below 200 rows, where a covariance depends on single rows, all are scored by detectors
-        fitted to the other four fifths (cross-conformal, Vovk 2015). New rows' scores use all rows, so that none is
-        wasted. The guarantee would be exact for scores that do not depend on single rows; it is approximate here. With
-        n training rows no p-value is below 1 / (n + 1).
+        rows that calibrate. Where a covariance depends on single rows (below 200 rows, or four a feature up to 1,000),
+        all are scored by detectors fitted to the other four fifths (cross-conformal, Vovk 2015). New rows' scores use
+        all rows, so that none is wasted. The guarantee would be exact for scores that do not depend on single rows; it
+        is approximate here. With n calibration scores no p-value is below 1 / (n + 1).
 
         Parameters
         ----------
@@ -308,8 +311,8 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
     def feature_errors(self, X):
         """Return what each feature contributes to each row's score.
 
-        The most alarmed view of a row is a sum of squared differences between the row and its denoised self; each
-        feature is given its share of them. Rows sum to ``-score_samples(X)``.
+        The most alarmed view of a row grows with the squared differences between the row and its denoised self (or the
+        training rows nearest to it); each feature is given its share of them. Rows sum to ``-score_samples(X)``.
 
         Parameters
         ----------
@@ -336,8 +339,8 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
 
         Returns
         -------
-        ndarray of shape (n_samples, n_components)
-            With "denoising" the leading coordinates on the axes of the robust covariance, in standard deviations of
+        ndarray of shape (n_samples, n_components_)
+            In float64. With "denoising" the leading coordinates on the axes of the robust covariance, in standard deviations of
             a feature; with "reconstruction" the codes of the autoencoder.
         """
         return in_kind(self._codes(self._check_fitted_X(X)), X)

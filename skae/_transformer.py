@@ -20,10 +20,12 @@ class AutoencoderTransformer(BaseTransformer):
         z = V^\top \tilde x + f(\tilde x), \qquad \hat x = V z + g(z), \qquad \tilde x = (x - \mu) / s,
 
     where V holds the principal axes and the perceptrons f and g start at zero. Before training the estimator is
-    ``PCA(n_components)``, and ``max_iter=0`` returns just that. Training keeps the parameters that reconstruct
-    held-out rows best, the starting point included.
+    ``PCA(n_components)``, and ``max_iter=0`` returns just that; members of the family that are no plain autoencoder
+    start at their linear case. Training keeps the parameters that reconstruct held-out rows best, the starting point
+    included.
 
-    Entries of X may be missing (NaN): training learns from those observed, and `reconstruct` fills the others.
+    Entries of X may be missing (NaN): training learns from those observed, and `reconstruct` fills the others. Features
+    in different units then need `scale`, or the small ones count for nothing.
 
     Parameters
     ----------
@@ -32,9 +34,10 @@ class AutoencoderTransformer(BaseTransformer):
         (0, 1): the smallest number of principal components that explains more than that share of the variance (if
         `ordered`: of the code's own); None: ``min(n_samples, n_features)``.
     hidden_layer_sizes : tuple of int, default=(256, 128)
-        Widths of the encoder's hidden layers; the decoder mirrors them. ``()`` makes a linear autoencoder.
+        Widths of the encoder's hidden layers; the decoder mirrors them. ``()`` makes a linear autoencoder. Not used with
+        `network`.
     activation : {"silu", "relu", "gelu", "tanh", "identity"}, default="silu"
-        Activation function of the hidden layers.
+        Activation function of the hidden layers. Not used with `network`.
     network : callable, torch.nn.Module or None, default=None
         A network of one's own in place of the perceptrons, behind a gate that starts at zero: a module with methods
         ``encode`` and ``decode`` of standardised rows, or ``network(n_features, n_outputs, n_components)`` that makes
@@ -53,7 +56,8 @@ class AutoencoderTransformer(BaseTransformer):
         callable is given rows and a RandomState and returns rows, NaN where an entry is to be hidden.
     corruption_level : float or "auto", default="auto"
         Standard deviation of Gaussian noise in units of the root mean variance of a feature, or the share of entries
-        changed otherwise. A number makes the autoencoder a denoising one: it starts at the best linear denoiser in
+        changed, at most 1; a callable does not use it. "masking" hides of each row a share drawn between none and twice
+        the level, at most 0.95. The autoencoder is then a denoising one: it starts at the best linear denoiser in
         place of PCA and is judged on corrupted rows. "auto" is 0.25 for shares; Gaussian noise is then
         ``min(0.1, 100 / n_samples)`` and only regularises.
     sparsity : float, int or None, default=None
@@ -73,7 +77,8 @@ class AutoencoderTransformer(BaseTransformer):
         L2 decay of the corrections, which shrinks them towards PCA: few rows need it, many do not. "auto" is
         ``min(1, 500 / n_samples)``, and 0.0003 times that for "adam" and "sgd", which add the decay to the gradient.
     batch_size : int or "auto", default="auto"
-        Rows per step. "auto" is the power of two nearest ``sqrt(2 * n_samples)``, between 32 and 1,024.
+        Rows per step; what is left over is spread over all steps. "auto" is the power of two nearest
+        ``sqrt(2 * n_samples)``, between 32 and 1,024.
     learning_rate_init : float or "auto", default="auto"
         Highest learning rate. It is warmed up over 5 % of the steps and falls to zero along a half cosine. "auto" is
         0.008, and 0.0032 where entries are missing or hidden; 25 times as much for "sgd".
@@ -87,8 +92,8 @@ class AutoencoderTransformer(BaseTransformer):
     early_stopping : bool, float or "auto", default="auto"
         Whether to hold out rows, and to keep the parameters that reconstruct those best; parameters that do not beat
         PCA's loss there by more than one standard error are never kept. A float is the share of the rows to hold out;
-        True holds out a quarter of them up to 100, which suffice up to 2,000 rows, then a twentieth up to 2,000. "auto"
-        is True from 50 rows.
+        True holds out a quarter of the rows, at most 100, or beyond 2,000 rows a twentieth, at most 2,000. "auto" is
+        True from 20 rows.
     warm_start : bool, default=False
         Whether `fit` sets out from the weights of the last one, its codes rotated to go with the new principal axes, in
         place of PCA. What shapes the network must be as it was.
@@ -96,13 +101,15 @@ class AutoencoderTransformer(BaseTransformer):
         Precision to compute in. "auto" is float64 up to 256 rows and float32 beyond. "bfloat16": products of training
         in bfloat16, worth it where the CPU (AMX, AVX-512-BF16) or GPU has it. Output has the input's dtype.
     device : str, default="auto"
-        Where to compute, as torch names it. "auto" is CUDA where there is one, else the CPU.
+        Where to compute, as torch names it; "mps" lacks float64 and is refused. "auto" is CUDA where there is one, else
+        the CPU.
     verbose : bool or int, default=False
         Whether to print the losses of every epoch.
     distributed : bool, default=False
         Whether the processes of a `torch.distributed` group, such as those that `torchrun` starts, fit together. X is
         then the shard of this process, of at least two rows. All end with the same fit, that of one process given the
-        shards in the order of ranks; an error of one is raised by all.
+        shards in the order of ranks; an error of one is raised by all. Not for "swap", a callable `corruption` or
+        `partial_fit`.
     random_state : int, RandomState instance or None, default=None
         Draws the hold-out, the initial hidden layers, the batches and the noise. Pass an int for results that repeat.
         No global generator is ever used or changed.
@@ -123,7 +130,7 @@ class AutoencoderTransformer(BaseTransformer):
     n_iter_ : int
         Number of epochs run; where there are none, finding the principal axes counts as one.
     loss_curve_ : list of float
-        Training loss of every epoch: the share of the training rows' variance left unexplained.
+        Training loss of every epoch: for squared errors the share of the training rows' variance left unexplained.
     validation_loss_curve_ : list of float or None
         The same on the held-out rows after every epoch, starting with PCA's; None without a hold-out.
     best_loss_ : float
@@ -142,6 +149,8 @@ class AutoencoderTransformer(BaseTransformer):
     ValueError
         If a parameter is out of its range or contradicts another, the input is infinite or out of the loss' range, a
         feature was never observed, or training meets values that are not finite.
+    TypeError
+        If `network` is not what it should be.
     RuntimeError
         If `distributed` without an initialised process group.
 
@@ -170,7 +179,8 @@ class AutoencoderTransformer(BaseTransformer):
     but for `fit`.
 
     Which members of the family go together: everything with missing values, every loss and custom networks, but for
-    ``variational`` (likelihoods only) and at most one of ``variational``, ``sparsity`` and ``ordered``.
+    ``variational`` (squared errors and likelihoods only) and at most one of ``variational``, ``sparsity``, ``ordered``
+    and ``whiten``.
 
     References
     ----------

@@ -18,6 +18,7 @@ from skae._onnx._networks import AutoencoderGraph
 from skae._onnx._scores import denoising_views, reconstruction_views, scores
 from skae._outlier_detector import AutoencoderOutlierDetector
 from skae._reconstruction_views import ReconstructionViews
+from skae._support._tensors import as_array
 from skae._transformer import AutoencoderTransformer
 
 TRANSFORMER, DETECTOR = "SkaeAutoencoderTransformer", "SkaeAutoencoderOutlierDetector"
@@ -104,9 +105,14 @@ def to_onnx(estimator, X=None, *, reconstruct=False, fill_missing="auto", target
     types = None
     if X is None:
         types = [("X", skl2onnx.common.data_types.FloatTensorType([None, estimator.n_features_in_]))]
-    return skl2onnx.to_onnx(
-        estimator, X=None if X is None else X[:1], initial_types=types, target_opset=target_opset, options=options
-    )
+    return skl2onnx.to_onnx(estimator, X=_example(X), initial_types=types, target_opset=target_opset, options=options)
+
+
+def _example(X):
+    """A row of X of the type that the graph is to take: a DataFrame of pandas, or an array."""
+    if X is None:
+        return None
+    return X[:1] if hasattr(X, "iloc") else np.asarray(as_array(X))[:1]
 
 
 def _skl2onnx() -> Any:
