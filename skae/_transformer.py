@@ -34,8 +34,8 @@ class AutoencoderTransformer(BaseTransformer):
         (0, 1): the smallest number of principal components that explains more than that share of the variance (if
         `ordered`: of the code's own); None: ``min(n_samples, n_features)``.
     hidden_layer_sizes : tuple of int, default=(256, 128)
-        Widths of the encoder's hidden layers; the decoder mirrors them. ``()`` makes a linear autoencoder. Not used with
-        `network`.
+        Widths of the encoder's hidden layers; the decoder mirrors them. ``()`` makes a linear autoencoder. Not used
+        with `network`.
     activation : {"silu", "relu", "gelu", "tanh", "identity"}, default="silu"
         Activation function of the hidden layers. Not used with `network`.
     network : callable, torch.nn.Module or None, default=None
