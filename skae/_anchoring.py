@@ -78,7 +78,7 @@ def _anchor_incomplete(
             f"X has features without any observed value: {np.flatnonzero(np.isnan(mean)).tolist()}. Drop them."
         )
     deviation = constant_safe_scale(mean, variance, n_rows)
-    chosen = np.unique(np.linspace(0, n_rows - 1, min(n_rows, MAX_INCOMPLETE_ROWS)).astype(np.intp))
+    chosen = spread_rows(n_rows, MAX_INCOMPLETE_ROWS)
     rows = torch.from_numpy((dense_rows(X, chosen) - mean) / deviation)
     weight = np.ones(len(chosen)) if sample_weight is None else sample_weight[chosen]
     generator = make_generator(random_state, rows.device)

@@ -308,7 +308,7 @@ class AnchoredAutoencoder:
         return a
 
     def _is_complete(self, x: Tensor) -> bool:
-        """Whether rows are taken as they are; without `sees_missing` they are looked at, and only with a fill."""
+        """Whether rows need no fill. Networks that see what is missing always fill; others look whether x has NaN."""
         return self._fill is None or not (self.architecture.sees_missing or bool(torch.isnan(x.sum())))
 
     def _inputs(self, x: Tensor) -> tuple[Tensor, Tensor]:

@@ -9,8 +9,10 @@ from sklearn.cluster import KMeans
 
 from skae._numerics._moments import FloatArray
 
-# Fewer directions than these, in all and for each atom, tell nothing about it; they differ within so many digits.
-MIN_ROWS, MIN_ROWS_PER_ATOM, DIGITS = 50, 3, 6
+# Atoms are learned from at least so many different directions, in all and for each atom.
+MIN_ROWS, MIN_ROWS_PER_ATOM = 50, 3
+# Directions equal to so many digits count as one.
+DIGITS = 6
 # Every fourth row is not learned from: it tells whether atoms are better than axes.
 JUDGED = 4
 N_ITERATIONS = 20

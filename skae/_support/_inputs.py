@@ -80,8 +80,7 @@ def local_random_state(random_state) -> np.random.RandomState:
 def random_state_after(random_state, n_seen: int) -> np.random.RandomState:
     """Turn `random_state` into a generator for a chunk of rows.
 
-    An int stands for another sequence after every number of rows seen: chunks of equal size would else be treated alike
-    row by row.
+    An int seed is combined with the number of rows seen: chunks of equal size would else be treated alike, row by row.
     """
     if isinstance(random_state, Integral):
         return np.random.RandomState([int(random_state), n_seen])
