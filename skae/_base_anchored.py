@@ -151,15 +151,14 @@ class BaseAnchored(BaseAutoencoder):
             anchor = sparse_anchor(anchor, anchoring, rows, member.sparsity, data.sample_weight, random_state)
         architecture = self._architecture(anchor, anchoring, data, generator)
         if earlier is not None:
-            architecture = continued(earlier, architecture)
+            architecture = continued(earlier, architecture, data.device, data.dtype)
             anchor = aligned(anchor, axes, earlier, signs_only=not member.has_exchangeable_components)
         anchor = processes_of(data.X).first("the anchor", anchor)
         network = self._anchored_network(architecture, anchoring, anchor, data, generator)
         trained: Network = network
         if self.dtype == "bfloat16":
             low = replace(data, dtype=torch.bfloat16)
-            architecture = self._architecture(anchor, anchoring, low, generator)
-            twin = self._anchored_network(architecture, anchoring, anchor, low, generator)
+            twin = self._anchored_network(architecture.on(low.device, low.dtype), anchoring, anchor, low, generator)
             trained = MixedPrecision(network, twin)
         if isinstance(rows, ShardedRows):
             trained = DataParallel(trained, rows, generator)

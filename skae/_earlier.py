@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import fields, replace
 
 import numpy as np
+import torch
 from scipy import linalg
 from torch import nn
 
@@ -18,8 +18,10 @@ from skae._numerics._principal_axes import PrincipalAxes
 WORDS = {"module": "network", "sees_missing": "whether entries are missing or hidden"}
 
 
-def continued(earlier: FittedAutoencoder, architecture: Architecture) -> Architecture:
-    """The architecture, with the earlier one's module, to be run with the earlier weights.
+def continued(
+    earlier: FittedAutoencoder, architecture: Architecture, device: torch.device, dtype: torch.dtype
+) -> Architecture:
+    """The architecture, with a copy of the earlier one's module, to be run with the earlier weights.
 
     Raises ValueError unless both are the same.
     """
@@ -33,10 +35,7 @@ def continued(earlier: FittedAutoencoder, architecture: Architecture) -> Archite
                 "Training can only go on from earlier weights with the architecture they are of: "
                 f"{WORDS.get(name, name)} was {old!r} and is now {new!r}. Call fit with warm_start=False to start anew."
             )
-    if architecture.module is None or before.module is None:
-        return architecture
-    like = next(architecture.module.parameters())
-    return replace(architecture, module=copy.deepcopy(before.module).to(like.device, like.dtype))
+    return replace(architecture, module=before.module).on(device, dtype)
 
 
 def _layout(module: nn.Module) -> list[tuple[str, tuple[int, ...]]]:

@@ -1,6 +1,8 @@
 """Networks of one's own, convolutions, and the torch modules of fitted estimators."""
 
+import copy
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -52,6 +54,17 @@ def test_torch_modules_are_exact_and_can_be_trained(digits, member):
     np.testing.assert_array_equal(ours.transform(X_test), before)
 
 
+class Scaled(Dense):
+    """With a buffer that bfloat16 cannot hold."""
+
+    def __init__(self, n_features, n_outputs, n_components):
+        super().__init__(n_features, n_outputs, n_components)
+        self.register_buffer("scale", torch.linspace(0.3, 1.7, n_features))
+
+    def encode(self, x):
+        return self.encoder(x * self.scale)
+
+
 class TestCustomNetworks:
     def test_improves_on_pca_and_survives_cloning_and_pickling(self, digits):
         X, X_test = digits
@@ -69,6 +82,44 @@ class TestCustomNetworks:
         for name, value in module.state_dict().items():
             assert torch.equal(value, before[name])
             assert value.dtype == before[name].dtype
+
+    @short
+    @pytest.mark.parametrize("given", ["module", "factory"])
+    @pytest.mark.parametrize(("n_rows", "dtype"), [(200, "auto"), (200, "bfloat16"), (600, "bfloat16")])
+    def test_fits_compute_with_a_copy(self, digits, n_rows, dtype, given):
+        """In float64 up to 256 rows, in bfloat16 on request: a module moved there would stay there."""
+        module = Scaled(64, 4, 4)
+        before = copy.deepcopy(module.state_dict())
+        network = module if given == "module" else lambda *sizes: module
+        ours = AutoencoderTransformer(4, network=network, dtype=dtype, max_iter=2, random_state=0).fit(
+            digits[0][:n_rows]
+        )
+        for name, value in module.state_dict().items():
+            assert value.dtype == before[name].dtype
+            assert torch.equal(value, before[name])
+        kept = ours._state["architecture"]["module"]
+        assert kept is not module
+        torch.testing.assert_close(kept.scale, module.scale.to(kept.scale.dtype), rtol=0, atol=0)
+
+    @short
+    def test_two_threads_share_a_module(self, digits):
+        X, module = digits[0][:200], Scaled(64, 4, 4)
+        ours = [AutoencoderTransformer(4, network=module, max_iter=5, random_state=seed) for seed in range(4)]
+        alone = [model.fit(X).loss_curve_ for model in ours]
+        with ThreadPoolExecutor(4) as pool:
+            assert list(pool.map(lambda model: model.fit(X).loss_curve_, ours)) == alone
+
+    @short
+    def test_steps_in_bfloat16_are_of_the_same_module(self, digits):
+        """Buffers are not copied before every step as parameters are: a second one might have others."""
+        made = []
+
+        def network(*sizes):
+            made.append(Scaled(*sizes))
+            return made[-1]
+
+        AutoencoderTransformer(4, network=network, dtype="bfloat16", max_iter=1, random_state=0).fit(digits[0])
+        assert len(made) == 1
 
     @pytest.mark.parametrize("bias", [True, False])
     def test_weights_of_a_factory_are_drawn_by_fan_in(self, bias):

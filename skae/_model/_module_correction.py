@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 
 import torch
@@ -92,7 +93,7 @@ def build_module(
     n_components: int,
     generator: torch.Generator,
 ) -> nn.Module:
-    """The module that `network` is or makes, checked to be one that training can use.
+    """A copy of the module that `network` is or makes, checked to be one that training can use.
 
     What a factory makes has its weights drawn anew from `generator`; an instance keeps those it has.
     """
@@ -102,7 +103,9 @@ def build_module(
         with torch.random.fork_rng(devices=[]):
             module = network(n_features, n_outputs, n_components)
     _check_parts(module)
-    if module is not network:
+    # Its dtype will change, and a factory too may hand out what others use.
+    module = copy.deepcopy(module)
+    if not isinstance(network, nn.Module):
         _draw(module, generator)
     _check_shapes(module, n_features, n_outputs, n_components)
     return module
