@@ -65,6 +65,21 @@ class Scaled(Dense):
         return self.encoder(x * self.scale)
 
 
+class Recurrent(torch.nn.Module):
+    """A row is read eight numbers at a time."""
+
+    def __init__(self, n_features, n_outputs, n_components):
+        super().__init__()
+        self.reader = torch.nn.GRU(8, n_outputs, batch_first=True)
+        self.axes = torch.nn.Parameter(torch.randn(n_components, n_features))
+
+    def encode(self, x):
+        return self.reader(x.view(len(x), -1, 8))[0][:, -1]
+
+    def decode(self, z):
+        return torch.tanh(z @ self.axes)
+
+
 class TestCustomNetworks:
     def test_improves_on_pca_and_survives_cloning_and_pickling(self, digits):
         X, X_test = digits
@@ -121,20 +136,38 @@ class TestCustomNetworks:
         AutoencoderTransformer(4, network=network, dtype="bfloat16", max_iter=1, random_state=0).fit(digits[0])
         assert len(made) == 1
 
-    @pytest.mark.parametrize("bias", [True, False])
-    def test_weights_of_a_factory_are_drawn_by_fan_in(self, bias):
+    @short
+    def test_random_state_alone_decides_what_a_factory_makes(self, digits):
+        """Weights of recurrent layers, and parameters without a layer, are no layer's `weight`."""
+
+        def losses(global_seed, random_state):
+            torch.manual_seed(global_seed)
+            model = AutoencoderTransformer(4, network=Recurrent, max_iter=3, random_state=random_state)
+            return model.fit(digits[0][:400]).loss_curve_
+
+        with torch.random.fork_rng(devices=[]):
+            assert losses(0, 0) == losses(1, 0) != losses(0, 1)
+
+    def test_weights_that_a_factory_sets_are_kept(self):
+        given = Dense(64, 4, 4)
+
         def network(n_features, n_outputs, n_components):
             module = Dense(n_features, n_outputs, n_components)
-            module.encoder[0] = torch.nn.Linear(n_features, 16, bias=bias)
+            module.load_state_dict(given.state_dict())
             return module
 
-        layer = build_module(network, 400, 4, 4, torch.Generator().manual_seed(0)).encoder[0]
-        # 6,400 weights: their deviation has a standard error of 1 %.
-        assert layer.weight.std().item() == pytest.approx((1.5 / 400) ** 0.5, rel=0.04)
-        if bias:
-            assert 0.02 < layer.bias.abs().max() <= 400**-0.5
-        else:
-            assert layer.bias is None
+        built = build_module(network, 64, 4, 4, torch.Generator().manual_seed(0))
+        for name, value in built.state_dict().items():
+            assert torch.equal(value, given.state_dict()[name])
+
+    @short
+    def test_a_factory_may_fit_a_network_itself(self, digits):
+        def network(n_features, n_outputs, n_components):
+            settings = {"network": Dense, "max_iter": 1, "random_state": 0}
+            inner = AutoencoderTransformer(n_components, **settings).fit(digits[0][:100])
+            return inner._state["architecture"]["module"]
+
+        AutoencoderTransformer(2, network=network, max_iter=1, random_state=0).fit(digits[0][:100])
 
     @short
     def test_global_generator_is_left_alone(self, digits):
@@ -144,7 +177,12 @@ class TestCustomNetworks:
 
     @pytest.mark.parametrize(
         ("layer", "message"),
-        [(torch.nn.BatchNorm1d(64), "contains BatchNorm1d"), (torch.nn.Dropout(0.5), "contains Dropout")],
+        [
+            (torch.nn.BatchNorm1d(64), "contains BatchNorm1d"),
+            (torch.nn.Dropout(0.5), r"contains Dropout with a dropout of 0\.5"),
+            (torch.nn.GRU(64, 64, 2, dropout=0.2), r"contains GRU with a dropout of 0\.2"),
+            (torch.nn.MultiheadAttention(64, 2, dropout=0.1), r"contains MultiheadAttention with a dropout of 0\.1"),
+        ],
     )
     def test_layers_that_would_break_promises_are_refused(self, digits, layer, message):
         module = Dense(64, 2, 2)
@@ -180,6 +218,14 @@ class TestConvolutions:
         assert all(parameter.grad.any() for parameter in module.parameters())
         ours = AutoencoderTransformer(3, network=network, max_iter=0, random_state=0).fit(X)
         np.testing.assert_allclose(ours.transform(X), untrained(3).fit(X).transform(X), atol=1e-5)
+
+    def test_weights_are_drawn_by_fan_in(self):
+        module = ConvolutionalNetwork((4, 16, 16), (20, 40))(1024, 30, 30)
+        layers = {"to_code.0": 640, "from_code.0": 30, "down.2": 180, "up.1": 40 * 9 // 4}
+        for name, fan_in in layers.items():
+            # 7,200 weights or more: their deviation has a standard error of less than 1 %.
+            deviation = module.get_submodule(name).weight.std().item()
+            assert deviation == pytest.approx((1.5 / fan_in) ** 0.5, rel=0.04)
 
     def test_even_kernels_and_wrong_sizes_are_refused(self):
         with pytest.raises(ValueError, match="kernel_size must be odd, got 4"):
