@@ -24,6 +24,10 @@ class Plain:
         """The code of a row."""
         return a
 
+    def preimage(self, z: Tensor) -> Tensor:
+        """Outputs of the encoder whose codes are these."""
+        return z
+
     def forward(self, a: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Any]:
         return a, None
 
@@ -52,6 +56,9 @@ class SoftThreshold(Plain):
 
     def code(self, a: Tensor) -> Tensor:
         return torch.nn.functional.softshrink(a, self._threshold)
+
+    def preimage(self, z: Tensor) -> Tensor:
+        return z + self._threshold * z.sign()
 
     def forward(self, a: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
         z = self.code(a)
