@@ -11,11 +11,13 @@ from family_cases import Dense, short, untrained
 from sklearn.base import clone
 
 from skae import AutoencoderTransformer
+from skae._model._activations import ACTIVATIONS
 from skae._model._module_correction import build_module
 from skae.networks import ConvolutionalNetwork, ConvolutionalNetwork1d
 
 MODULES = {
     "plain": {},
+    **{activation: {"activation": activation} for activation in ACTIVATIONS},
     "sparse": {"sparsity": 3},
     "ordered": {"ordered": True},
     "ordered module": {"ordered": True, "network": Dense},
