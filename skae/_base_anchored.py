@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -172,17 +171,17 @@ class BaseAnchored(BaseAutoencoder):
             anchor = sparse_anchor(anchor, anchoring, rows, member.sparsity, data.sample_weight, random_state)
         architecture = self._architecture(anchor, corruption, data, generator)
         if earlier is not None:
-            architecture = continued(earlier, architecture)
+            architecture = continued(earlier, architecture, data.device, data.dtype)
             anchor = aligned(anchor, axes, earlier, signs_only=not member.has_exchangeable_components)
         anchor = processes_of(data.X).first("the anchor", anchor)
         network = _anchored_network(architecture, anchoring, anchor, corruption, data, generator)
         trained: Network = network
         if self.dtype == "bfloat16":
             low = replace(data, dtype=torch.bfloat16)
-            module = None if architecture.module is None else copy.deepcopy(architecture.module).to(low.dtype)
-            architecture = replace(architecture, module=module)
             corruption = self._corruption(low, anchoring)
-            twin = _anchored_network(architecture, anchoring, anchor, corruption, low, generator)
+            twin = _anchored_network(
+                architecture.on(low.device, low.dtype), anchoring, anchor, corruption, low, generator
+            )
             trained = MixedPrecision(network, twin)
         if isinstance(rows, ShardedRows):
             trained = DataParallel(trained, rows, generator)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from scipy import sparse
@@ -12,7 +13,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from skae._base import TrainingData
 from skae._base_anchored import Member
 from skae._base_incremental import BaseIncremental
-from skae._code_density import sample_codes
+from skae._code_density import CodeDensity
 from skae._model._losses import LOSSES
 from skae._modules import DecoderModule, EncoderModule
 from skae._numerics._moments import feature_ranges, share_missing
@@ -31,6 +32,10 @@ EXCLUSIVE = {
 }
 # The range of X that losses need, and the words for it.
 RANGES = {"binary_cross_entropy": (0.0, 1.0, "in [0, 1]"), "poisson": (0.0, np.inf, ">= 0")}
+
+# Densities that estimators have drawn from and the codes they are of, as long as the estimators live: fitting one takes
+# seconds. Beside the estimators, whose state stays arrays.
+_DENSITIES: WeakKeyDictionary[BaseTransformer, tuple[np.ndarray, CodeDensity]] = WeakKeyDictionary()
 
 
 class BaseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseIncremental):
@@ -232,8 +237,10 @@ class BaseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseInc
     def sample(self, n_samples=1, random_state=None):
         """Draw new rows.
 
-        Codes are drawn from the prior if `variational`, else from a mixture of Gaussians fitted to codes of training
-        rows (at most 4,096 of them; the number of Gaussians with the lowest BIC), and decoded.
+        Codes are drawn from the prior if `variational`, else from a mixture of Gaussians (of numbers of them, the one
+        with the lowest BIC), go through what `sparsity` does to a code, and are decoded. The mixture is fitted in the
+        first call to the codes of at most 4,096 training rows; after `partial_fit`, of the rows it holds out, at most
+        500, or of the last chunk if it holds out none.
 
         Parameters
         ----------
@@ -254,9 +261,16 @@ class BaseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseInc
         if self._fitted.architecture["variational"]:
             codes = random_state.normal(size=(n_samples, self.n_components_))
         else:
-            drawn = sample_codes(self._codes.astype(np.float64), n_samples, random_state)
-            codes = drawn @ self._fitted.code_map
+            codes = self._density.sample(n_samples, random_state) @ self._fitted.code_map
         return self._fitted.decode(codes, self.device)
+
+    @property
+    def _density(self) -> CodeDensity:
+        codes, density = _DENSITIES.get(self, (None, None))
+        if density is None or codes is not self._codes:
+            density = CodeDensity.of(self._codes.astype(np.float64), self._fitted.network("cpu").bottleneck)
+            _DENSITIES[self] = self._codes, density
+        return density
 
     def encoder_module(self):
         """Return `transform` as a torch module whose parameters can be trained further.

@@ -2,32 +2,58 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
+from dataclasses import dataclass
 
 import numpy as np
+import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
+from skae._model._bottlenecks import Plain
+
 # Numbers of Gaussians tried; the one with the lowest BIC is taken.
 MIXTURE_SIZES = (1, 2, 4, 8, 16, 32)
-# Added to the variances of codes of unit variance, so that no Gaussian collapses on a few rows.
+# Added to variances that are one over all rows, so that no Gaussian collapses on a few rows.
 REGULARISATION = 1e-3
 
 
-def sample_codes(codes: np.ndarray, n_samples: int, random_state: np.random.RandomState) -> np.ndarray:
-    """Draw from a mixture of Gaussians fitted to codes."""
-    centre, spread = codes.mean(axis=0), codes.std(axis=0)
-    spread = np.where(spread > 0, spread, 1.0)
-    mixture = _fit_mixture((codes - centre) / spread)
-    # GaussianMixture draws from its own random_state; drawing again must give something else.
-    mixture.set_params(random_state=random_state.randint(np.iinfo(np.int32).max))
-    drawn, _ = mixture.sample(n_samples)
-    return drawn[random_state.permutation(n_samples)] * spread + centre
+@dataclass(frozen=True)
+class CodeDensity:
+    """A mixture of Gaussians on what a bottleneck makes codes of; None where there is one code, which is then drawn.
+
+    Not on codes themselves: draws go through the bottleneck, which would shrink twice what has been shrunk.
+    """
+
+    bottleneck: Plain
+    centre: np.ndarray
+    spread: np.ndarray
+    mixture: GaussianMixture | None
+
+    @classmethod
+    def of(cls, codes: np.ndarray, bottleneck: Plain) -> CodeDensity:
+        """The density of codes; the same for the same codes."""
+        outputs = bottleneck.preimage(torch.from_numpy(codes)).numpy()
+        centre, spread = outputs.mean(axis=0), outputs.std(axis=0)
+        spread = np.where(spread > 0, spread, 1.0)
+        return cls(bottleneck, centre, spread, _fit_mixture((outputs - centre) / spread) if len(codes) > 1 else None)
+
+    def sample(self, n_samples: int, random_state: np.random.RandomState) -> np.ndarray:
+        """Draw codes."""
+        if self.mixture is None:
+            drawn = np.zeros((n_samples, len(self.centre)))
+        else:
+            # GaussianMixture draws from its own random_state; drawing again must give something else. A copy, since
+            # several threads may draw.
+            mixture = copy.copy(self.mixture).set_params(random_state=random_state.randint(np.iinfo(np.int32).max))
+            drawn = mixture.sample(n_samples)[0][random_state.permutation(n_samples)]
+        return self.bottleneck.code(torch.from_numpy(drawn * self.spread + self.centre)).numpy()
 
 
-def _fit_mixture(codes: np.ndarray) -> GaussianMixture:
-    """The mixture with the lowest Bayesian information criterion; the same for the same codes."""
-    n_rows, n_components = codes.shape
+def _fit_mixture(rows: np.ndarray) -> GaussianMixture:
+    """The mixture with the lowest Bayesian information criterion; the same for the same rows."""
+    n_rows, n_components = rows.shape
     best, lowest = None, np.inf
     for size in MIXTURE_SIZES:
         # A Gaussian needs rows enough for its covariance.
@@ -36,14 +62,14 @@ def _fit_mixture(codes: np.ndarray) -> GaussianMixture:
         mixture = GaussianMixture(
             size, covariance_type="full", reg_covar=REGULARISATION, max_iter=50, tol=1e-2, random_state=0
         )
-        criterion = _fitted_quietly(mixture, codes).bic(codes)
+        criterion = _fitted_quietly(mixture, rows).bic(rows)
         if criterion < lowest:
             best, lowest = mixture, criterion
     return best
 
 
-def _fitted_quietly(mixture: GaussianMixture, codes: np.ndarray) -> GaussianMixture:
+def _fitted_quietly(mixture: GaussianMixture, rows: np.ndarray) -> GaussianMixture:
     """Fit; a likelihood still rising after the last iteration is good enough to sample from."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return mixture.fit(codes)
+        return mixture.fit(rows)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import fields, replace
 
 import numpy as np
+import torch
 from scipy import linalg
 from torch import nn
 
@@ -18,8 +18,10 @@ from skae._numerics._principal_axes import PrincipalAxes
 WORDS = {"module": "network", "sees_missing": "whether entries are missing or hidden"}
 
 
-def continued(earlier: FittedAutoencoder, architecture: Architecture) -> Architecture:
-    """The architecture, with the earlier one's module, to be run with the earlier weights.
+def continued(
+    earlier: FittedAutoencoder, architecture: Architecture, device: torch.device, dtype: torch.dtype
+) -> Architecture:
+    """The architecture, with a copy of the earlier one's module, to be run with the earlier weights.
 
     A network that sees which entries are missing goes on to do so when none is. Else both must be the same, or it is a
     ValueError.
@@ -37,10 +39,7 @@ def continued(earlier: FittedAutoencoder, architecture: Architecture) -> Archite
                 f"{WORDS.get(name, name)} was {old!r} and is now {new!r}. "
                 "To start anew, call fit with warm_start=False."
             )
-    if architecture.module is None or before.module is None:
-        return architecture
-    like = next(architecture.module.parameters())
-    return replace(architecture, module=copy.deepcopy(before.module).to(like.device, like.dtype))
+    return replace(architecture, module=before.module).on(device, dtype)
 
 
 def _layout(module: nn.Module) -> list[tuple[str, tuple[int, ...]]]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -132,9 +131,7 @@ class FittedAutoencoder:
 
     def _new_network(self, where: torch.device) -> AnchoredAutoencoder:
         dtype = dtype_of(self.weights)
-        architecture = Architecture(**self.architecture)
-        if architecture.module is not None:
-            architecture = replace(architecture, module=copy.deepcopy(architecture.module).to(where, dtype))
+        architecture = Architecture(**self.architecture).on(where, dtype)
 
         def tensor(array: np.ndarray) -> torch.Tensor:
             return to_tensor(array, dtype, where)

@@ -8,10 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from skae._fitted import FittedAutoencoder
+from skae._model._activations import ACTIVATIONS
 from skae._model._autoencoder import AnchoredAutoencoder
 from skae._model._module_correction import METHODS
-
-_ACTIVATIONS = {"silu": nn.SiLU, "relu": nn.ReLU, "gelu": nn.GELU, "tanh": nn.Tanh, "identity": nn.Identity}
 
 
 class EncoderModule(nn.Module):
@@ -89,7 +88,7 @@ def _correction(network: AnchoredAutoencoder, method: str) -> nn.Module:
         weights[0] = (weights[0][0][: network.n_features], weights[0][1])
     layers: list[nn.Module] = []
     for weight, bias in weights:
-        layers += [_linear(weight, bias), _ACTIVATIONS[network.architecture.activation]()]
+        layers += [_linear(weight, bias), ACTIVATIONS[network.architecture.activation].module()]
     return nn.Sequential(*layers[:-1])
 
 

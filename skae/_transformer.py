@@ -42,7 +42,8 @@ class AutoencoderTransformer(BaseTransformer):
         A network of one's own in place of the perceptrons, behind a gate that starts at zero: a module with methods
         ``encode`` and ``decode`` of standardised rows, or ``network(n_features, n_outputs, n_components)`` that makes
         one, such as those of `skae.networks`. The encoder returns `n_outputs` numbers: `n_components`, twice that if
-        `variational`. Given a module, training starts at its weights and leaves it alone.
+        `variational`. Training starts at the module's weights and leaves it alone; those that a callable has torch draw
+        follow from `random_state`.
     loss : {"squared_error", "absolute_error", "huber", "binary_cross_entropy", "poisson"}, default="squared_error"
         What training minimises. "binary_cross_entropy" is for entries in [0, 1], "poisson" for counts.
     whiten : bool, default=False
@@ -112,7 +113,7 @@ class AutoencoderTransformer(BaseTransformer):
         `partial_fit`.
     random_state : int, RandomState instance or None, default=None
         Draws the hold-out, the initial hidden layers, the batches and the noise. Pass an int for results that repeat.
-        No global generator is ever used or changed.
+        No global generator is ever used or changed, but torch's, which is put back, while a callable makes a network.
 
     Attributes
     ----------

@@ -6,6 +6,7 @@ be cloned, compared and searched over like any other parameter.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -153,7 +154,7 @@ class _Convolutional(nn.Module):
         n_components: int,
     ) -> None:
         super().__init__()
-        if int(torch.tensor(shape).prod()) != n_features:
+        if math.prod(shape) != n_features:
             raise ValueError(f"The network is for rows of shape {shape}, but X has {n_features} features.")
         if kernel_size % 2 == 0:
             raise ValueError(f"kernel_size must be odd, got {kernel_size}.")
@@ -164,7 +165,7 @@ class _Convolutional(nn.Module):
             sizes.append(tuple((size + 1) // 2 for size in sizes[-1]))
         padding = kernel_size // 2
         self._shape, self._inner = shape, (widths[-1], *sizes[-1])
-        n_inner = int(torch.tensor(self._inner).prod())
+        n_inner = math.prod(self._inner)
         self.down = nn.Sequential()
         for before, after in pairwise(widths):
             self.down += nn.Sequential(convolution(before, after, kernel_size, stride=2, padding=padding), nn.SiLU())
@@ -180,6 +181,7 @@ class _Convolutional(nn.Module):
                     widths[depth], widths[depth - 1], kernel_size, stride=2, padding=padding, output_padding=extra
                 ),
             )
+        _draw_weights(self)
 
     def encode(self, x: Tensor) -> Tensor:
         return self.to_code(self.down(x.view(-1, *self._shape)).flatten(1))
@@ -190,6 +192,20 @@ class _Convolutional(nn.Module):
 
 def _dense(n_inputs: int, n_hidden: int, n_outputs: int) -> nn.Module:
     return nn.Sequential(nn.Linear(n_inputs, n_hidden), nn.SiLU(), nn.Linear(n_hidden, n_outputs))
+
+
+@torch.no_grad()
+def _draw_weights(module: nn.Module) -> None:
+    """Normal weights of variance 1.5 / fan-in, with which the first epochs go further than with torch's, 1 / 3."""
+    for part in module.modules():
+        if isinstance(part, nn.Linear | nn.Conv1d | nn.Conv2d):
+            fan_in = part.weight[0].numel()
+        elif isinstance(part, nn.ConvTranspose1d | nn.ConvTranspose2d):
+            # Of the kernel's numbers a pixel meets one in each stride.
+            fan_in = max(1, part.weight[:, 0].numel() // math.prod(part.stride))
+        else:
+            continue
+        nn.init.normal_(part.weight, std=(1.5 / fan_in) ** 0.5)
 
 
 _LAYERS: dict[int, tuple[Any, Any]] = {1: (nn.Conv1d, nn.ConvTranspose1d), 2: (nn.Conv2d, nn.ConvTranspose2d)}

@@ -14,12 +14,15 @@ from sklearn.base import clone
 
 from skae import AutoencoderOutlierDetector, AutoencoderTransformer
 from skae._training import _loop
+from skae.networks import ConvolutionalNetwork1d
 
 SETTINGS = {"n_components": 2, "hidden_layer_sizes": (16,), "max_iter": 3, "random_state": 0}
 ESTIMATORS = {
     "transformer": AutoencoderTransformer(**SETTINGS),
     "denoising": AutoencoderOutlierDetector(**SETTINGS),
     "reconstruction": AutoencoderOutlierDetector(method="reconstruction", **SETTINGS),
+    # Its layers draw their weights from torch's global generator.
+    "network": AutoencoderTransformer(**SETTINGS, network=ConvolutionalNetwork1d(channels=(4,))),
 }
 each_estimator = pytest.mark.parametrize("name", ESTIMATORS)
 pytestmark = pytest.mark.filterwarnings("ignore:The loss was still falling")
@@ -48,6 +51,7 @@ import warnings
 import joblib, numpy as np, torch
 from sklearn.model_selection import GridSearchCV
 from skae import AutoencoderOutlierDetector, AutoencoderTransformer
+from skae.networks import ConvolutionalNetwork1d
 
 warnings.simplefilter("ignore")
 torch.set_num_threads(2)
@@ -71,6 +75,7 @@ for estimator in [
     AutoencoderTransformer(**settings),
     AutoencoderOutlierDetector(**settings, hidden_layer_sizes=(16,)),
     AutoencoderOutlierDetector(method="reconstruction", **settings),
+    AutoencoderTransformer(**settings, network=ConvolutionalNetwork1d(channels=(4,))),
 ]:
     alone = search(estimator, 1)
     for backend in ["loky", "threading", "multiprocessing"]:
@@ -101,6 +106,35 @@ assert os.waitstatus_to_exitcode(os.wait()[1]) == 0
 assert torch.get_num_threads() == 2
 print("equal")
 """
+# A fork while another thread's factory draws from the global generator.
+FORK_OF_A_FACTORY = """
+import os, threading
+import numpy as np, torch
+from skae import AutoencoderTransformer
+from skae.networks import ConvolutionalNetwork1d
+
+ours = AutoencoderTransformer(network=ConvolutionalNetwork1d(channels=(2,)), max_iter=0)
+X = np.random.RandomState(0).normal(size=(100, 8))
+inside, over = threading.Event(), threading.Event()
+
+
+def network(*sizes):
+    inside.set()
+    over.wait()
+    return ConvolutionalNetwork1d(channels=(2,))(*sizes)
+
+
+other = threading.Thread(target=lambda: AutoencoderTransformer(network=network, max_iter=0).fit(X))
+other.start()
+inside.wait()
+if os.fork() == 0:
+    ours.fit(X)
+    os._exit(0)
+assert os.waitstatus_to_exitcode(os.wait()[1]) == 0
+over.set()
+other.join()
+print("no deadlock")
+"""
 
 
 def run_python(code, tmp_path):
@@ -121,6 +155,9 @@ class TestProcesses:
 
     def test_child_of_a_process_that_used_threads(self, tmp_path):
         assert run_python(FORK, tmp_path) == "equal\n"
+
+    def test_child_of_a_process_whose_factories_draw(self, tmp_path):
+        assert run_python(FORK_OF_A_FACTORY, tmp_path).endswith("no deadlock\n")
 
 
 @pytest.mark.usefixtures("four_threads")

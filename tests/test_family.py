@@ -1,5 +1,8 @@
 """The members of the family: closed-form oracles first, then what each promises, then what goes together."""
 
+import pickle
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from family_cases import Dense, hide_some, root_mean_square, short, untrained
@@ -10,7 +13,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skae import AutoencoderTransformer
+from skae import AutoencoderTransformer, _code_density
 from skae.networks import ConvolutionalNetwork
 
 
@@ -255,6 +258,49 @@ class TestSample:
 
         assert share_between_the_groups(X) == 0.0
         assert share_between_the_groups(X[::10]) > 0.3  # .38 of a standard normal distribution
+
+    @pytest.mark.parametrize("sparsity", [3, np.int64(3), 0.1, 0.4])
+    def test_sparse_samples_are_of_codes_as_sparse(self, digits, sparsity):
+        ours = untrained(16, sparsity=sparsity).fit(digits[0])
+        # The decoder is linear: rows tell the codes.
+        origin = ours.inverse_transform(np.zeros((1, 16)))
+        atoms = ours.inverse_transform(np.eye(16)) - origin
+        drawn = (ours.sample(1000, random_state=0) - origin) @ np.linalg.pinv(atoms)
+        codes = ours.transform(digits[0])
+        n_drawn, n_active = ((np.abs(z) > 1e-6).sum(axis=1) for z in (drawn, codes))
+        if sparsity == 3:
+            assert set(n_drawn) == set(n_active) == {3}
+        # Components shrunk twice are fewer by a third at .4, and smaller.
+        assert n_drawn.mean() == pytest.approx(n_active.mean(), rel=0.1)
+        assert root_mean_square(drawn) == pytest.approx(root_mean_square(codes), rel=0.1)
+
+    def test_a_density_is_fitted_once_for_each_fit(self, digits, monkeypatch):
+        fitted_to = []
+
+        def counted(rows):
+            fitted_to.append(rows)
+            return fit_mixture(rows)
+
+        fit_mixture = _code_density._fit_mixture
+        monkeypatch.setattr(_code_density, "_fit_mixture", counted)
+        ours, X = untrained(4).fit(digits[0][:300]), digits[0]
+        before = pickle.dumps(ours)
+        first = ours.sample(5, random_state=0)
+        np.testing.assert_array_equal(ours.sample(5, random_state=0), first)
+        assert len(fitted_to) == 1
+        assert pickle.dumps(ours) == before
+        np.testing.assert_array_equal(pickle.loads(before).sample(5, random_state=0), first)
+        for renewed in (ours.partial_fit(X[300:500]), ours.fit(X[:200])):
+            again = renewed.sample(5, random_state=0)
+            np.testing.assert_array_equal(pickle.loads(pickle.dumps(renewed)).sample(5, random_state=0), again)
+            assert np.any(again != first)
+
+    def test_threads_draw_as_one_does(self, digits):
+        ours = untrained(4).fit(digits[0][:300])
+        alone = [ours.sample(50, random_state=seed) for seed in range(20)]
+        with ThreadPoolExecutor(4) as pool:
+            together = list(pool.map(lambda seed: ours.sample(50, random_state=seed), range(20)))
+        np.testing.assert_array_equal(together, alone)
 
     @pytest.mark.parametrize("n_samples", [0, -1, 2.5, "many"])
     def test_bad_number(self, digits, n_samples):

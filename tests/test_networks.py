@@ -1,6 +1,8 @@
 """Networks of one's own, convolutions, and the torch modules of fitted estimators."""
 
+import copy
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -9,11 +11,13 @@ from family_cases import Dense, short, untrained
 from sklearn.base import clone
 
 from skae import AutoencoderTransformer
+from skae._model._activations import ACTIVATIONS
 from skae._model._module_correction import build_module
 from skae.networks import ConvolutionalNetwork, ConvolutionalNetwork1d
 
 MODULES = {
     "plain": {},
+    **{activation: {"activation": activation} for activation in ACTIVATIONS},
     "sparse": {"sparsity": 3},
     "ordered": {"ordered": True},
     "ordered module": {"ordered": True, "network": Dense},
@@ -52,6 +56,32 @@ def test_torch_modules_are_exact_and_can_be_trained(digits, member):
     np.testing.assert_array_equal(ours.transform(X_test), before)
 
 
+class Scaled(Dense):
+    """With a buffer that bfloat16 cannot hold."""
+
+    def __init__(self, n_features, n_outputs, n_components):
+        super().__init__(n_features, n_outputs, n_components)
+        self.register_buffer("scale", torch.linspace(0.3, 1.7, n_features))
+
+    def encode(self, x):
+        return self.encoder(x * self.scale)
+
+
+class Recurrent(torch.nn.Module):
+    """A row is read eight numbers at a time."""
+
+    def __init__(self, n_features, n_outputs, n_components):
+        super().__init__()
+        self.reader = torch.nn.GRU(8, n_outputs, batch_first=True)
+        self.axes = torch.nn.Parameter(torch.randn(n_components, n_features))
+
+    def encode(self, x):
+        return self.reader(x.view(len(x), -1, 8))[0][:, -1]
+
+    def decode(self, z):
+        return torch.tanh(z @ self.axes)
+
+
 class TestCustomNetworks:
     def test_improves_on_pca_and_survives_cloning_and_pickling(self, digits):
         X, X_test = digits
@@ -70,20 +100,76 @@ class TestCustomNetworks:
             assert torch.equal(value, before[name])
             assert value.dtype == before[name].dtype
 
-    @pytest.mark.parametrize("bias", [True, False])
-    def test_weights_of_a_factory_are_drawn_by_fan_in(self, bias):
+    @short
+    @pytest.mark.parametrize("given", ["module", "factory"])
+    @pytest.mark.parametrize(("n_rows", "dtype"), [(200, "auto"), (200, "bfloat16"), (600, "bfloat16")])
+    def test_fits_compute_with_a_copy(self, digits, n_rows, dtype, given):
+        """In float64 up to 256 rows, in bfloat16 on request: a module moved there would stay there."""
+        module = Scaled(64, 4, 4)
+        before = copy.deepcopy(module.state_dict())
+        network = module if given == "module" else lambda *sizes: module
+        ours = AutoencoderTransformer(4, network=network, dtype=dtype, max_iter=2, random_state=0).fit(
+            digits[0][:n_rows]
+        )
+        for name, value in module.state_dict().items():
+            assert value.dtype == before[name].dtype
+            assert torch.equal(value, before[name])
+        kept = ours._state["architecture"]["module"]
+        assert kept is not module
+        torch.testing.assert_close(kept.scale, module.scale.to(kept.scale.dtype), rtol=0, atol=0)
+
+    @short
+    def test_two_threads_share_a_module(self, digits):
+        X, module = digits[0][:200], Scaled(64, 4, 4)
+        ours = [AutoencoderTransformer(4, network=module, max_iter=5, random_state=seed) for seed in range(4)]
+        alone = [model.fit(X).loss_curve_ for model in ours]
+        with ThreadPoolExecutor(4) as pool:
+            assert list(pool.map(lambda model: model.fit(X).loss_curve_, ours)) == alone
+
+    @short
+    def test_steps_in_bfloat16_are_of_the_same_module(self, digits):
+        """Buffers are not copied before every step as parameters are: a second one might have others."""
+        made = []
+
+        def network(*sizes):
+            made.append(Scaled(*sizes))
+            return made[-1]
+
+        AutoencoderTransformer(4, network=network, dtype="bfloat16", max_iter=1, random_state=0).fit(digits[0])
+        assert len(made) == 1
+
+    @short
+    def test_random_state_alone_decides_what_a_factory_makes(self, digits):
+        """Weights of recurrent layers, and parameters without a layer, are no layer's `weight`."""
+
+        def losses(global_seed, random_state):
+            torch.manual_seed(global_seed)
+            model = AutoencoderTransformer(4, network=Recurrent, max_iter=3, random_state=random_state)
+            return model.fit(digits[0][:400]).loss_curve_
+
+        with torch.random.fork_rng(devices=[]):
+            assert losses(0, 0) == losses(1, 0) != losses(0, 1)
+
+    def test_weights_that_a_factory_sets_are_kept(self):
+        given = Dense(64, 4, 4)
+
         def network(n_features, n_outputs, n_components):
             module = Dense(n_features, n_outputs, n_components)
-            module.encoder[0] = torch.nn.Linear(n_features, 16, bias=bias)
+            module.load_state_dict(given.state_dict())
             return module
 
-        layer = build_module(network, 400, 4, 4, torch.Generator().manual_seed(0)).encoder[0]
-        # 6,400 weights: their deviation has a standard error of 1 %.
-        assert layer.weight.std().item() == pytest.approx((1.5 / 400) ** 0.5, rel=0.04)
-        if bias:
-            assert 0.02 < layer.bias.abs().max() <= 400**-0.5
-        else:
-            assert layer.bias is None
+        built = build_module(network, 64, 4, 4, torch.Generator().manual_seed(0))
+        for name, value in built.state_dict().items():
+            assert torch.equal(value, given.state_dict()[name])
+
+    @short
+    def test_a_factory_may_fit_a_network_itself(self, digits):
+        def network(n_features, n_outputs, n_components):
+            settings = {"network": Dense, "max_iter": 1, "random_state": 0}
+            inner = AutoencoderTransformer(n_components, **settings).fit(digits[0][:100])
+            return inner._state["architecture"]["module"]
+
+        AutoencoderTransformer(2, network=network, max_iter=1, random_state=0).fit(digits[0][:100])
 
     @short
     def test_global_generator_is_left_alone(self, digits):
@@ -93,7 +179,12 @@ class TestCustomNetworks:
 
     @pytest.mark.parametrize(
         ("layer", "message"),
-        [(torch.nn.BatchNorm1d(64), "contains BatchNorm1d"), (torch.nn.Dropout(0.5), "contains Dropout")],
+        [
+            (torch.nn.BatchNorm1d(64), "contains BatchNorm1d"),
+            (torch.nn.Dropout(0.5), r"contains Dropout with a dropout of 0\.5"),
+            (torch.nn.GRU(64, 64, 2, dropout=0.2), r"contains GRU with a dropout of 0\.2"),
+            (torch.nn.MultiheadAttention(64, 2, dropout=0.1), r"contains MultiheadAttention with a dropout of 0\.1"),
+        ],
     )
     def test_layers_that_would_break_promises_are_refused(self, digits, layer, message):
         module = Dense(64, 2, 2)
@@ -129,6 +220,14 @@ class TestConvolutions:
         assert all(parameter.grad.any() for parameter in module.parameters())
         ours = AutoencoderTransformer(3, network=network, max_iter=0, random_state=0).fit(X)
         np.testing.assert_allclose(ours.transform(X), untrained(3).fit(X).transform(X), atol=1e-5)
+
+    def test_weights_are_drawn_by_fan_in(self):
+        module = ConvolutionalNetwork((4, 16, 16), (20, 40))(1024, 30, 30)
+        layers = {"to_code.0": 640, "from_code.0": 30, "down.2": 180, "up.1": 40 * 9 // 4}
+        for name, fan_in in layers.items():
+            # 7,200 weights or more: their deviation has a standard error of less than 1 %.
+            deviation = module.get_submodule(name).weight.std().item()
+            assert deviation == pytest.approx((1.5 / fan_in) ** 0.5, rel=0.04)
 
     def test_even_kernels_and_wrong_sizes_are_refused(self):
         with pytest.raises(ValueError, match="kernel_size must be odd, got 4"):

@@ -9,6 +9,7 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from skae import AutoencoderOutlierDetector, AutoencoderTransformer, to_onnx
+from skae._model import _autoencoder, _losses
 from skae._model._activations import ACTIVATIONS
 
 pytest.importorskip("onnx")
@@ -230,6 +231,23 @@ class TestErrors:
     def test_custom_networks_name_the_way_out(self):
         ours = transformer(network=Halves, max_iter=1).fit(X)
         with pytest.raises(NotImplementedError, match=r"encoder_module\(\).*torch\.onnx\.export"):
+            to_onnx(ours)
+
+    def test_a_loss_that_graphs_do_not_know(self, monkeypatch):
+        monkeypatch.setitem(_losses.LOSSES, "new", _losses.PoissonDeviance)
+        ours = transformer().fit(X)
+        ours._state["architecture"]["loss"] = "new"
+        assert list(run(to_onnx(ours), X_NEW)) == ["codes"]
+        with pytest.raises(NotImplementedError, match="cannot convert loss='new'"):
+            to_onnx(ours, reconstruct=True)
+
+    def test_a_bottleneck_that_graphs_do_not_know(self, monkeypatch):
+        class SmallestOnly(_autoencoder.LargestOnly):
+            pass
+
+        ours = transformer(sparsity=2).fit(X)
+        monkeypatch.setattr(_autoencoder, "LargestOnly", SmallestOnly)
+        with pytest.raises(NotImplementedError, match="codes that go through SmallestOnly"):
             to_onnx(ours)
 
     def test_a_detector_gives_no_codes_to_other_steps(self):

@@ -124,6 +124,12 @@ class TestTraining:
         np.testing.assert_allclose(model.inverse_transform(model.transform(X)), model.reconstruct(X), atol=1e-4)
         assert model.sample(3, random_state=0).shape == (3, 64)
 
+    @pytest.mark.parametrize("parameters", [{}, {"sparsity": 0.1}, {"variational": True}], ids=str)
+    def test_a_single_row_is_what_is_drawn(self, digits, parameters):
+        row = digits[0][:1]
+        model = AutoencoderTransformer(3, random_state=0, **parameters).partial_fit(row)
+        np.testing.assert_allclose(model.sample(4, random_state=0), row.repeat(4, axis=0), atol=1e-12)
+
     def test_whitened_codes_are_white_on_all_rows_seen(self, digits):
         X = digits[0]
         codes = follow(AutoencoderTransformer(4, whiten=True, random_state=0), X, evenly(X, 200)).transform(X)

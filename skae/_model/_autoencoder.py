@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -75,6 +76,10 @@ class Architecture:
     @property
     def loss_class(self) -> type[SquaredError]:
         return GaussianLikelihood if self.variational and self.loss == "squared_error" else LOSSES[self.loss]
+
+    def on(self, device: torch.device, dtype: torch.dtype) -> Architecture:
+        """With a module of its own, if any, there and in that dtype: modules are moved in place."""
+        return self if self.module is None else replace(self, module=copy.deepcopy(self.module).to(device, dtype))
 
 
 @dataclass(frozen=True)

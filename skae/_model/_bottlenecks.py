@@ -24,6 +24,10 @@ class Plain:
         """The code of a row."""
         return a
 
+    def preimage(self, z: Tensor) -> Tensor:
+        """Outputs of the encoder whose codes are these."""
+        return z
+
     def forward(self, a: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Any]:
         return a, None
 
@@ -48,32 +52,35 @@ class SoftThreshold(Plain):
     """
 
     def __init__(self, threshold: float) -> None:
-        self._threshold = threshold
+        self.threshold = threshold
 
     def code(self, a: Tensor) -> Tensor:
-        return torch.nn.functional.softshrink(a, self._threshold)
+        return torch.nn.functional.softshrink(a, self.threshold)
+
+    def preimage(self, z: Tensor) -> Tensor:
+        return z + self.threshold * z.sign()
 
     def forward(self, a: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
         z = self.code(a)
         return z, z
 
     def backward(self, gradient: Tensor, tape: Tensor, row_share: float | Tensor) -> Tensor:
-        return (gradient + 2.0 * self._threshold * row_share * tape.sign()) * (tape != 0)
+        return (gradient + 2.0 * self.threshold * row_share * tape.sign()) * (tape != 0)
 
     def penalty(self, tape: Tensor) -> Tensor:
-        return 2.0 * self._threshold * tape.abs().sum(1)
+        return 2.0 * self.threshold * tape.abs().sum(1)
 
 
 class LargestOnly(Plain):
     """Keep the given number of entries that are largest by magnitude; the others become zero (top-k)."""
 
     def __init__(self, n_active: int) -> None:
-        self._n_active = n_active
+        self.n_active = n_active
 
     def code(self, a: Tensor) -> Tensor:
-        if self._n_active >= a.shape[1]:
+        if self.n_active >= a.shape[1]:
             return a
-        kept = a.abs().topk(self._n_active, dim=1).indices
+        kept = a.abs().topk(self.n_active, dim=1).indices
         return torch.zeros_like(a).scatter_(1, kept, a.gather(1, kept))
 
     def forward(self, a: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:

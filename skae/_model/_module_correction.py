@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+
+from skae._support._global_generator import global_generator_seeded_from
 
 Tape = tuple[Tensor, Tensor, list[Tensor]]
 METHODS = ("encode", "decode")
@@ -92,36 +95,20 @@ def build_module(
     n_components: int,
     generator: torch.Generator,
 ) -> nn.Module:
-    """The module that `network` is or makes, checked to be one that training can use.
+    """A copy of the module that `network` is or makes, checked to be one that training can use.
 
-    What a factory makes has its weights drawn anew from `generator`; an instance keeps those it has.
+    A factory's layers draw their weights from numbers that follow from `generator`; none are changed afterwards.
     """
     if isinstance(network, nn.Module):
         module = network
     else:
-        with torch.random.fork_rng(devices=[]):
+        with global_generator_seeded_from(generator):
             module = network(n_features, n_outputs, n_components)
     _check_parts(module)
-    if module is not network:
-        _draw(module, generator)
+    # Its dtype will change, and a factory too may hand out what others use.
+    module = copy.deepcopy(module)
     _check_shapes(module, n_features, n_outputs, n_components)
     return module
-
-
-def _draw(module: nn.Module, generator: torch.Generator) -> None:
-    """Normal weights of variance 1.5 / fan-in, uniform biases; scales of normalisation layers stay."""
-    for part in module.modules():
-        weight, bias = getattr(part, "weight", None), getattr(part, "bias", None)
-        if not isinstance(weight, nn.Parameter) or weight.dim() < 2:
-            continue
-        fan_in = weight[0].numel()
-        if isinstance(part, nn.ConvTranspose1d | nn.ConvTranspose2d):
-            fan_in = max(1, weight[:, 0].numel() // int(torch.tensor(part.stride).prod()))
-        drawn = torch.randn(weight.shape, generator=generator, device=generator.device)
-        weight.data.copy_(drawn.mul_((1.5 / fan_in) ** 0.5))
-        if isinstance(bias, nn.Parameter):
-            drawn = torch.rand(bias.shape, generator=generator, device=generator.device)
-            bias.data.copy_(drawn.mul_(2.0).sub_(1.0).mul_(fan_in**-0.5))
 
 
 def _check_parts(module: nn.Module) -> None:
@@ -133,10 +120,18 @@ def _check_parts(module: nn.Module) -> None:
                 f"network contains {type(part).__name__}, which makes rows depend on their batch. Use GroupNorm or "
                 "LayerNorm."
             )
-        if isinstance(part, nn.modules.dropout._DropoutNd) and part.p > 0:
+        if _dropout_of(part) > 0:
             raise ValueError(
-                f"network contains {type(part).__name__}, which draws from torch's global generator. Use corruption."
+                f"network contains {type(part).__name__} with a dropout of {_dropout_of(part)}, which draws from "
+                "torch's global generator. Make it 0 and use corruption."
             )
+
+
+def _dropout_of(part: nn.Module) -> float:
+    """The probability with which a layer leaves numbers out."""
+    if isinstance(part, nn.modules.dropout._DropoutNd):
+        return part.p
+    return part.dropout if isinstance(part, nn.RNNBase | nn.MultiheadAttention) else 0.0
 
 
 @torch.no_grad()

@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from skae._fitted import FittedAutoencoder
+from skae._model._activations import ACTIVATIONS
 from skae._model._autoencoder import AnchoredAutoencoder
+from skae._model._bottlenecks import GaussianPosterior, LargestOnly, Plain, Prefix, SoftThreshold
 from skae._model._gaussian_fill import N_STEPS
 from skae._model._losses import MIN_PROBABILITY, MIN_RATE_SHARE
 from skae._onnx._graph import Symbol
 from skae._training._rows import float32_holds
-
-
-def _gelu(x: Symbol) -> Symbol:
-    # onnxruntime has the error function in float32 only.
-    erf = (x * 0.5**0.5).cast(np.float32).apply("Erf").cast(x.dtype)
-    return x * 0.5 * (erf + 1.0)
-
-
-ACTIVATIONS: dict[str, Callable[[Symbol], Symbol]] = {
-    "relu": lambda x: x.apply("Relu"),
-    "silu": lambda x: x * x.apply("Sigmoid"),
-    "gelu": _gelu,
-    "tanh": lambda x: x.apply("Tanh"),
-    "identity": lambda x: x,
-}
 
 
 @dataclass(frozen=True)
@@ -81,13 +67,17 @@ class AutoencoderGraph:
         return self._bottleneck(code)
 
     def _bottleneck(self, code: Symbol) -> Symbol:
-        sparsity = self._network.architecture.sparsity
-        if isinstance(sparsity, float):
-            return code - code.clip(-sparsity, sparsity)
-        if sparsity is None or sparsity >= self._network.architecture.n_components:
+        bottleneck = self._network.bottleneck
+        if type(bottleneck) is SoftThreshold:
+            return code - code.clip(-bottleneck.threshold, bottleneck.threshold)
+        if type(bottleneck) is LargestOnly:
+            if bottleneck.n_active >= self._network.architecture.n_components:
+                return code
+            _, kept = code.apply("Abs").extreme(bottleneck.n_active, largest=True)
+            return (code * 0.0).apply("ScatterElements", kept, code.at(kept), attributes={"axis": 1})
+        if type(bottleneck) in (Plain, Prefix, GaussianPosterior):
             return code
-        _, kept = code.apply("Abs").extreme(sparsity, largest=True)
-        return (code * 0.0).apply("ScatterElements", kept, code.at(kept), attributes={"axis": 1})
+        raise NotImplementedError(f"to_onnx cannot convert codes that go through {type(bottleneck).__name__}.")
 
     def decode(self, z: Symbol) -> Symbol:
         """Standardised reconstructions of the network's codes."""
@@ -101,15 +91,18 @@ class AutoencoderGraph:
     def _linked(self, correction: Symbol, linear: Symbol) -> Symbol:
         """The correction and the linear path, joined as the loss joins them."""
         mean, scale = self.fitted.mean, self._scale
-        if self._network.architecture.loss == "binary_cross_entropy":
+        loss = self._network.architecture.loss
+        if loss in ("squared_error", "absolute_error", "huber"):
+            return correction + linear
+        if loss == "binary_cross_entropy":
             p = (linear * scale + mean).clip(MIN_PROBABILITY, 1.0 - MIN_PROBABILITY)
             log_odds = correction + (p / (-p + 1.0)).apply("Log")
             return (log_odds.apply("Sigmoid") - mean) / scale
-        if self._network.architecture.loss == "poisson":
+        if loss == "poisson":
             lowest = np.maximum(MIN_RATE_SHARE * mean, np.finfo(linear.dtype).tiny)
             rate = (linear * scale + mean).apply("Max", lowest)
             return ((correction + rate.apply("Log")).apply("Exp") - mean) / scale
-        return correction + linear
+        raise NotImplementedError(f"to_onnx cannot convert loss={loss!r}.")
 
     def public_codes(self, z: Symbol) -> Symbol:
         """Codes as `transform` gives them, in float64."""
@@ -151,6 +144,6 @@ class AutoencoderGraph:
 
 def _perceptron(inputs: Symbol, layers: list[tuple[np.ndarray, np.ndarray]], activation: str) -> Symbol:
     for weight, bias in layers[:-1]:
-        inputs = ACTIVATIONS[activation](inputs @ weight + bias)
+        inputs = ACTIVATIONS[activation].graph(inputs @ weight + bias)
     weight, bias = layers[-1]
     return inputs @ weight + bias

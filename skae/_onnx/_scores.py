@@ -9,12 +9,13 @@ import numpy as np
 import torch
 
 from skae._denoising_views import N_MEMBERS, NOISE_LEVELS, SQUARED_FLOOR, DenoisingViews
+from skae._model._activations import ACTIVATIONS
 from skae._model._denoiser import level_embedding
 from skae._model._nearest_rows import COINCIDENCE
 from skae._numerics._robust_axes import CLIP, ON_SPAN, RobustAxes
 from skae._numerics._view_scale import ViewScale
 from skae._onnx._graph import Symbol
-from skae._onnx._networks import ACTIVATIONS, AutoencoderGraph
+from skae._onnx._networks import AutoencoderGraph
 from skae._reconstruction_views import SQUARED_FLOOR as RECONSTRUCTION_FLOOR
 from skae._reconstruction_views import ReconstructionViews
 
@@ -138,7 +139,7 @@ class _DenoisingGraph:
         inputs = padded * contraction + shift
         layers = [(weight.numpy(), bias.numpy()) for weight, bias in network.layers]
         for weight, bias in layers[:-1]:
-            value = ACTIVATIONS[self.fitted.activation](inputs @ weight + bias)
+            value = ACTIVATIONS[self.fitted.activation].graph(inputs @ weight + bias)
             inputs = inputs + value if weight.shape[1] == weight.shape[2] else value
         weight, bias = layers[-1]
         variances = self.fitted.whitened_variances[:width]
