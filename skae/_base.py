@@ -189,7 +189,9 @@ class BaseAutoencoder(CallbackSupportMixin, VersionedStateMixin, DocumentationLi
         max_iter = self._resolved("max_iter", data)
         automatic = isinstance(self.n_iter_no_change, str)
         decay = _automatic.SHARE_OF_COUPLED_DECAY if self.solver != "adamw" and isinstance(self.alpha, str) else 1.0
-        rate = _automatic.RATE_OF_SGD if self.solver == "sgd" and isinstance(self.learning_rate_init, str) else 1.0
+        n_features = data.shape_seen[1]
+        slow = self.solver == "sgd" and isinstance(self.learning_rate_init, str)
+        rate = _automatic.rate_of_sgd(n_features) if slow else 1.0
         return TrainingSettings(
             solver=self.solver,
             alpha=self._resolved("alpha", data) * decay,

@@ -1,38 +1,32 @@
-"""How an anchored autoencoder is fitted: where it starts, what it is trained for, what is kept of it."""
+"""How an anchored autoencoder is fitted: where it starts and what it is trained for."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 
 from skae._anchoring import AnchoringRows, anchor_arrays, anchor_rows, linear_anchor, sparse_anchor
-from skae._base import BaseAutoencoder, TrainingData, training_attributes
+from skae._base import BaseAutoencoder, TrainingData
 from skae._earlier import aligned, continued
+from skae._fit import Fit, fitted_attributes
 from skae._fitted import FittedAutoencoder
 from skae._model._autoencoder import Anchor, AnchoredAutoencoder, Architecture
-from skae._model._code_map import MAX_METRIC_ROWS, diagonal_metric_map, metric_map, whitening_map
 from skae._model._corruption import Corruption, Custom, Gaussian, SaltAndPepper, Swap
 from skae._model._linear_anchor import LinearAnchor, ProbabilisticAnchor, unit_of
 from skae._model._module_correction import build_module
-from skae._model._prefixes import explained_by_prefixes
-from skae._numerics._moments import feature_ranges, row_blocks, spread_rows
+from skae._numerics._moments import feature_ranges
 from skae._numerics._principal_axes import PrincipalAxes
 from skae._numerics._running_moments import RunningMoments
 from skae._numerics._shards import processes_of
-from skae._support._torch import make_generator, to_numpy, to_tensor
+from skae._support._torch import make_generator, to_tensor
 from skae._training import _automatic
 from skae._training._data_parallel import DataParallel, ShardedRows
-from skae._training._loop import Network, Split, TrainingResult
+from skae._training._loop import Network, Split
 from skae._training._mixed_precision import MixedPrecision
-from skae._training._rows import BLOCK_ELEMENTS, Rows
-
-# Rows whose codes are kept, for a density to sample from, and rows that order is judged on.
-MAX_KEPT_CODES = 4096
-MAX_PREFIX_ROWS = 4096
 
 
 @dataclass(frozen=True)
@@ -56,46 +50,6 @@ class Member:
     def has_exchangeable_components(self) -> bool:
         """Whether any rotation of a code is as good a code."""
         return self.sparsity is None and not self.ordered and not self.variational
-
-
-@dataclass(frozen=True)
-class Fit:
-    """One fit under way: the rows, where it starts and how far it has come.
-
-    `trained` is the network as training sees it. In `partial_fit`, `rows` are the chunk and, with the indices `sample`,
-    a sample of all rows seen; `moments` are those of all rows seen.
-    """
-
-    rows: Rows
-    split: Split
-    anchoring: AnchoringRows
-    anchor: LinearAnchor
-    network: AnchoredAutoencoder
-    trained: Network
-    n_components: int | float | None
-    whiten: bool
-    moments: RunningMoments | None = None
-    sample: np.ndarray | None = None
-    result: TrainingResult = field(default_factory=TrainingResult)
-
-    def spread(self, at_most: int) -> np.ndarray:
-        """Indices of rows that stand for all."""
-        if self.sample is None or not len(self.sample):
-            return spread_rows(len(self.rows), at_most)
-        return self.sample[spread_rows(len(self.sample), at_most)]
-
-    def weight(self, chosen: np.ndarray) -> np.ndarray | None:
-        """The weights of the rows chosen, None where all are equal."""
-        return None if self.split.sample_weight is None else self.split.sample_weight[chosen]
-
-    def repeated(self, at_most: int) -> np.ndarray:
-        """Indices of rows that stand for all, each as often as it weighs."""
-        chosen = self.spread(at_most)
-        weight = self.weight(chosen)
-        if weight is None:
-            return chosen
-        middles = (np.arange(len(chosen)) + 0.5) / len(chosen)
-        return chosen[np.searchsorted(np.cumsum(weight / weight.sum()), middles).clip(max=len(chosen) - 1)]
 
 
 class BaseAnchored(BaseAutoencoder):
@@ -280,95 +234,3 @@ def _anchor_tensors(axes: PrincipalAxes, anchor: LinearAnchor, data: TrainingDat
     units = {"mean": axes.mean, "scale": axes.scale * arrays.pop("unit")}
     tensors = {name: None if array is None else tensor(array) for name, array in (arrays | units).items()}
     return Anchor(**(numbers | tensors))
-
-
-@torch.no_grad()
-def fitted_attributes(fit: Fit) -> dict[str, Any]:
-    """What the estimator would be if training stopped now."""
-    axes, network = fit.anchoring.axes, fit.network
-    shares = axes.variances / (axes.total_variance or 1.0)
-    if network.architecture.ordered:
-        chosen = fit.spread(MAX_PREFIX_ROWS)
-        shares = explained_by_prefixes(network, fit.rows.take(chosen), fit.weight(chosen))
-        if isinstance(fit.n_components, float):
-            network, shares = _shortest_sufficient(fit, shares)
-    n_components = network.architecture.n_components
-    code_map = _public_code_map(fit, network)
-    state = _plain_state(fit, network, code_map)
-    codes = _codes_of(fit, network, fit.repeated(MAX_KEPT_CODES))
-    return training_attributes(fit.result) | {
-        "n_components_": n_components,
-        "mean_": axes.mean,
-        "scale_": axes.scale,
-        "components_": axes.components[:n_components],
-        "explained_variance_ratio_": shares,
-        "_state": state,
-        "_codes": codes.astype(np.float32),
-    }
-
-
-def _shortest_sufficient(fit: Fit, shares: np.ndarray) -> tuple[AnchoredAutoencoder, np.ndarray]:
-    """The shortest code that explains the share wanted of the rows held out (or trained on), whole if none does."""
-    judged = fit.split.train if fit.split.held_out is None else fit.split.held_out
-    judged = judged[spread_rows(len(judged), MAX_PREFIX_ROWS)]
-    explained = explained_by_prefixes(fit.network, fit.rows.take(judged), fit.weight(judged))
-    enough = np.cumsum(explained) >= fit.n_components
-    count = int(np.argmax(enough)) + 1 if enough.any() else len(shares)
-    return fit.network.truncated(count), shares[:count]
-
-
-def _plain_state(fit: Fit, network: AnchoredAutoencoder, code_map: np.ndarray) -> dict[str, Any]:
-    """The arguments of `FittedAutoencoder`."""
-    axes, anchor, architecture = fit.anchoring.axes, fit.anchor, network.architecture
-    count = architecture.n_components
-    arrays = anchor_arrays(anchor)
-    fill = fit.anchoring.fill.in_unit(anchor.unit)
-    weights = to_numpy(network.parameters).copy()
-    return arrays | {
-        "mean": axes.mean,
-        "scale": axes.scale,
-        "encoder_axes": np.ascontiguousarray(arrays["encoder_axes"][:, :count]),
-        "decoder_axes": np.ascontiguousarray(arrays["decoder_axes"][:count]),
-        "code_bias": None if arrays["code_bias"] is None else arrays["code_bias"][:count],
-        "fill_factors": np.ascontiguousarray(fill.factors.numpy(), dtype=weights.dtype),
-        "fill_noise": fill.noise_variance,
-        "fill_deviation": None if fill.deviation is None else fill.deviation.numpy().astype(weights.dtype),
-        "weights": weights,
-        "code_map": code_map,
-        "code_map_inverse": np.linalg.inv(code_map),
-        "architecture": dict(vars(architecture)),
-    }
-
-
-def _codes_of(fit: Fit, network: AnchoredAutoencoder, chosen: np.ndarray) -> np.ndarray:
-    """The network's codes of the rows chosen."""
-    parts = row_blocks(len(chosen), network.n_features, BLOCK_ELEMENTS)
-    return np.concatenate([to_numpy(network.encode(fit.rows.take(chosen[part]))) for part in parts])
-
-
-def _public_code_map(fit: Fit, network: AnchoredAutoencoder) -> np.ndarray:
-    """The map from the network's codes to public ones, from all training rows or a spread of them."""
-    architecture = network.architecture
-    if fit.whiten:
-        return fit.anchor.unrotated(whitening_map(*_code_covariance(fit, network)))
-    if network.is_linear() or architecture.variational or architecture.sparsity is not None:
-        return fit.anchor.score_map(architecture.n_components)
-    chosen = fit.spread(MAX_METRIC_ROWS)
-    mapped = diagonal_metric_map if architecture.ordered else metric_map
-    z = network.encode(fit.rows.take(chosen))
-    return fit.anchor.unrotated(mapped(network, z, fit.weight(chosen), fit.anchor.unit))
-
-
-def _code_covariance(fit: Fit, network: AnchoredAutoencoder) -> tuple[np.ndarray, float]:
-    """Covariance of the network's codes, and of how many rows it is: weights above one count as repetitions."""
-    weight = fit.split.sample_weight
-    if fit.sample is None:
-        own = [to_numpy(network.encode(x)) for _, x in fit.rows.blocks()]
-        codes = np.concatenate([part for parts in fit.rows.processes.exchange("codes", own) for part in parts])
-    elif fit.moments is not None and network.is_linear():
-        return fit.anchor.code_covariance(fit.anchoring.axes), max(fit.moments.weight, fit.moments.n_rows)
-    else:
-        chosen = fit.spread(MAX_KEPT_CODES)
-        codes, weight = _codes_of(fit, network, chosen), fit.weight(chosen)
-    moments = RunningMoments.of(codes.astype(np.float64), weight)
-    return moments.covariance, max(moments.weight, moments.n_rows)

@@ -11,7 +11,8 @@ import torch
 
 from skae._anchoring import AnchoringRows
 from skae._base import TrainingData, training_of
-from skae._base_anchored import BaseAnchored, Fit, fitted_attributes
+from skae._base_anchored import BaseAnchored
+from skae._fit import Fit, fitted_attributes
 from skae._fitted import FittedAutoencoder
 from skae._model._gaussian_fill import GaussianFill
 from skae._numerics._kept_rows import KeptRows

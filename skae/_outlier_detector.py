@@ -47,7 +47,8 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
     batch_size : int or "auto", default="auto"
         Rows per step. "auto" is 64 for "denoising", else as in `AutoencoderTransformer`.
     learning_rate_init : float or "auto", default="auto"
-        Highest learning rate: 0.003 for "denoising", 0.008 for "reconstruction" if "auto"; 25 times as much for "sgd".
+        Highest learning rate: 0.003 for "denoising", 0.008 for "reconstruction" if "auto"; for "sgd"
+        ``min(40, 0.4 * n_features)`` times that.
     max_iter : int or "auto", default="auto"
         Number of epochs at most. For "denoising" "auto" makes 400 steps, no more than rows but one epoch at least (a
         network trained for long learns the outliers too), else it is as in `AutoencoderTransformer`; below 50 rows it

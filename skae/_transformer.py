@@ -82,7 +82,7 @@ class AutoencoderTransformer(BaseTransformer):
         ``sqrt(2 * n_samples)``, between 32 and 1,024.
     learning_rate_init : float or "auto", default="auto"
         Highest learning rate. It is warmed up over 5 % of the steps and falls to zero along a half cosine. "auto" is
-        0.008, and 0.0032 where entries are missing or hidden; 25 times as much for "sgd".
+        0.008, and 0.0032 where entries are missing or hidden; for "sgd" ``min(40, 0.4 * n_features)`` times that.
     max_iter : int or "auto", default="auto"
         Number of epochs at most; 0 makes the estimator PCA. "auto" is 40, fewer but at least 15 beyond 128 features,
         and 0 below 50 rows, too few to tell whether a correction to PCA is one. Two and a half times as many if

@@ -18,6 +18,7 @@ LAYERS = [
     ["skae._base_transformer", "skae._base_detector"],
     ["skae._base_incremental"],
     ["skae._base_anchored"],
+    ["skae._fit"],
     ["skae._base", "skae._anchoring", "skae._earlier", "skae._denoising_fit"],
     ["skae._denoising_views", "skae._reconstruction_views", "skae._modules", "skae._code_density"],
     ["skae._fitted"],

@@ -284,13 +284,21 @@ class TestInputs:
             AutoencoderTransformer().fit(curve[:60], sample_weight=weight)
 
 
+@pytest.mark.parametrize("solver", ["adamw", "adam", "sgd"])
+def test_every_solver_learns_at_its_defaults(solver, digits, curve):
+    for X, X_test, n_components in [(*digits, 8), (curve[:200], curve[200:], 1)]:
+        ours = AutoencoderTransformer(n_components, solver=solver, random_state=0).fit(X)
+        error, before = (1 - model.score(X_test) for model in (ours, anchor(n_components).fit(X)))
+        assert error < 0.8 * before
+
+
 class TestWeightsInTraining:
     def test_weights_are_repetitions(self, curve):
         """Without noise, hold-out and batches, up to the rounding that Adam scales up."""
         settings = {"max_iter": 30, "batch_size": 10_000, "early_stopping": False, "corruption_level": 0.0}
         weight = np.random.RandomState(0).randint(0, 3, size=100)
         repeated = np.repeat(curve[:100], weight, axis=0)
-        ours = AutoencoderTransformer(1, solver="sgd", random_state=0, **settings)
+        ours = AutoencoderTransformer(1, solver="sgd", learning_rate_init=0.008, random_state=0, **settings)
         codes = ours.fit(curve[:100], sample_weight=weight).transform(curve)
         assert ours.best_loss_ < ours.pca_loss_
         np.testing.assert_allclose(ours.fit(repeated).transform(curve), codes, atol=1e-8)

@@ -26,10 +26,8 @@ MIN_HIDDEN_SHARE = 0.3
 # rate, at which corrections of a good fill are not drowned in their own noise.
 EPOCHS_OF_MANY_TASKS = 2.5
 RATE_OF_FILLING = 0.4
-# Adam and SGD add the decay to the gradient of a mean over entries, where so much less of it does the same; and SGD
-# moves by the gradient itself, which takes a rate that much higher.
+# Adam and SGD add the decay to the gradient of a mean over entries, where so much less of it does the same.
 SHARE_OF_COUPLED_DECAY = 3e-4
-RATE_OF_SGD = 25.0
 
 
 def hidden_layer_sizes(n_rows: int, n_features: int) -> tuple[int, ...]:
@@ -40,6 +38,11 @@ def hidden_layer_sizes(n_rows: int, n_features: int) -> tuple[int, ...]:
 def learning_rate_init(n_rows: int, n_features: int) -> float:
     """The highest rate of warm-up and cosine; half and twice of it do about as well."""
     return 0.008
+
+
+def rate_of_sgd(n_features: int) -> float:
+    """How much higher SGD's rate is: the gradient of a mean over entries is the smaller the more of them there are."""
+    return min(40.0, 0.4 * n_features)
 
 
 def constant_rate_share(batch_size: int) -> float:
