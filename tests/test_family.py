@@ -5,7 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import torch
 from family_cases import Dense, hide_some, root_mean_square, short, untrained
+from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.linear_model import Lasso, LogisticRegression
@@ -197,6 +199,26 @@ class TestOrderedCodes:
         assert ordered.explained_variance_ratio_.sum() == pytest.approx(ordered.score(digits[0]), abs=1e-4)
         assert (ordered.explained_variance_ratio_ > 0).all()
 
+    def test_shares_are_of_weighted_rows(self):
+        rng = np.random.RandomState(0)
+        line = np.column_stack([8 * rng.normal(size=400), np.zeros((400, 3))]) + 0.01 * rng.normal(size=(400, 4))
+        X, weight = np.concatenate([rng.normal(size=(200, 4)), line]), np.r_[np.full(200, 200), np.ones(400, int)]
+        ours = AutoencoderTransformer(0.9, ordered=True, max_iter=0).fit(X, sample_weight=weight)
+        assert ours.n_components_ == 4
+        assert ours.explained_variance_ratio_.sum() == pytest.approx(ours.score(X, sample_weight=weight))
+
+    def test_what_was_fitted_says_whether_prefixes_will_do(self, ordered, digits):
+        codes = ordered.transform(digits[1])[:, :2]
+        changed = clone(ordered).set_params(max_iter=0).fit(digits[0]).set_params(ordered=False)
+        assert changed.inverse_transform(codes).shape == digits[1].shape
+        with pytest.raises(ValueError, match="X has 2 features, but AutoencoderTransformer is expecting 6 components"):
+            untrained(6).fit(digits[0]).set_params(ordered=True).inverse_transform(codes)
+
+    def test_the_decoder_module_takes_prefixes(self, ordered, digits):
+        codes = ordered.transform(digits[1])[:, :2]
+        decoded = ordered.decoder_module()(torch.from_numpy(codes).float()).detach().numpy()
+        np.testing.assert_allclose(decoded, ordered.inverse_transform(codes), atol=1e-4)
+
     def test_length_by_the_share_to_explain(self, digits):
         X, X_test = digits
         ours = AutoencoderTransformer(0.8, ordered=True, random_state=0).fit(X)
@@ -295,6 +317,12 @@ class TestSample:
             np.testing.assert_array_equal(pickle.loads(pickle.dumps(renewed)).sample(5, random_state=0), again)
             assert np.any(again != first)
 
+    def test_rows_count_by_their_weight(self):
+        rng = np.random.RandomState(0)
+        X = np.concatenate([rng.normal(0, 1, (300, 3)), rng.normal(20, 1, (300, 3))])
+        ours = untrained(2).fit(X, sample_weight=np.repeat([19.0, 1.0], 300))
+        assert (ours.sample(2000, random_state=0).mean(axis=1) > 10).mean() == pytest.approx(0.05, abs=0.02)
+
     def test_threads_draw_as_one_does(self, digits):
         ours = untrained(4).fit(digits[0][:300])
         alone = [ours.sample(50, random_state=seed) for seed in range(20)]
@@ -306,6 +334,21 @@ class TestSample:
     def test_bad_number(self, digits, n_samples):
         with pytest.raises(ValueError, match="Invalid value for 'n_samples'"):
             untrained(2).fit(digits[0]).sample(n_samples)
+
+
+class TestRanges:
+    @pytest.mark.parametrize("corruption", ["masking", "salt_and_pepper", "swap"])
+    def test_no_more_than_all_entries_are_corrupted(self, digits, corruption):
+        ours = AutoencoderTransformer(2, corruption=corruption, corruption_level=20)
+        with pytest.raises(ValueError, match=rf"corruption='{corruption}', and at most 1\. Got 20 instead"):
+            ours.fit(digits[0])
+
+    @pytest.mark.parametrize(("loss", "factor", "got"), [("binary_cross_entropy", 256, 256), ("poisson", -1, -1)])
+    def test_rows_without_a_likelihood_have_no_score(self, digits, loss, factor, got):
+        ours = untrained(2, loss=loss).fit(digits[0])
+        for X in (factor * digits[1], torch.from_numpy(factor * digits[1])):
+            with pytest.raises(ValueError, match=rf"loss='{loss}' needs values of X .*\. Got {got} instead"):
+                ours.score_samples(X)
 
 
 class TestCombinations:

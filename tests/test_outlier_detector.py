@@ -86,6 +86,10 @@ class TestRobustToOddFeatures:
             detector.feature_errors(X[30:]).sum(axis=1), -detector.score_samples(X[30:]), rtol=1e-6
         )
 
+    def test_features_by_the_ten_thousand(self):
+        X = sparse.random(40, 50_000, density=1e-3, format="csr", random_state=0)
+        assert np.isfinite(AutoencoderOutlierDetector(random_state=0).fit(X).score_samples(X)).all()
+
     def test_units_do_not_matter(self, fitted):
         units = np.array([1e-3, 1e3, 1.0, 50.0])
         scaled = AutoencoderOutlierDetector(random_state=0).fit(banana(500, 0) * units)
@@ -105,6 +109,13 @@ class TestThreshold:
     def test_auto_flags_at_least_one_training_row(self, method):
         X = np.random.RandomState(0).uniform(size=(100, 2))
         assert (AutoencoderOutlierDetector(method=method, random_state=0).fit_predict(X) == -1).sum() >= 1
+
+    @pytest.mark.parametrize("n_rows", [5, 10, 19])
+    def test_auto_flags_a_training_row_where_scores_tie(self, n_rows):
+        """Two rows that are nearest to each other score alike."""
+        for seed in range(5):
+            X = np.random.RandomState(seed).normal(size=(n_rows, 3))
+            assert 1 <= (AutoencoderOutlierDetector(random_state=0).fit_predict(X) == -1).sum() <= 4
 
     def test_decision_function_is_the_score_about_the_offset(self, fitted):
         X = banana(50, 1)
@@ -141,6 +152,20 @@ class TestPValues:
             p_values = detector.p_values(banana(1000, 2 * seed + 1))
             rates.append([(p_values <= level).mean() for level in LEVELS])
         assert_at_most(LEVELS, rates, n_rows)
+
+    @each_method
+    @pytest.mark.parametrize(("n_rows", "n_features"), [(120, 60), (300, 100), (600, 100)])
+    def test_false_alarm_rate_with_many_features(self, method, n_rows, n_features):
+        """Mean and covariance of all rows fit those rows better than new ones; p-values must not go by that."""
+        rates = []
+        for seed in range(3):
+            rng = np.random.RandomState(seed)
+            detector = AutoencoderOutlierDetector(method=method, random_state=seed)
+            detector.fit(rng.normal(size=(n_rows, n_features)))
+            p_values = detector.p_values(rng.normal(size=(1000, n_features)))
+            rates.append([(p_values <= level).mean() for level in (0.05, 0.1)])
+        # Rows of "reconstruction" that calibrate are a quarter, at most 100.
+        assert_at_most([0.05, 0.1], rates, n_rows if method == "denoising" else 100)
 
     @pytest.mark.parametrize(("n_rows", "n_repeats"), [(200, 12), (500, 8)])
     def test_false_alarm_rate_of_predict(self, n_rows, n_repeats):

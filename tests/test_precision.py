@@ -70,6 +70,13 @@ class TestBfloat16:
         kept = torch.from_numpy(weights)
         assert not torch.equal(kept, kept.bfloat16().float())
 
+    def test_corruption_may_be_a_function(self, estimator, digits):
+        if "corruption" not in estimator.get_params():
+            pytest.skip("detectors have no corruption")
+        model = clone(estimator).set_params(corruption=lambda rows, rng: rows * (rng.uniform(size=rows.shape) > 0.1))
+        fitted = model.set_params(dtype="bfloat16", max_iter=1).fit(digits[0][:300])
+        assert np.isfinite(fitted.transform(digits[1])).all()
+
     def test_same_seed_same_result(self, estimator, digits):
         X, X_test = digits[0][:300], digits[1]
         first, second = (fit(estimator, X, "bfloat16", max_iter=1) for _ in range(2))

@@ -14,7 +14,7 @@ from sklearn.metrics import r2_score
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 
-from skae import AutoencoderTransformer
+from skae import AutoencoderOutlierDetector, AutoencoderTransformer
 
 
 def anchor(n_components=3, **parameters):
@@ -293,6 +293,7 @@ def test_every_solver_learns_at_its_defaults(solver, digits, curve):
 
 
 class TestWeightsInTraining:
+    @pytest.mark.filterwarnings("ignore:The loss was still falling")
     def test_weights_are_repetitions(self, curve):
         """Without noise, hold-out and batches, up to the rounding that Adam scales up."""
         settings = {"max_iter": 30, "batch_size": 10_000, "early_stopping": False, "corruption_level": 0.0}
@@ -302,6 +303,18 @@ class TestWeightsInTraining:
         codes = ours.fit(curve[:100], sample_weight=weight).transform(curve)
         assert ours.best_loss_ < ours.pca_loss_
         np.testing.assert_allclose(ours.fit(repeated).transform(curve), codes, atol=1e-8)
+
+    @pytest.mark.parametrize("scale", [1e-300, 1 / 300, 1.0, 7.0, 1e300])
+    def test_whitened_codes_do_not_depend_on_the_unit_of_weights(self, curve, scale):
+        codes = anchor(2, whiten=True).fit(curve, sample_weight=np.full(300, scale)).transform(curve)
+        np.testing.assert_allclose(codes.var(axis=0), 1.0, rtol=5e-3)
+
+    def test_few_heavy_rows_held_out_tell_little(self):
+        """That a correction gains on a handful of rows that weigh all is no proof of it."""
+        rng = np.random.RandomState(0)
+        X, weight = rng.normal(size=(200, 8)), np.r_[np.full(6, 1e4), np.ones(194)]
+        ours = AutoencoderTransformer(2, max_iter=40, random_state=0).fit(X, sample_weight=weight)
+        assert ours.best_loss_ == ours.pca_loss_
 
     def test_heavy_rows_are_reconstructed_better(self, digits):
         X = digits[0]
@@ -364,3 +377,25 @@ class TestFailureChangesNothing:
         plain = AutoencoderTransformer(3, random_state=0).fit(X)
         scaled = AutoencoderTransformer(3, random_state=0).fit(X * scale)
         assert scaled.score(X_test * scale) == pytest.approx(plain.score(X_test), abs=0.01)
+
+
+@pytest.mark.parametrize("n_rows", [20, 40])
+def test_few_rows_without_structure_stay_pca_however_long_training_is(n_rows):
+    X = np.random.RandomState(0).normal(size=(n_rows, 10))
+    ours = AutoencoderTransformer(2, max_iter=100, random_state=0).fit(X)
+    np.testing.assert_allclose(ours.reconstruct(X), anchor(2).fit(X).reconstruct(X), atol=1e-8)
+
+
+@pytest.mark.parametrize("share", [0.8, np.float64(0.8), np.float32(0.8)])
+def test_a_share_of_the_variance_may_be_a_number_of_numpy(digits, share):
+    assert anchor(share).fit(digits[0]).n_components_ == PCA(0.8).fit(digits[0]).n_components_
+    ours, expected = (AutoencoderTransformer(kind(0.8), ordered=True, max_iter=0) for kind in (type(share), float))
+    assert ours.fit(digits[0]).n_components_ == expected.fit(digits[0]).n_components_ < 20
+
+
+@pytest.mark.parametrize("estimator", [AutoencoderTransformer(2, max_iter=3), AutoencoderOutlierDetector(max_iter=3)])
+def test_warnings_point_to_the_call(estimator, curve):
+    estimator.set_params(learning_rate_init=0.01, random_state=0)
+    with pytest.warns(ConvergenceWarning) as caught:
+        make_pipeline(estimator).fit(curve)
+    assert caught[0].filename == __file__

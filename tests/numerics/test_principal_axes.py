@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import sparse
 from sklearn.decomposition import PCA
 
 from skae._numerics import _principal_axes
@@ -35,6 +36,21 @@ def test_randomised_decomposition_equals_the_exact_one(monkeypatch):
     # The spectral gap of 1e4 leaves the randomised decomposition exact to far below this tolerance.
     np.testing.assert_allclose(randomised.components, exact.components, atol=1e-6)
     np.testing.assert_allclose(randomised.variances, exact.variances, rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix])
+@pytest.mark.parametrize("scale_features", [True, False])
+def test_axes_found_in_blocks_equal_the_exact_ones(monkeypatch, kind, scale_features):
+    weight = np.random.RandomState(0).uniform(0.5, 2.0, size=len(LARGE))
+    arguments = {"sample_weight": weight, "scale_features": scale_features}
+    exact = axes_of(LARGE, 3, **arguments)
+    monkeypatch.setattr(_principal_axes, "MAX_DENSE_NUMBERS", 1000)
+    monkeypatch.setattr(_principal_axes, "MAX_COVARIANCE_WIDTH", 100)
+    monkeypatch.setattr(_principal_axes, "_leading_singular_vectors", None)
+    in_blocks = axes_of(kind(LARGE), 3, **arguments)
+    np.testing.assert_allclose(in_blocks.components, exact.components, atol=1e-6)
+    np.testing.assert_allclose(in_blocks.variances, exact.variances, rtol=1e-6)
+    assert in_blocks.total_variance == pytest.approx(exact.total_variance)
 
 
 @pytest.mark.parametrize("X", [TALL, WIDE])

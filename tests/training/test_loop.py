@@ -113,6 +113,19 @@ def test_stops_without_gain():
     assert result.unfinished_gain == 0.0
 
 
+class Likely(Mean):
+    """A network whose losses are below zero, as minus the logarithm of a density may be."""
+
+    def row_losses(self, x):
+        return super().row_losses(x) - 100.0
+
+
+def test_losses_below_zero_stop_and_are_judged_as_others():
+    result = run(Likely(), HELD_OUT, learning_rate_init=1e-9, n_iter_no_change=5, tol=1e-4)
+    assert len(result.losses) == 5
+    assert TrainingResult(-1.0, losses=[-1.0] * 9 + [-2.0], reached_max_iter=True).unfinished_gain == 1.0
+
+
 def test_a_callback_can_stop():
     result = run(Mean(), on_epoch=lambda epoch, *_: epoch == 4)
     assert len(result.losses) == 5
@@ -171,6 +184,12 @@ class TestEarlierParameters:
         assert result.best_iter == 0
         assert result.best_loss < result.anchor_loss
         assert len(result.held_out_losses) == 3
+
+    def test_stay_where_nothing_is_held_out_and_no_epoch_is_run(self):
+        network = Mean()
+        result = run(network, earlier=OPTIMUM, max_iter=0)
+        torch.testing.assert_close(network.parameters, OPTIMUM)
+        assert result.best_loss < result.anchor_loss
 
     def test_are_where_training_sets_out(self):
         network = Mean()
