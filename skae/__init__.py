@@ -1,5 +1,6 @@
 """Autoencoders as scikit-learn estimators, anchored on PCA."""
 
+import skae.networks  # noqa: F401  (an attribute, and no name that `import *` brings)
 from skae._displays._feature_error import FeatureErrorDisplay
 from skae._displays._latent_space import LatentSpaceDisplay
 from skae._displays._loss_curve import LossCurveDisplay

@@ -163,8 +163,9 @@ class BaseDetector(BaseAnchored):
     def _fit_reconstruction(self, data: TrainingData, random_state: np.random.RandomState) -> dict[str, Any]:
         split = self._split(data, random_state)
         n_components = plain_number(self.n_components)
-        # Rows that calibrate scores must be as new to all of the autoencoder as later ones.
-        fitted = self._fit_autoencoder(data, n_components, True, random_state, split, apart=split.held_out is not None)
+        # Rows that calibrate scores must be as new to all of the autoencoder as later ones, but for what folds see to.
+        apart = split.held_out is not None and not _needs_folds(*data.X.shape)
+        fitted = self._fit_autoencoder(data, n_components, True, random_state, split, apart=apart)
         autoencoder = FittedAutoencoder(**fitted.pop("_state"))
         count = as_counts(data.sample_weight, data.n_rows)
         codes = autoencoder.encode(data.X[split.train], self.device)

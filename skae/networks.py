@@ -14,7 +14,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from skae._support._parameters import Constraint, Integer, LayerSizes, OddInteger, check_parameters
+
 __all__ = ["ConvolutionalNetwork", "ConvolutionalNetwork1d"]
+
+# Of the parameters that both have.
+_CONSTRAINTS: dict[str, tuple[Constraint, ...]] = {
+    "channels": (LayerSizes(),),
+    "kernel_size": (OddInteger(1),),
+    "hidden_layer_size": (Integer(1),),
+}
 
 
 @dataclass(frozen=True)
@@ -22,7 +31,7 @@ class ConvolutionalNetwork:
     """Convolutional encoder and decoder for images.
 
     Each stage halves height and width by a strided convolution, the decoder doubles them again; a dense hidden layer
-    stands between the last stage and the code.
+    stands between the last stage and the code. All are followed by SiLU, but for what returns codes and images.
 
     Parameters
     ----------
@@ -34,6 +43,11 @@ class ConvolutionalNetwork:
         Height and width of the kernels, an odd number of pixels.
     hidden_layer_size : int, default=256
         Width of the dense layer between the last stage and the code.
+
+    Raises
+    ------
+    ValueError
+        In `fit`, if a parameter is out of its range or `image_shape` does not go with the number of features.
 
     See Also
     --------
@@ -72,9 +86,21 @@ class ConvolutionalNetwork:
         -------
         torch.nn.Module
             With methods ``encode`` and ``decode`` of rows.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of its range or `n_features` is not the product of `image_shape`.
         """
-        sizes = n_features, n_outputs, n_components
-        return _Convolutional(tuple(self.image_shape), self.channels, self.kernel_size, self.hidden_layer_size, *sizes)
+        check_parameters(type(self).__name__, vars(self), _CONSTRAINTS)
+        shape = self.image_shape
+        if not LayerSizes().accepts(shape) or len(shape) != 3 or math.prod(shape) != n_features:
+            raise ValueError(
+                f"The 'image_shape' parameter of {type(self).__name__} must be (channels, height, width) with the "
+                f"number of features, {n_features}, as their product. Got {shape!r} instead."
+            )
+        sizes = n_outputs, n_components
+        return _Convolutional(tuple(shape), self.channels, self.kernel_size, self.hidden_layer_size, *sizes)
 
 
 @dataclass(frozen=True)
@@ -93,6 +119,11 @@ class ConvolutionalNetwork1d:
         Length of the kernels, an odd number of samples.
     hidden_layer_size : int, default=256
         Width of the dense layer between the last stage and the code.
+
+    Raises
+    ------
+    ValueError
+        In `fit`, if a parameter is out of its range or `n_channels` does not divide the number of features.
 
     See Also
     --------
@@ -131,9 +162,20 @@ class ConvolutionalNetwork1d:
         -------
         torch.nn.Module
             With methods ``encode`` and ``decode`` of rows.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of its range or `n_channels` does not divide `n_features`.
         """
+        check_parameters(type(self).__name__, vars(self), _CONSTRAINTS)
+        if not Integer(1).accepts(self.n_channels) or n_features % self.n_channels:
+            raise ValueError(
+                f"The 'n_channels' parameter of {type(self).__name__} must be an int >= 1 that divides the number of "
+                f"features, {n_features}. Got {self.n_channels!r} instead."
+            )
         shape = (self.n_channels, n_features // self.n_channels)
-        sizes = n_features, n_outputs, n_components
+        sizes = n_outputs, n_components
         return _Convolutional(shape, self.channels, self.kernel_size, self.hidden_layer_size, *sizes)
 
 
@@ -149,15 +191,10 @@ class _Convolutional(nn.Module):
         channels: tuple[int, ...],
         kernel_size: int,
         hidden_layer_size: int,
-        n_features: int,
         n_outputs: int,
         n_components: int,
     ) -> None:
         super().__init__()
-        if math.prod(shape) != n_features:
-            raise ValueError(f"The network is for rows of shape {shape}, but X has {n_features} features.")
-        if kernel_size % 2 == 0:
-            raise ValueError(f"kernel_size must be odd, got {kernel_size}.")
         convolution, transposed = _LAYERS[len(shape) - 1]
         widths = (shape[0], *channels)
         sizes = [shape[1:]]

@@ -2,6 +2,8 @@
 
 import copy
 import pickle
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -10,6 +12,7 @@ import torch
 from family_cases import Dense, short, untrained
 from sklearn.base import clone
 
+import skae
 from skae import AutoencoderTransformer
 from skae._model._activations import ACTIVATIONS
 from skae._model._module_correction import build_module
@@ -197,7 +200,7 @@ class TestCustomNetworks:
             AutoencoderTransformer(3, network=Dense(64, 2, 2)).fit(digits[0])
         with pytest.raises(TypeError, match="methods encode and decode"):
             AutoencoderTransformer(3, network=torch.nn.Linear(64, 3)).fit(digits[0])
-        with pytest.raises(ValueError, match="rows of shape"):
+        with pytest.raises(ValueError, match="number of features, 64, as their product"):
             AutoencoderTransformer(3, network=ConvolutionalNetwork((1, 7, 7))).fit(digits[0])
 
 
@@ -229,8 +232,27 @@ class TestConvolutions:
             deviation = module.get_submodule(name).weight.std().item()
             assert deviation == pytest.approx((1.5 / fan_in) ** 0.5, rel=0.04)
 
-    def test_even_kernels_and_wrong_sizes_are_refused(self):
-        with pytest.raises(ValueError, match="kernel_size must be odd, got 4"):
-            ConvolutionalNetwork((1, 8, 8), kernel_size=4)(64, 2, 2)
-        with pytest.raises(ValueError, match="X has 63 features"):
-            ConvolutionalNetwork1d(2)(63, 2, 2)
+    @pytest.mark.parametrize(
+        ("network", "message"),
+        [
+            (ConvolutionalNetwork((1, 8, 8), kernel_size=4), "'kernel_size' .* must be an odd int >= 1. Got 4"),
+            (ConvolutionalNetwork((1, 8, 8), kernel_size=-1), "'kernel_size' .* must be an odd int >= 1. Got -1"),
+            (ConvolutionalNetwork((1, 8, 8), (0,)), r"'channels' .* must be a tuple or list of ints >= 1. Got \(0,\)"),
+            (ConvolutionalNetwork1d(hidden_layer_size=0), "'hidden_layer_size' .* must be an int >= 1. Got 0"),
+            (ConvolutionalNetwork((1, 7, 7)), r"'image_shape' .* number of features, 64, .* Got \(1, 7, 7\)"),
+            (ConvolutionalNetwork((8, 8)), r"'image_shape' .* must be \(channels, height, width\) .* Got \(8, 8\)"),
+            (ConvolutionalNetwork(64), r"'image_shape' .* must be \(channels, height, width\) .* Got 64"),
+            (ConvolutionalNetwork1d(3), "'n_channels' .* an int >= 1 that divides the number of features, 64. Got 3"),
+            (ConvolutionalNetwork1d(0), "'n_channels' .* an int >= 1 that divides the number of features, 64. Got 0"),
+        ],
+        ids=str,
+    )
+    def test_parameters_out_of_their_range(self, network, message):
+        with pytest.raises(ValueError, match=f"The {message} instead"):
+            network(64, 2, 2)
+
+    def test_found_where_docstrings_say(self):
+        """Without an import of its own."""
+        assert skae.networks.ConvolutionalNetwork is ConvolutionalNetwork
+        code = "import skae; skae.networks.ConvolutionalNetwork"
+        assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,9 +1,12 @@
 """Graphs give what the estimators give: every member, both detectors, pipelines. Run with -s for the differences."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
 from sklearn.compose import ColumnTransformer
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
@@ -121,6 +124,11 @@ class TestTransformer:
         exact = rows(300, dtype=np.float64), rows(100, dtype=np.float64, seed=1)
         ours = transformer(dtype="float64").fit(exact[0])
         assert_transforms(ours, exact[1], X=exact[1], tolerance=1e-12)
+
+    @pytest.mark.parametrize("kind", [np.int64, np.int32])
+    def test_integers(self, kind):
+        whole, new = (10 * X).astype(kind), (10 * X_NEW).astype(kind)
+        assert_transforms(transformer().fit(whole), new, X=whole)
 
     def test_means_that_are_large_beside_deviations(self):
         assert_transforms(transformer().fit(X + 1e4), X_NEW + np.float32(1e4))
@@ -261,6 +269,22 @@ class TestErrors:
         with pytest.raises(ValueError, match="reconstruct=True needs an AutoencoderTransformer"):
             to_onnx(detector().fit(X), reconstruct=True)
 
-    def test_operators_that_are_too_old(self):
-        with pytest.raises(ValueError, match=r"'target_opset' parameter of to_onnx must be an int >= 18\. Got 17"):
-            to_onnx(transformer().fit(X), target_opset=17)
+    @pytest.mark.parametrize(
+        ("given", "message"),
+        [
+            ({"target_opset": 17}, "'target_opset' parameter of to_onnx must be an int >= 18 or None. Got 17"),
+            ({"target_opset": "18"}, "'target_opset' parameter of to_onnx must be an int >= 18 or None. Got '18'"),
+            ({"fill_missing": "no"}, "'fill_missing' parameter of to_onnx must be a bool or 'auto'. Got 'no'"),
+            ({"fill_missing": None}, "'fill_missing' parameter of to_onnx must be a bool or 'auto'. Got None"),
+            ({"reconstruct": "yes"}, "'reconstruct' parameter of to_onnx must be a bool. Got 'yes'"),
+            ({"options": 3}, "'options' parameter of to_onnx must be a dict or None. Got 3"),
+        ],
+        ids=str,
+    )
+    def test_parameters_out_of_their_range(self, given, message):
+        with pytest.raises(ValueError, match=re.escape(message)):
+            to_onnx(transformer().fit(X), **given)
+
+    def test_not_fitted(self):
+        with pytest.raises(NotFittedError, match="AutoencoderTransformer"):
+            to_onnx(transformer())

@@ -18,10 +18,17 @@ from skae._onnx._networks import AutoencoderGraph
 from skae._onnx._scores import denoising_views, reconstruction_views, scores
 from skae._outlier_detector import AutoencoderOutlierDetector
 from skae._reconstruction_views import ReconstructionViews
+from skae._support._parameters import Boolean, Constraint, InstanceOf, Integer, OneOf, check_parameters
 from skae._support._tensors import as_array
 from skae._transformer import AutoencoderTransformer
 
 TRANSFORMER, DETECTOR = "SkaeAutoencoderTransformer", "SkaeAutoencoderOutlierDetector"
+_CONSTRAINTS: dict[str, tuple[Constraint, ...]] = {
+    "reconstruct": (Boolean(),),
+    "fill_missing": (Boolean(), OneOf(("auto",))),
+    "target_opset": (Integer(OPSET), OneOf((None,))),
+    "options": (InstanceOf((dict,), "a dict"), OneOf((None,))),
+}
 
 
 def to_onnx(estimator, X=None, *, reconstruct=False, fill_missing="auto", target_opset=None, options=None):
@@ -59,11 +66,13 @@ def to_onnx(estimator, X=None, *, reconstruct=False, fill_missing="auto", target
     ------
     ImportError
         If skl2onnx is not installed: ``pip install skae[onnx]``.
+    NotFittedError
+        If the estimator is not fitted.
     NotImplementedError
         If a transformer has a custom network (give what `encoder_module` returns to `torch.onnx.export`), or a
         detector is used as a transformer within a pipeline.
     ValueError
-        If `reconstruct` is asked of something else than a transformer, or `target_opset` is too low.
+        If a parameter is out of its range, or `reconstruct` is asked of something else than a transformer.
 
     See Also
     --------
@@ -87,11 +96,9 @@ def to_onnx(estimator, X=None, *, reconstruct=False, fill_missing="auto", target
     ...     file.write(graph.SerializeToString())
     """
     skl2onnx = _skl2onnx()
+    given = {"reconstruct": reconstruct, "fill_missing": fill_missing, "target_opset": target_opset, "options": options}
+    check_parameters("to_onnx", given, _CONSTRAINTS)
     check_is_fitted(estimator)
-    if target_opset is not None and target_opset < OPSET:
-        raise ValueError(
-            f"The 'target_opset' parameter of to_onnx must be an int >= {OPSET}. Got {target_opset} instead."
-        )
     final = estimator[-1] if isinstance(estimator, Pipeline) else estimator
     if reconstruct and not isinstance(final, AutoencoderTransformer):
         raise ValueError(
@@ -202,7 +209,7 @@ def _convert_detector(scope: Any, operator: Any, container: Any) -> None:
 
 
 def _rows(scope: Any, operator: Any, container: Any) -> Symbol:
-    """The input, its columns side by side if they come one by one; numbers that are not float32 become float64."""
+    """The input in one dtype, its columns side by side if they come one by one; integers alone stay integers."""
     guess_type = import_module("skl2onnx.common.data_types").guess_numpy_type
     graph = Graph(scope, container)
     inputs = [Symbol(graph, variable.full_name, np.dtype(guess_type(variable.type))) for variable in operator.inputs]

@@ -35,6 +35,17 @@ class Integer:
 
 
 @dataclass(frozen=True)
+class OddInteger(Integer):
+    """An odd integer of at least `low`."""
+
+    def accepts(self, value: object) -> bool:
+        return super().accepts(value) and int(value) % 2 == 1  # type: ignore[call-overload]
+
+    def __str__(self) -> str:
+        return f"an odd int >= {self.low}"
+
+
+@dataclass(frozen=True)
 class Float:
     """A finite real number between `low` and `high`; each bound may be open."""
 

@@ -14,6 +14,7 @@ from skae._numerics._moments import row_indices
 
 # With fewer rows nothing held out could tell a trained network from the anchor: the anchor stands.
 MIN_ROWS_TO_TRAIN = 50
+# Of fewer still, if they are trained on all the same, a quarter says nothing.
 MIN_ROWS_TO_JUDGE = 20
 # A hold-out of this many rows tells them apart; more than that beyond a twentieth of the rows is better trained on.
 HOLD_OUT_ROWS = 100
@@ -78,8 +79,8 @@ def corruption_level(n_rows: int, n_features: int) -> float:
 
 
 def early_stopping(n_rows: int, n_features: int) -> bool:
-    """Whether to hold out rows: wherever a quarter of them says anything, also below the rows that "auto" trains on."""
-    return n_rows >= MIN_ROWS_TO_JUDGE
+    """Whether to hold out rows: wherever there are enough to train at all."""
+    return n_rows >= MIN_ROWS_TO_TRAIN
 
 
 def validation_fraction(n_rows: int, n_features: int) -> float:

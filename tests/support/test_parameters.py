@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 
-from skae._support._parameters import Boolean, Float, Integer, LayerSizes, OneOf, check_parameters
+from skae._support._parameters import Boolean, Float, Integer, LayerSizes, OddInteger, OneOf, check_parameters
 
 
 @pytest.mark.parametrize(
     ("constraint", "accepted", "refused"),
     [
         (Integer(1), [1, np.int64(5)], [0, 1.0, True, "1", None]),
+        (OddInteger(1), [1, np.int64(5)], [0, 2, -1, 3.0, True, "1", None]),
         (Float(0), [0, 0.0, np.float32(2)], [-1e-9, np.nan, np.inf, True, "0", None]),
         (Float(0, 1, low_open=True, high_open=True), [0.5], [0, 1, 0.0, 1.0]),
         (OneOf(("auto", None)), ["auto", None], ["Auto", 0, np.array(["auto", "auto"])]),
