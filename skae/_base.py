@@ -204,10 +204,8 @@ class BaseAutoencoder(CallbackSupportMixin, VersionedStateMixin, DocumentationLi
     def _split(self, data: TrainingData, random_state: np.random.RandomState) -> Split:
         """Rows to train on and, if `early_stopping`, to hold out."""
         held_out = self._resolved("early_stopping", data)
-        if (
-            isinstance(getattr(self, "early_stopping", "auto"), str)
-            and data.shape_seen[0] >= _automatic.MIN_ROWS_TO_JUDGE
-        ):
+        automatic = isinstance(getattr(self, "early_stopping", "auto"), str)
+        if automatic and data.shape_seen[0] >= _automatic.MIN_ROWS_TO_JUDGE:
             held_out = held_out or self._resolved("max_iter", data) > 0
         if not held_out:
             return Split(row_indices(data.n_rows), None, data.sample_weight)

@@ -101,7 +101,7 @@ class TestThreshold:
     @each_method
     @pytest.mark.parametrize("contamination", [0.01, 0.1, 0.5])
     def test_share_of_training_rows(self, method, contamination):
-        X = banana(200, 0)
+        X = banana(200, 1)
         detector = AutoencoderOutlierDetector(method=method, contamination=contamination, random_state=0)
         assert (detector.fit_predict(X) == -1).sum() == round(contamination * 200)
 
