@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from skae._fitted import FittedAutoencoder
 from skae._model._activations import ACTIVATIONS
 from skae._model._autoencoder import AnchoredAutoencoder
-from skae._model._module_correction import METHODS
+from skae._model._module_correction import METHODS, trained_parameters
 
 
 class EncoderModule(nn.Module):
@@ -102,7 +102,7 @@ class _Gated(nn.Module):
         self._method = method
         self.gate = nn.Parameter(gates[METHODS.index(method)].clone())
         with torch.no_grad():
-            for parameter, value in zip(self.module.parameters(), values, strict=True):
+            for parameter, value in zip(trained_parameters(self.module).values(), values, strict=True):
                 parameter.copy_(value)
 
     def forward(self, inputs: Tensor) -> Tensor:

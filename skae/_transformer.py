@@ -42,8 +42,8 @@ class AutoencoderTransformer(BaseTransformer):
         A network of one's own in place of the perceptrons, behind a gate that starts at zero: a module with methods
         ``encode`` and ``decode`` of standardised rows, or ``network(n_features, n_outputs, n_components)`` that makes
         one, such as those of `skae.networks`. The encoder returns `n_outputs` numbers: `n_components`, twice that if
-        `variational`. Training starts at the module's weights and leaves it alone; those that a callable has torch draw
-        follow from `random_state`.
+        `variational`. Training starts at the module's weights and leaves it alone, and those that require no gradient
+        stay as they are; weights that a callable has torch draw follow from `random_state`.
     loss : {"squared_error", "absolute_error", "huber", "binary_cross_entropy", "poisson"}, default="squared_error"
         What training minimises. "binary_cross_entropy" is for entries in [0, 1], "poisson" for counts.
     whiten : bool, default=False

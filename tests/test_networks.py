@@ -122,6 +122,19 @@ class TestCustomNetworks:
         torch.testing.assert_close(kept.scale, module.scale.to(kept.scale.dtype), rtol=0, atol=0)
 
     @short
+    def test_frozen_parameters_stay_as_they_are(self, digits):
+        module = Dense(64, 4, 4)
+        frozen = [parameter.requires_grad_(False) for parameter in module.encoder.parameters()]
+        before = [parameter.clone() for parameter in frozen]
+        ours = AutoencoderTransformer(4, network=module, max_iter=5, random_state=0).fit(digits[0])
+        assert ours.best_loss_ < ours.pca_loss_
+        encoder = ours.encoder_module().correction.module.encoder
+        for values in (frozen, encoder.parameters()):
+            for parameter, value in zip(values, before, strict=True):
+                torch.testing.assert_close(parameter, value, rtol=0, atol=0)
+        ours.set_params(warm_start=True).fit(digits[0])
+        assert torch.equal(next(ours.encoder_module().correction.module.encoder.parameters()), before[0])
+
     def test_two_threads_share_a_module(self, digits):
         X, module = digits[0][:200], Scaled(64, 4, 4)
         ours = [AutoencoderTransformer(4, network=module, max_iter=5, random_state=seed) for seed in range(4)]

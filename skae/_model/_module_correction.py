@@ -18,19 +18,21 @@ class ModuleCorrection:
     """``gate * method(inputs)`` with the interface of `Perceptron`, differentiated by autograd.
 
     The gates of both methods and the module's parameters are slices of one flat vector, which "encode" and "decode"
-    share, so that a module may tie its weights. The gates (ReZero: Bachlechner et al. 2021) make any network start as
-    the anchor. Back-propagation goes through "decode" first: it writes the gradient, "encode" adds to it.
+    share, so that a module may tie its weights; parameters that require no gradient stay in the module, as they are.
+    The gates (ReZero: Bachlechner et al. 2021) make any network start as the anchor. Back-propagation goes through
+    "decode" first: it writes the gradient, "encode" adds to it.
     """
 
     def __init__(self, module: nn.Module, method: str, parameters: Tensor) -> None:
         self._module, self._call, self._index = module, _MethodOf(module, method), METHODS.index(method)
-        self._names = [f"module.{name}" for name, _ in module.named_parameters()]
-        self._shapes = [parameter.shape for parameter in module.parameters()]
+        trained = trained_parameters(module)
+        self._names = [f"module.{name}" for name in trained]
+        self._shapes = [parameter.shape for parameter in trained.values()]
         self._views = self.layer_views(parameters)
 
     @staticmethod
     def count_parameters(module: nn.Module) -> int:
-        return len(METHODS) + sum(parameter.numel() for parameter in module.parameters())
+        return len(METHODS) + sum(parameter.numel() for parameter in trained_parameters(module).values())
 
     def layer_views(self, flat: Tensor) -> list[Tensor]:
         """The gates and the module's parameters as views of a flat vector."""
@@ -39,7 +41,7 @@ class ModuleCorrection:
 
     def initialise(self, generator: torch.Generator) -> None:
         """Take over the module's own values; the gates stay zero."""
-        for view, parameter in zip(self._views[1:], self._module.parameters(), strict=True):
+        for view, parameter in zip(self._views[1:], trained_parameters(self._module).values(), strict=True):
             view.copy_(parameter.detach())
 
     def is_zero(self) -> bool:
@@ -75,6 +77,11 @@ class ModuleCorrection:
 
     def input_gradient(self, input_slope: Tensor) -> Tensor:
         return input_slope
+
+
+def trained_parameters(module: nn.Module) -> dict[str, nn.Parameter]:
+    """Names and values of the parameters that training moves."""
+    return {name: parameter for name, parameter in module.named_parameters() if parameter.requires_grad}
 
 
 class _MethodOf(nn.Module):
