@@ -222,12 +222,14 @@ class BaseDetector(BaseAnchored):
 
     def _feature_errors(self, X) -> np.ndarray:
         views, scale = self._views, self._view_scale
-        seen = views.views(X, self.device)
-        shares = views.feature_shares(X, scale.most_alarmed(seen), self.device)
+        with single_thread_if(X.shape[0] < MIN_ROWS_FOR_THREADS):
+            seen = views.views(X, self.device)
+            shares = views.feature_shares(X, scale.most_alarmed(seen), self.device)
         return shares * -scale.scores(seen)[:, np.newaxis]
 
     def _codes(self, X) -> np.ndarray:
-        codes = self._views.codes(X, self.device)
+        with single_thread_if(X.shape[0] < MIN_ROWS_FOR_THREADS):
+            codes = self._views.codes(X, self.device)
         return codes[:, : self.n_components_]
 
 
