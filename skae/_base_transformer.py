@@ -237,10 +237,9 @@ class BaseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseInc
     def sample(self, n_samples=1, random_state=None):
         """Draw new rows.
 
-        Codes are drawn from the prior if `variational`, else from a mixture of Gaussians (of numbers of them, the one
-        with the lowest BIC), go through what `sparsity` does to a code, and are decoded. The mixture is fitted in the
-        first call to the codes of at most 4,096 training rows; after `partial_fit`, of the rows it holds out, at most
-        500, or of the last chunk if it holds out none.
+        Codes are drawn from the prior if `variational`, else from a mixture of Gaussians (as many as give the lowest
+        BIC), go through what `sparsity` does to a code, and are decoded. The mixture is fitted in the first call to the
+        codes of at most 4,096 training rows; after `partial_fit`, of at most 500 of all rows seen.
 
         Parameters
         ----------
