@@ -11,7 +11,7 @@ from skae._fitted import FittedAutoencoder
 from skae._model._activations import ACTIVATIONS
 from skae._model._autoencoder import AnchoredAutoencoder
 from skae._model._bottlenecks import GaussianPosterior, LargestOnly, Plain, Prefix, SoftThreshold
-from skae._model._gaussian_fill import N_STEPS
+from skae._model._gaussian_fill import CLIP, N_STEPS
 from skae._model._losses import MIN_PROBABILITY, MIN_RATE_SHARE
 from skae._onnx._graph import Symbol
 from skae._training._rows import float32_holds
@@ -123,7 +123,7 @@ class AutoencoderGraph:
             return rows @ dense if dense_costs_less else rows - (rows @ projector) @ factors.T
 
         deviation = np.ones(len(factors)) if self.fitted.fill_deviation is None else self.fitted.fill_deviation
-        filled, mask = missing.where(0.0, x / deviation), missing.cast(x.dtype)
+        filled, mask = missing.where(0.0, (x / deviation).clip(-CLIP, CLIP)), missing.cast(x.dtype)
         diagonal = np.maximum(dense.diagonal(), 1e-6)
         tiny = np.finfo(x.dtype).tiny
         residual = -times_precision(filled) * mask
