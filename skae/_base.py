@@ -34,7 +34,7 @@ from skae._support._parameters import (
 )
 from skae._support._persistence import VersionedStateMixin
 from skae._support._tensors import as_array
-from skae._support._threads import single_thread_if
+from skae._support._threads import settle_count, single_thread_if
 from skae._support._torch import resolve_device, resolve_dtype
 from skae._support._warnings import warn
 from skae._training import _automatic
@@ -127,6 +127,7 @@ class BaseAutoencoder(CallbackSupportMixin, VersionedStateMixin, DocumentationLi
         )
 
     def _check_fitted_X(self, X):
+        settle_count()
         check_is_fitted(self)
         return self._check_X(X, reset=False)
 
@@ -134,6 +135,7 @@ class BaseAutoencoder(CallbackSupportMixin, VersionedStateMixin, DocumentationLi
         self, X, sample_weight, *, reset: bool = True, min_samples: int = 2, processes: Processes | None = None
     ) -> TrainingData:
         """Everything `fit` is given, checked; rows without weight are left out, those of other processes are added."""
+        settle_count()
         check_parameters(type(self).__name__, self.get_params(deep=False), self._constraints)
         device = resolve_device(self.device)
         X = self._check_X(X, reset=reset, min_samples=min_samples)

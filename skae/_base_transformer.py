@@ -21,6 +21,7 @@ from skae._support._distributed import Processes
 from skae._support._inputs import check_sample_weight, local_random_state
 from skae._support._parameters import AnyCallable, Boolean, Float, Integer, OneOf, plain_number
 from skae._support._tensors import as_array, in_kind, is_sound_tensor
+from skae._support._threads import settle_count
 
 CORRUPTIONS = ("gaussian", "masking", "salt_and_pepper", "swap")
 # Parameters that exclude each other, and why: the error says so.
@@ -78,6 +79,7 @@ class BaseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseInc
 
     def _check_fitted_X(self, X):
         """Checked rows. A tensor stays one on its device, and leaves it only for a check that will say something."""
+        settle_count()
         if not is_sound_tensor(X):
             return in_kind(super()._check_fitted_X(X), X)
         check_is_fitted(self)

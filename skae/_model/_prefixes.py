@@ -9,7 +9,7 @@ from torch import Tensor
 from skae._model._autoencoder import AnchoredAutoencoder
 
 
-def explained_by_prefixes(network: AnchoredAutoencoder, x: Tensor, weight: np.ndarray | None) -> np.ndarray:
+def explained_by_prefixes(network: AnchoredAutoencoder, x: Tensor, weight: np.ndarray | None = None) -> np.ndarray:
     """Share of the variance of standardised rows that each further component explains."""
     z = network.encode(x)
     weight = np.ones(len(x)) if weight is None else weight

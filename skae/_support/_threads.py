@@ -30,6 +30,14 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
+def settle_count() -> None:
+    """Have torch give this Python thread its count, the one set last, in no moment in which that is another's 1."""
+    if not getattr(_own, "settled", False):
+        with _lock:
+            torch.get_num_threads()
+        _own.settled = True
+
+
 @contextmanager
 def single_thread_if(small: bool) -> Iterator[None]:
     """Run the body on one thread if the work is `small`; the thread count is what it was afterwards.
@@ -39,6 +47,7 @@ def single_thread_if(small: bool) -> Iterator[None]:
     if not small or getattr(_own, "count", None) is not None:
         yield
         return
+    settle_count()
     _own.count = torch.get_num_threads()
     try:
         _set_here_only(1)
