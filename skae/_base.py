@@ -185,30 +185,29 @@ class BaseAutoencoder(CallbackSupportMixin, VersionedStateMixin, DocumentationLi
     def _resolved(self, name: str, data: TrainingData) -> Any:
         """The value of a parameter, "auto" replaced by what it means for rows and features this many."""
         value = getattr(self, name, "auto")
-        return getattr(self._automatic, name)(*data.shape_seen) if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        share = _automatic.share_for_solver(name, self.solver, data.shape_seen[1])
+        value = getattr(self._automatic, name)(*data.shape_seen)
+        return value if share == 1.0 else share * value
 
     def _settings(self, data: TrainingData) -> TrainingSettings:
         max_iter = self._resolved("max_iter", data)
         automatic = isinstance(self.n_iter_no_change, str)
-        decay = _automatic.SHARE_OF_COUPLED_DECAY if self.solver != "adamw" and isinstance(self.alpha, str) else 1.0
-        n_features = data.shape_seen[1]
-        slow = self.solver == "sgd" and isinstance(self.learning_rate_init, str)
-        rate = _automatic.rate_of_sgd(n_features) if slow else 1.0
         return TrainingSettings(
             solver=self.solver,
-            alpha=self._resolved("alpha", data) * decay,
+            alpha=self._resolved("alpha", data),
             batch_size=min(data.n_rows, self._resolved("batch_size", data)),
-            learning_rate_init=self._resolved("learning_rate_init", data) * rate,
+            learning_rate_init=self._resolved("learning_rate_init", data),
             max_iter=max_iter,
             n_iter_no_change=_automatic.n_iter_no_change(max_iter) if automatic else self.n_iter_no_change,
         )
 
     def _split(self, data: TrainingData, random_state: np.random.RandomState) -> Split:
         """Rows to train on and, if `early_stopping`, to hold out."""
-        held_out = self._resolved("early_stopping", data)
-        automatic = isinstance(getattr(self, "early_stopping", "auto"), str)
-        if automatic and data.shape_seen[0] >= _automatic.MIN_ROWS_TO_JUDGE:
-            held_out = held_out or self._resolved("max_iter", data) > 0
+        held_out = getattr(self, "early_stopping", "auto")
+        if isinstance(held_out, str):
+            held_out = _automatic.early_stopping(data.shape_seen[0], self._resolved("max_iter", data))
         if not held_out:
             return Split(row_indices(data.n_rows), None, data.sample_weight)
         whether = isinstance(held_out, bool | np.bool_)

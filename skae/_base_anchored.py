@@ -114,12 +114,8 @@ class BaseAnchored(BaseAutoencoder):
         axes, member = anchoring.axes, self._member
         generator = make_generator(random_state, data.device)
         corruption = self._corruption(data, anchoring)
-        anchor = linear_anchor(
-            axes,
-            corruption,
-            variational=member.variational,
-            sparse_code=member.sparsity is not None,
-        )
+        sparse_code = member.sparsity is not None
+        anchor = linear_anchor(axes, corruption, variational=member.variational, sparse_code=sparse_code)
         rows = data.rows(axes.mean, axes.scale * anchor.unit)
         if isinstance(member.sparsity, int) and earlier is None:
             anchor = sparse_anchor(anchor, anchoring, rows, member.sparsity, data.sample_weight, random_state)
@@ -131,16 +127,28 @@ class BaseAnchored(BaseAutoencoder):
         network = _anchored_network(architecture, anchoring, anchor, corruption, data, generator)
         trained: Network = network
         if self.dtype == "bfloat16":
-            low = replace(data, dtype=torch.bfloat16)
-            corruption = self._corruption(low, anchoring)
-            twin = _anchored_network(
-                architecture.on(low.device, low.dtype), anchoring, anchor, corruption, low, generator
+            trained = MixedPrecision(
+                network, self._low_precision_twin(architecture, anchoring, anchor, data, generator)
             )
-            trained = MixedPrecision(network, twin)
         if isinstance(rows, ShardedRows):
             trained = DataParallel(trained, rows, generator)
         split = split or self._split(data, random_state)
         return Fit(rows, split, anchoring, anchor, network, trained, n_components, whiten, moments, sample)
+
+    def _low_precision_twin(
+        self,
+        architecture: Architecture,
+        anchoring: AnchoringRows,
+        anchor: LinearAnchor,
+        data: TrainingData,
+        generator: torch.Generator,
+    ) -> AnchoredAutoencoder:
+        """The network in bfloat16 that steps are computed with."""
+        data = replace(data, dtype=torch.bfloat16)
+        corruption = self._corruption(data, anchoring)
+        return _anchored_network(
+            architecture.on(data.device, data.dtype), anchoring, anchor, corruption, data, generator
+        )
 
     def _resolved(self, name: str, data: TrainingData) -> Any:
         value = super()._resolved(name, data)

@@ -143,9 +143,9 @@ class TestCuda:
     def test_the_host_waits_for_no_step(self, estimator, solver, dtype, digits, monkeypatch):
         batches, steps = _loop._Stepper._batches, []
 
-        def watched(self, rows, order):
+        def watched(self, order):
             try:
-                for batch in batches(self, rows, order):
+                for batch in batches(self, order):
                     torch.cuda.set_sync_debug_mode("error")  # while the step is taken
                     yield batch
                     torch.cuda.set_sync_debug_mode("default")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import linalg, sparse
@@ -70,7 +71,7 @@ def principal_axes(
     sought = _n_sought(n_components, n_rows, n_features)
     few = sought < RANDOMIZED_SHARE * min(n_rows, n_features)
     find = _leading_axes_in_blocks if few and n_rows * n_features > MAX_DENSE_NUMBERS else _leading_singular_vectors
-    variances, components, total = find(X, mean, scale, sample_weight, sought, random_state)
+    variances, components, total = find(_StandardisedRows(X, mean, scale, sample_weight), sought, random_state)
     return PrincipalAxes(mean, scale, *_as_many_as_wanted(variances, components, total, n_components), total)
 
 
@@ -115,21 +116,45 @@ def _leading_eigenvectors(covariance: FloatArray, n_components: int) -> tuple[Fl
     return np.clip(values[::-1], 0.0, None), np.ascontiguousarray(components)
 
 
+@dataclass(frozen=True)
+class _StandardisedRows:
+    """Rows ``(X - mean) / scale``, with weights or None."""
+
+    X: Any
+    mean: FloatArray
+    scale: FloatArray
+    sample_weight: FloatArray | None
+
+    @property
+    def total_weight(self) -> float:
+        return float(self.X.shape[0] if self.sample_weight is None else self.sample_weight.sum())
+
+    def weight(self, rows: slice) -> FloatArray | float:
+        """Weights of some rows as a column, or 1."""
+        return 1.0 if self.sample_weight is None else self.sample_weight[rows, np.newaxis]
+
+    def times_scatter(self, basis: FloatArray) -> FloatArray:
+        """The sum of outer products of this process' rows, times a basis; sparse rows stay sparse."""
+        local = own_rows(self.X)
+        if sparse.issparse(local):
+            own = self.X.own if isinstance(self.X, Shards) else slice(None)
+            products = local @ (basis / self.scale[:, np.newaxis]) - (self.mean / self.scale) @ basis
+            products *= self.weight(own)
+            return (local.T @ products - np.outer(self.mean, products.sum(axis=0))) / self.scale[:, np.newaxis]
+        image = np.zeros_like(basis)
+        for rows, block in own_blocks(self.X):
+            centred = (block - self.mean) / self.scale
+            image += centred.T @ (self.weight(rows) * (centred @ basis))
+        return image
+
+
 def _leading_singular_vectors(
-    X,
-    mean: FloatArray,
-    scale: FloatArray,
-    sample_weight: FloatArray | None,
-    n_components: int,
-    random_state: np.random.RandomState,
+    rows: _StandardisedRows, n_components: int, random_state: np.random.RandomState
 ) -> tuple[FloatArray, FloatArray, float]:
     """Variances along the leading axes, the axes, and the variance of all features together."""
-    centred = (dense_rows(X, slice(None)) - mean) / scale
-    total_weight = float(len(centred))
-    if sample_weight is not None:
-        centred *= np.sqrt(sample_weight)[:, np.newaxis]
-        total_weight = float(sample_weight.sum())
-    total = _finite(np.square(centred).sum() / total_weight)
+    centred = (dense_rows(rows.X, slice(None)) - rows.mean) / rows.scale
+    centred *= np.sqrt(rows.weight(slice(None)))
+    total = _finite(np.square(centred).sum() / rows.total_weight)
     smaller_side = min(centred.shape)
     if smaller_side > 500 and n_components < RANDOMIZED_SHARE * smaller_side:
         _, singular, axes = randomized_svd(centred, n_components, flip_sign=False, random_state=random_state)
@@ -137,45 +162,21 @@ def _leading_singular_vectors(
         _, singular, axes = linalg.svd(centred, full_matrices=False, check_finite=False)
         singular, axes = singular[:n_components], axes[:n_components]
     _, components = svd_flip(None, axes, u_based_decision=False)
-    return singular**2 / total_weight, np.ascontiguousarray(components), total
+    return singular**2 / rows.total_weight, np.ascontiguousarray(components), total
 
 
 def _leading_axes_in_blocks(
-    X,
-    mean: FloatArray,
-    scale: FloatArray,
-    sample_weight: FloatArray | None,
-    n_components: int,
-    random_state: np.random.RandomState,
+    rows: _StandardisedRows, n_components: int, random_state: np.random.RandomState
 ) -> tuple[FloatArray, FloatArray, float]:
     """As `_leading_singular_vectors`, by subspace iteration on the covariance, which is never formed."""
-    total_weight = float(X.shape[0] if sample_weight is None else sample_weight.sum())
-    total = _finite((weighted_variance(X, mean, sample_weight) / scale**2).sum())
-    basis = random_state.normal(size=(X.shape[1], n_components + N_EXTRA_AXES))
+    total = _finite((weighted_variance(rows.X, rows.mean, rows.sample_weight) / rows.scale**2).sum())
+    basis = random_state.normal(size=(rows.X.shape[1], n_components + N_EXTRA_AXES))
     for _ in range(N_PASSES):
         basis, _ = linalg.qr(basis, mode="economic", check_finite=False)
-        image = processes_of(X).sum("the principal axes", _times_scatter(X, mean, scale, sample_weight, basis))
-        earlier, basis = basis, image / total_weight
+        image = processes_of(rows.X).sum("the principal axes", rows.times_scatter(basis))
+        earlier, basis = basis, image / rows.total_weight
     # The covariance within the subspace: exact for the last basis but one, of which the last is the image.
     variances, rotation = linalg.eigh(earlier.T @ basis, check_finite=False)
     components = (earlier @ rotation[:, ::-1][:, :n_components]).T
     _, components = svd_flip(None, components, u_based_decision=False)
     return np.clip(variances[::-1][:n_components], 0.0, None), np.ascontiguousarray(components), total
-
-
-def _times_scatter(
-    X, mean: FloatArray, scale: FloatArray, sample_weight: FloatArray | None, basis: FloatArray
-) -> FloatArray:
-    """The scatter matrix of this process' rows of ``(X - mean) / scale`` times a basis; sparse rows stay sparse."""
-    weight = np.ones(X.shape[0]) if sample_weight is None else sample_weight
-    local = own_rows(X)
-    if sparse.issparse(local):
-        own = X.own if isinstance(X, Shards) else slice(None)
-        products = local @ (basis / scale[:, np.newaxis]) - (mean / scale) @ basis
-        products *= weight[own, np.newaxis]
-        return (local.T @ products - np.outer(mean, products.sum(axis=0))) / scale[:, np.newaxis]
-    image = np.zeros_like(basis)
-    for rows, block in own_blocks(X):
-        centred = (block - mean) / scale
-        image += centred.T @ (weight[rows, np.newaxis] * (centred @ basis))
-    return image

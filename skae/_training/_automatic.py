@@ -41,9 +41,16 @@ def learning_rate_init(n_rows: int, n_features: int) -> float:
     return 0.008
 
 
-def rate_of_sgd(n_features: int) -> float:
-    """How much higher SGD's rate is: the gradient of a mean over entries is the smaller the more of them there are."""
-    return min(40.0, 0.4 * n_features)
+def share_for_solver(name: str, solver: str, n_features: int) -> float:
+    """What AdamW's rate or decay is multiplied by for another solver.
+
+    SGD moves by the gradient itself, and that of a mean over entries is the smaller the more of them there are.
+    """
+    if name == "alpha" and solver != "adamw":
+        return SHARE_OF_COUPLED_DECAY
+    if name == "learning_rate_init" and solver == "sgd":
+        return min(40.0, 0.4 * n_features)
+    return 1.0
 
 
 def constant_rate_share(batch_size: int) -> float:
@@ -78,9 +85,9 @@ def corruption_level(n_rows: int, n_features: int) -> float:
     return min(0.1, 100.0 / n_rows)
 
 
-def early_stopping(n_rows: int, n_features: int) -> bool:
-    """Whether to hold out rows: wherever there are enough to train at all."""
-    return n_rows >= MIN_ROWS_TO_TRAIN
+def early_stopping(n_rows: int, max_iter: int) -> bool:
+    """Whether to hold out rows: wherever there are enough to train on, and from fewer if they are trained on anyway."""
+    return n_rows >= (MIN_ROWS_TO_JUDGE if max_iter else MIN_ROWS_TO_TRAIN)
 
 
 def validation_fraction(n_rows: int, n_features: int) -> float:

@@ -102,7 +102,7 @@ def train(
         network.parameters.copy_(earlier)
         judge.consider(0, result)
     try:
-        _run_epochs(network, rows, split, settings, random_state, on_epoch, judge, result)
+        _run_epochs(_Stepper(network, rows, split, settings), judge, random_state, on_epoch, result)
     except KeyboardInterrupt:
         result.interrupted = True
     judge.restore_best(result, start)
@@ -139,9 +139,9 @@ def train_on_chunk(
     start = network.parameters.clone()
     judge = _Judge(network, rows, split, result)
     network.parameters.copy_(course.parameters)
-    stepper = _AveragingStepper(network, split, settings, course)
+    stepper = _AveragingStepper(network, rows, split, settings, course)
     if len(split.train) and settings.max_iter:
-        result.losses.append(stepper.run_epoch(rows, random_state.permutation(split.train)))
+        result.losses.append(stepper.run_epoch(random_state))
     course = stepper.course()
     network.parameters.copy_(course.average)
     judge.consider_and_note(1, result)
@@ -150,20 +150,16 @@ def train_on_chunk(
 
 
 def _run_epochs(
-    network: Network,
-    rows: Rows,
-    split: Split,
-    settings: TrainingSettings,
+    stepper: _Stepper,
+    judge: _Judge,
     random_state: np.random.RandomState,
     on_epoch: OnEpoch,
-    judge: _Judge,
     result: TrainingResult,
 ) -> None:
-    stepper = _Stepper(network, split, settings)
+    settings = stepper.settings
     epochs_without_gain, mark = 0, result.best_loss
     for epoch in range(settings.max_iter):
-        # The order is not bound to a name, so that there are never two of them in memory.
-        loss = stepper.run_epoch(rows, random_state.permutation(split.train))
+        loss = stepper.run_epoch(random_state)
         result.losses.append(loss)
         held_out_loss = judge.consider_and_note(epoch + 1, result)
         if on_epoch(epoch, loss, held_out_loss):
@@ -179,11 +175,11 @@ def _run_epochs(
 
 
 class _Stepper:
-    """The optimiser, its gradient buffer and its place in the schedule."""
+    """The optimiser, its gradient buffer, its rows and its place in the schedule."""
 
-    def __init__(self, network: Network, split: Split, settings: TrainingSettings) -> None:
-        self._network, self._settings = network, settings
-        self._weight = split.sample_weight
+    def __init__(self, network: Network, rows: Rows, split: Split, settings: TrainingSettings) -> None:
+        self.settings = settings
+        self._network, self._rows, self._train, self._weight = network, rows, split.train, split.sample_weight
         gradient = torch.zeros_like(network.parameters)
         network.bind_gradient(gradient)
         self._optimizer = SOLVERS[settings.solver](network.parameters, gradient, settings.alpha)
@@ -191,11 +187,11 @@ class _Stepper:
         self._step = 0
 
     @torch.no_grad()
-    def run_epoch(self, rows: Rows, order: np.ndarray) -> float:
-        """One pass over the rows of `order`; the mean loss over it, read from the device once."""
+    def run_epoch(self, random_state: np.random.RandomState) -> float:
+        """One pass over the rows in random order; the mean loss over it, read from the device once."""
         total = torch.zeros((), dtype=self._network.parameters.dtype, device=self._network.parameters.device)
         total_weight = 0.0
-        for x, weight, share in self._batches(rows, order):
+        for x, weight, share in self._batches(random_state.permutation(self._train)):
             total.add_(self._network.loss_and_gradient(x, weight), alpha=share)
             total_weight += share
             self._update()
@@ -204,14 +200,14 @@ class _Stepper:
             raise NonFiniteError
         return loss
 
-    def _batches(self, rows: Rows, order: np.ndarray) -> Iterator[tuple[Tensor, Tensor | None, float]]:
+    def _batches(self, order: np.ndarray) -> Iterator[tuple[Tensor, Tensor | None, float]]:
         """Rows, their weights, and the sum of those (the number of rows where there are none), batch by batch."""
-        batches = rows.batches(order, self._settings.batch_size)
+        batches = self._rows.batches(order, self.settings.batch_size)
         if self._weight is None:
             yield from ((x, None, float(len(indices))) for indices, x in batches)
             return
         # Copied once an epoch: a copy to a GPU waits until the GPU has done all that was asked of it before.
-        weight = split_evenly(self._weight[order], self._settings.batch_size)
+        weight = split_evenly(self._weight[order], self.settings.batch_size)
         # By powers of two near each batch's largest: float32 does not hold weights tiny beside other batches'.
         scaled = np.concatenate([np.ldexp(part, -np.frexp(part.max())[1]) for part in weight])
         moved = to_tensor(scaled, self._network.parameters.dtype, self._network.parameters.device)
@@ -221,22 +217,22 @@ class _Stepper:
 
     def _update(self) -> None:
         factor = learning_rate_factor(self._step, self._n_steps)
-        self._optimizer.step(self._settings.learning_rate_init * factor)
+        self._optimizer.step(self.settings.learning_rate_init * factor)
         self._step += 1
 
 
 class _AveragingStepper(_Stepper):
     """Steps at a constant rate from where a course stands, and averages the parameters met."""
 
-    def __init__(self, network: Network, split: Split, settings: TrainingSettings, course: Course) -> None:
-        super().__init__(network, split, settings)
+    def __init__(self, network: Network, rows: Rows, split: Split, settings: TrainingSettings, course: Course) -> None:
+        super().__init__(network, rows, split, settings)
         self._average, self._step = course.average.clone(), course.n_steps
         if len(course.memory) == len(self._optimizer.memory):  # else there is none, or it is another solver's
             for mine, earlier in zip(self._optimizer.memory, course.memory, strict=True):
                 mine.copy_(earlier)
 
     def _update(self) -> None:
-        self._optimizer.step(self._settings.learning_rate_init)
+        self._optimizer.step(self.settings.learning_rate_init)
         self._step += 1
         # Weights that grow as a power of the step (Shamir & Zhang 2013).
         self._average.lerp_(self._network.parameters, (AVERAGED_POWER + 1) / (AVERAGED_POWER + self._step))
