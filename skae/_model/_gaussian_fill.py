@@ -21,6 +21,8 @@ MAX_FACTORS = 256
 # Share of the mean variance that noise has at least: weaker axes cannot be told from noise where entries are missing,
 # and the systems' condition is the worse the smaller it is.
 MIN_NOISE_SHARE = 1e-2
+# Share of the largest deviation that every feature's is at least: float32 can divide by those of constant ones.
+MIN_DEVIATION_SHARE = 1e-12
 # Deviations beyond which an entry counts as this far: a feature that hardly ever varies may do so by thousands of them.
 CLIP = 10.0
 # Steps of conjugate gradients. On 64 pixels they left .003 deviations with a tenth missing, .03 with half of them.
@@ -45,7 +47,8 @@ class GaussianFill:
     def from_covariance(cls, covariance: Tensor) -> GaussianFill:
         """Of the correlations the leading eigenvectors as factors, the mean of the other eigenvalues as noise."""
         deviation = covariance.diagonal().clamp_min(0.0).sqrt()
-        deviation = torch.where(deviation > 0, deviation, 1.0)
+        largest = float(deviation.max())
+        deviation = deviation.clamp_min(MIN_DEVIATION_SHARE * largest) if largest else torch.ones_like(deviation)
         values, vectors = torch.linalg.eigh(covariance / torch.outer(deviation, deviation))
         count = min(MAX_FACTORS, len(values) - 1)
         leading, rest = values.flip(0)[:count], values.flip(0)[count:].clamp_min(0.0)

@@ -81,3 +81,17 @@ def test_units_of_features_do_not_matter(covariance):
     fill = GaussianFill.from_covariance(covariance)(x)
     scaled = GaussianFill.from_covariance(covariance * torch.outer(units, units))(x * units)
     torch.testing.assert_close(scaled / units, fill, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [1e-54, 1.0, 1e54])
+def test_constant_features_are_filled_whatever_the_size_of_others(size):
+    variances = torch.tensor([0.0, size**2, 0.0, (1e-20 * size) ** 2], dtype=torch.float64)
+    fill = GaussianFill.from_covariance(torch.diag(variances)).in_unit(size).to(torch.float32, torch.device("cpu"))
+    x = torch.tensor([[0.0, 1.0, torch.nan, 0.0], [torch.nan, torch.nan, 0.0, 1e-20], [0.5, torch.nan, 0.0, 0.5]])
+    torch.testing.assert_close(fill(x), torch.nan_to_num(x), rtol=0, atol=1e-9)
+
+
+def test_features_that_are_all_constant():
+    fill = GaussianFill.from_covariance(torch.zeros(3, 3, dtype=torch.float64))
+    x = torch.tensor([[0.0, torch.nan, 2.0]], dtype=torch.float64)
+    torch.testing.assert_close(fill(x), torch.nan_to_num(x))
