@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, settings
 from sklearn.datasets import load_digits
 from torch.utils._python_dispatch import TorchDispatchMode
 
-# Each example fits an estimator. `pytest --hypothesis-profile=ci` looks at 2,000, the same each time;
-# `--hypothesis-profile=thorough` at 2,000 new ones.
+# Each example fits an estimator. `.ci/run` looks at 2,000, the same each time; `--hypothesis-profile=thorough` at 2,000
+# new ones.
 slow = [HealthCheck.too_slow, HealthCheck.data_too_large]
 settings.register_profile("quick", max_examples=30, derandomize=True, deadline=None, suppress_health_check=slow)
 settings.register_profile("ci", settings.get_profile("quick"), max_examples=400)
