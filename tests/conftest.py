@@ -22,6 +22,12 @@ settings.register_profile("thorough", settings.get_profile("ci"), derandomize=Fa
 settings.load_profile("quick")
 
 
+@pytest.fixture(autouse=True)
+def seeded():
+    """Networks that tests build start from the same weights whichever tests ran before."""
+    torch.manual_seed(0)
+
+
 @pytest.fixture(scope="session")
 def digits():
     """Training and test pixels of scikit-learn's digits, in [0, 1]."""
