@@ -98,7 +98,7 @@ html_theme_options = {
     "header_links_before_dropdown": 6,
     "show_prev_next": True,
     "navigation_with_keys": False,
-    "secondary_sidebar_items": {"**": ["page-toc"], "index": [], "auto_examples/index": []},
+    "secondary_sidebar_items": {"**": ["page-toc"], "index": [], "auto_examples/*": []},
     "show_toc_level": 2,
     "footer_start": ["copyright"],
     "footer_end": [],

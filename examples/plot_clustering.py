@@ -37,7 +37,9 @@ X, y = load_digits(return_X_y=True)
 code_sizes = [2, 4, 8, 16]
 reducers = {
     "PCA": {size: PCA(size, random_state=0).fit(X) for size in code_sizes},
-    "Autoencoder": {size: AutoencoderTransformer(size, random_state=0).fit(X) for size in code_sizes},
+    "Autoencoder": {
+        size: AutoencoderTransformer(size, random_state=0).fit(X) for size in code_sizes
+    },
 }
 clusterings = {
     "KMeans": KMeans(10, n_init=10, random_state=0),
@@ -53,7 +55,8 @@ clusterings = {
 
 agreement = {
     (clustering, name): [
-        adjusted_rand_score(y, clusterings[clustering].fit_predict(fitted[size].transform(X))) for size in code_sizes
+        adjusted_rand_score(y, clusterings[clustering].fit_predict(fitted[size].transform(X)))
+        for size in code_sizes
     ]
     for clustering in clusterings
     for name, fitted in reducers.items()
@@ -81,7 +84,9 @@ left, *panels = figure.subfigures(1, 3, width_ratios=[1, 1, 1], wspace=0.02)
 ax = left.subplots()
 for (clustering, name), values in agreement.items():
     style, marker = styles[clustering]
-    ax.plot(code_sizes, values, style, marker=marker, color=colors[name], label=f"{clustering}, {name}")
+    ax.plot(
+        code_sizes, values, style, marker=marker, color=colors[name], label=f"{clustering}, {name}"
+    )
 ax.axhline(of_pixels, color="0.5", linestyle=":", label="KMeans, 64 pixels")
 ax.set(xscale="log", xlabel="numbers a picture", ylabel="ARI with the digits", ylim=(0, 1.0))
 ax.set_xticks(code_sizes, labels=code_sizes)
@@ -95,15 +100,26 @@ for panel, (name, fitted) in zip(panels, reducers.items(), strict=True):
     order = linear_sum_assignment(-shares)[1]
     centres = fitted[shown_size].inverse_transform(clusters.cluster_centers_[order])
     ari = agreement["KMeans", name][code_sizes.index(shown_size)]
-    panel.suptitle(f"{name}, {shown_size} numbers, KMeans: ARI {ari:.2f}", color=colors[name], fontsize="large")
+    panel.suptitle(
+        f"{name}, {shown_size} numbers, KMeans: ARI {ari:.2f}", color=colors[name], fontsize="large"
+    )
     matrix, pictures = panel.subplots(2, 1, height_ratios=[10, 1.1])
     matrix.imshow(100 * shares[:, order], cmap="Greys", vmin=0, vmax=100, aspect="auto")
     for (digit, cluster), share in np.ndenumerate(100 * shares[:, order]):
         if share >= 5:
             ink = "white" if share > 50 else "black"
-            matrix.annotate(f"{share:.0f}", (cluster, digit), color=ink, ha="center", va="center", fontsize=8)
-    matrix.set(ylabel="digit (per cent of it in each cluster)", xticks=[], yticks=range(10), xlim=(-0.5, 9.5))
-    pictures.imshow(np.hstack(centres.reshape(-1, 8, 8)), cmap="gray_r", vmin=0, vmax=16, aspect="auto")
+            matrix.annotate(
+                f"{share:.0f}", (cluster, digit), color=ink, ha="center", va="center", fontsize=8
+            )
+    matrix.set(
+        ylabel="digit (per cent of it in each cluster)",
+        xticks=[],
+        yticks=range(10),
+        xlim=(-0.5, 9.5),
+    )
+    pictures.imshow(
+        np.hstack(centres.reshape(-1, 8, 8)), cmap="gray_r", vmin=0, vmax=16, aspect="auto"
+    )
     pictures.set(xlabel="clusters and their decoded centres", xticks=[], yticks=[])
 
 figure.savefig(out / "plot_clustering_1.png", dpi=120)

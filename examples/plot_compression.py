@@ -70,7 +70,9 @@ def store_symbols(train_codes, codes, step):
         seen, coded = train_symbols[:, j] - lowest, symbols[:, j] - lowest
         counts = np.bincount(seen, minlength=n_levels)
         sums = np.bincount(seen, weights=train_codes[:, j], minlength=n_levels)
-        frequency = (counts + 0.1) / (counts + 0.1).sum()  # 0.1: a symbol never seen must remain codable
+        frequency = (counts + 0.1) / (
+            counts + 0.1
+        ).sum()  # 0.1: a symbol never seen must remain codable
         bits -= np.log2(frequency[coded]).mean()
         decoded[:, j] = np.where(counts > 0, sums / np.maximum(counts, 1), levels)[coded]
     return bits / 8, decoded
@@ -98,7 +100,9 @@ def inverse_cosine_transform(Z):
 
 code_sizes = [2, 4, 6, 8, 12, 16, 24, 32]
 steps = np.geomspace(2, 32, 33)
-cosine = FunctionTransformer(cosine_transform, inverse_cosine_transform, check_inverse=False).fit(X_train)
+cosine = FunctionTransformer(cosine_transform, inverse_cosine_transform, check_inverse=False).fit(
+    X_train
+)
 pcas = [PCA(size, random_state=0).fit(X_train) for size in [*code_sizes, 64]]
 autoencoders = [AutoencoderTransformer(size, random_state=0).fit(X_train) for size in code_sizes]
 
@@ -124,7 +128,11 @@ def best_settings(settings):
         results.append((n_bytes, -psnr(X_valid, decoded), setting))
     results.sort(key=lambda result: result[:2])
     best = np.minimum.accumulate([error for _, error, _ in results])
-    return [(n_bytes, setting) for i, (n_bytes, _, setting) in enumerate(results) if i == 0 or best[i] < best[i - 1]]
+    return [
+        (n_bytes, setting)
+        for i, (n_bytes, _, setting) in enumerate(results)
+        if i == 0 or best[i] < best[i - 1]
+    ]
 
 
 coders = {
@@ -132,7 +140,9 @@ coders = {
     "PCA, one byte a number": best_settings([(model, None) for model in pcas[:-1]]),
     "PCA, entropy coded": best_settings([(pcas[-1], step) for step in steps]),
     "Autoencoder, one byte a number": best_settings([(model, None) for model in autoencoders]),
-    "Autoencoder, entropy coded": best_settings([(model, step) for model in autoencoders for step in steps]),
+    "Autoencoder, entropy coded": best_settings(
+        [(model, step) for model in autoencoders for step in steps]
+    ),
 }
 
 # %%
@@ -184,8 +194,19 @@ ax = left.subplots()
 for name, curve in curves.items():
     plain = "byte" in name
     style = {"marker": "o", "linestyle": "-"} if plain else {"linestyle": "--"}
-    ax.plot(*curve.T, color=next(color for key, color in colors.items() if name.startswith(key)), label=name, **style)
-ax.set(xscale="log", xlim=(0.9, 36), ylim=(11, 32), xlabel="bytes a picture", ylabel="PSNR on test pictures (dB)")
+    ax.plot(
+        *curve.T,
+        color=next(color for key, color in colors.items() if name.startswith(key)),
+        label=name,
+        **style,
+    )
+ax.set(
+    xscale="log",
+    xlim=(0.9, 36),
+    ylim=(11, 32),
+    xlabel="bytes a picture",
+    ylabel="PSNR on test pictures (dB)",
+)
 ax.set_title("Quality against size")
 ax.set_xticks([1, 2, 4, 8, 16, 32], labels=[1, 2, 4, 8, 16, 32])
 ax.minorticks_off()

@@ -34,7 +34,9 @@ out.mkdir(parents=True, exist_ok=True)
 # Pixels go from 0 to 1. The validation pictures choose PCA's number of components and the filter's size.
 
 X, y = load_digits(return_X_y=True)
-X_rest, X_test, y_rest, y_test = train_test_split(X / 16, y, test_size=500, stratify=y, random_state=0)
+X_rest, X_test, y_rest, y_test = train_test_split(
+    X / 16, y, test_size=500, stratify=y, random_state=0
+)
 X_train, X_valid = train_test_split(X_rest, test_size=200, stratify=y_rest, random_state=0)
 rng = np.random.default_rng(0)
 deviations = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
@@ -75,19 +77,27 @@ def best(function, settings, noisy_valid, noisy_test):
 
 denoised = {}
 for deviation in deviations:
-    noisy_valid, noisy = (rows + deviation * rng.normal(size=rows.shape) for rows in (X_valid, X_test))
+    noisy_valid, noisy = (
+        rows + deviation * rng.normal(size=rows.shape) for rows in (X_valid, X_test)
+    )
     results = {
         "noisy": noisy,
         "median filter": best(filtered, [1, 2, 3], noisy_valid, noisy),
         "PCA": best(project, range(1, 65), noisy_valid, noisy),
     }
-    settings = {"loss": "binary_cross_entropy", "corruption_level": deviation / unit, "random_state": 0}
+    settings = {
+        "loss": "binary_cross_entropy",
+        "corruption_level": deviation / unit,
+        "random_state": 0,
+    }
     for name, epochs in [("Wiener filter", 0), ("autoencoder", "auto")]:
         model = AutoencoderTransformer(n_components=None, max_iter=epochs, **settings).fit(X_train)
         results[name] = model.reconstruct(noisy)
     denoised[deviation] = results
 
-print(f"{'PSNR (dB), test pictures':28s}" + "".join(f"{deviation:8.1f}" for deviation in deviations))
+print(
+    f"{'PSNR (dB), test pictures':28s}" + "".join(f"{deviation:8.1f}" for deviation in deviations)
+)
 quality = {name: [psnr(X_test, denoised[d][name]) for d in deviations] for name in results}
 for name, values in quality.items():
     print(f"{name:28s}" + "".join(f"{value:8.2f}" for value in values))
@@ -117,7 +127,11 @@ ax = left.subplots()
 for name, values in quality.items():
     ax.plot(deviations, values, color=colors[name], marker=markers[name], label=name)
 ax.axvline(shown, color="black", linewidth=1, linestyle=":", zorder=0)
-ax.set(xlabel="standard deviation of the noise", ylabel="PSNR on test pictures (dB)", title="Quality against noise")
+ax.set(
+    xlabel="standard deviation of the noise",
+    ylabel="PSNR on test pictures (dB)",
+    title="Quality against noise",
+)
 ax.grid(alpha=0.3)
 handles, labels = ax.get_legend_handles_labels()
 ax.legend(handles[::-1], labels[::-1], edgecolor="none", framealpha=1)
@@ -125,11 +139,15 @@ ax.legend(handles[::-1], labels[::-1], edgecolor="none", framealpha=1)
 right.suptitle(f"Noise of deviation {shown}, test pictures", fontsize="large")
 rows = {"original": X_test, **denoised[shown]}
 chosen = [np.flatnonzero(y_test == digit)[0] for digit in range(1, 1 + n_shown)]
-for axes_row, (name, pictures) in zip(right.subplots(len(rows), n_shown), rows.items(), strict=True):
+for axes_row, (name, pictures) in zip(
+    right.subplots(len(rows), n_shown), rows.items(), strict=True
+):
     for ax, picture in zip(axes_row, pictures[chosen], strict=True):
         ax.imshow(picture.reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
         ax.set(xticks=[], yticks=[])
     note = f"\n{quality[name][deviations.index(shown)]:.1f} dB" if name in quality else ""
-    axes_row[0].set_ylabel(name + note, rotation=0, ha="right", va="center", color=colors.get(name, "black"))
+    axes_row[0].set_ylabel(
+        name + note, rotation=0, ha="right", va="center", color=colors.get(name, "black")
+    )
 
 figure.savefig(out / "plot_denoising_1.png", dpi=120)

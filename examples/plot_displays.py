@@ -44,12 +44,16 @@ out.mkdir(parents=True, exist_ok=True)
 # both have levelled off, and the gap between them is what the network knows of its own pictures only.
 
 X, y = load_digits(return_X_y=True)
-X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.25, stratify=y, random_state=0)
+X_train, X_test, y_train, y_test = train_test_split(
+    X, y, test_size=0.25, stratify=y, random_state=0
+)
 autoencoder = AutoencoderTransformer(n_components=8, random_state=0).fit(X_train)
 
 losses = LossCurveDisplay.from_estimator(autoencoder)
 losses.figure_.savefig(out / "plot_displays_1.png", dpi=120)
-print(f"PCA leaves {losses.pca_loss:.1%} of the variance of held-out pictures unexplained, ", end="")
+print(
+    f"PCA leaves {losses.pca_loss:.1%} of the variance of held-out pictures unexplained, ", end=""
+)
 print(f"the autoencoder {losses.best_loss:.1%}")
 
 # %%
@@ -61,7 +65,9 @@ print(f"the autoencoder {losses.best_loss:.1%}")
 
 figure, axes = plt.subplots(2, 1, figsize=(8, 6), layout="constrained")
 for ax, model in zip(axes, [autoencoder, PCA(n_components=8).fit(X_train)], strict=True):
-    pictures = ReconstructionDisplay.from_estimator(model, X_test, image_shape=(8, 8), n_rows=9, ax=ax, cmap="gray_r")
+    pictures = ReconstructionDisplay.from_estimator(
+        model, X_test, image_shape=(8, 8), n_rows=9, ax=ax, cmap="gray_r"
+    )
     print(
         f"{pictures.estimator_name:22s} mean RMSE of a test picture, in grey levels of 16: {pictures.errors.mean():.2f}"
     )
@@ -106,4 +112,6 @@ figure.savefig(out / "plot_displays_4.png", dpi=120)
 
 worst = blame.shown_[0]
 print(f"ROC-AUC of the detector, which saw no label: {scores.roc_auc:.3f}")
-print(f"Most unusual: row {blame.row_name}, for its {blame.feature_names[worst]} of {blame.feature_values[worst]:.1f}")
+print(
+    f"Most unusual: row {blame.row_name}, for its {blame.feature_names[worst]} of {blame.feature_values[worst]:.1f}"
+)

@@ -36,7 +36,14 @@ out.mkdir(parents=True, exist_ok=True)
 def normal_rows(n, rng):
     mode = rng.uniform(size=n) < 0.3
     load, speed = rng.uniform(-1.5, 1.5, n), rng.normal(size=n)
-    sensors = [load, speed, load**2, np.sin(2 * load) + mode, load * speed, np.exp(speed / 2) - 2 * mode]
+    sensors = [
+        load,
+        speed,
+        load**2,
+        np.sin(2 * load) + mode,
+        load * speed,
+        np.exp(speed / 2) - 2 * mode,
+    ]
     return np.column_stack(sensors) + 0.1 * rng.normal(size=(n, 6))
 
 
@@ -66,7 +73,9 @@ def rates(n_train, seed):
 
 
 # Per number of training rows: false alarms and anomalies found, shape (n_repeats, 2, n_alphas).
-observed = {n: np.array([rates(n, seed) for seed in range(repeats)]) for n, repeats in n_repeats.items()}
+observed = {
+    n: np.array([rates(n, seed) for seed in range(repeats)]) for n, repeats in n_repeats.items()
+}
 
 # %%
 # What chance allows
@@ -98,8 +107,14 @@ for n, repeats in n_repeats.items():
     false, found = observed[n].mean(axis=0)
     print(f"n = {n}, {repeats} repeats")
     print("  false alarms (%)    " + "".join(f"{100 * rate:17.2f}" for rate in false))
-    print("  99 % band (%)       " + "".join(f"{100 * low:9.2f} to{100 * high:6.2f}" for low, high in bands[n]))
-    print("  one detector, s.d.  " + "".join(f"{100 * rate:17.2f}" for rate in observed[n][:, 0].std(axis=0, ddof=1)))
+    print(
+        "  99 % band (%)       "
+        + "".join(f"{100 * low:9.2f} to{100 * high:6.2f}" for low, high in bands[n])
+    )
+    print(
+        "  one detector, s.d.  "
+        + "".join(f"{100 * rate:17.2f}" for rate in observed[n][:, 0].std(axis=0, ddof=1))
+    )
     print("  anomalies found (%) " + "".join(f"{100 * rate:17.1f}" for rate in found))
 
 # %%
@@ -143,12 +158,25 @@ for offset, n in zip([-0.12, 0, 0.12], n_repeats, strict=True):
     x = np.square(np.sqrt(percent) + offset)  # side by side, to be seen
     false, found = 100 * observed[n].mean(axis=0)
     average.vlines(x, *100 * bands[n].T, color=colors[n], linewidth=9, alpha=0.3)
-    average.plot(x, false, linestyle="none", markeredgecolor="white", markersize=8, clip_on=False, **style)
+    average.plot(
+        x, false, linestyle="none", markeredgecolor="white", markersize=8, clip_on=False, **style
+    )
     each = 100 * observed[n][:, 0]
-    single.plot(np.tile(x, (len(each), 1)), each, marker=markers[n], color=colors[n], linestyle="none", alpha=0.4)
+    single.plot(
+        np.tile(x, (len(each), 1)),
+        each,
+        marker=markers[n],
+        color=colors[n],
+        linestyle="none",
+        alpha=0.4,
+    )
     power.plot(percent, found, **style)
 
-average.set(ylabel="observed: normal rows flagged (%)", title="Mean of the detectors, 99 % bands", ylim=(0, 24))
+average.set(
+    ylabel="observed: normal rows flagged (%)",
+    title="Mean of the detectors, 99 % bands",
+    ylim=(0, 24),
+)
 single.set(ylabel="observed: normal rows flagged (%)", title="Each detector", ylim=(0, 45))
 power.set(ylabel="anomalies flagged (%)", title="What the alarms find, mean", ylim=(-2, 100))
 average.legend(loc="upper left", frameon=False)

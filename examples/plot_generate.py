@@ -42,7 +42,9 @@ X_train, X_test, y_train, _ = train_test_split(X / 16, y, test_size=500, stratif
 size, n_samples = 8, 500
 pca = PCA(size, random_state=0).fit(X_train)
 scores = pca.transform(X_train)
-mixtures = [GaussianMixture(n, reg_covar=1e-4, random_state=0).fit(scores) for n in (1, 2, 4, 8, 16, 32)]
+mixtures = [
+    GaussianMixture(n, reg_covar=1e-4, random_state=0).fit(scores) for n in (1, 2, 4, 8, 16, 32)
+]
 mixture = min(mixtures, key=lambda mixture: mixture.bic(scores))
 autoencoder = AutoencoderTransformer(size, random_state=0).fit(X_train)
 variational = AutoencoderTransformer(size, variational=True, random_state=0).fit(X_train)
@@ -51,7 +53,9 @@ drawn = {
     "test pictures": X_test,
     "autoencoder": autoencoder.sample(n_samples, random_state=0),
     "variational autoencoder": variational.sample(n_samples, random_state=0),
-    "PCA and Gaussians": np.random.default_rng(0).permutation(pca.inverse_transform(mixture.sample(n_samples)[0])),
+    "PCA and Gaussians": np.random.default_rng(0).permutation(
+        pca.inverse_transform(mixture.sample(n_samples)[0])
+    ),
 }
 drawn = {name: np.clip(rows, 0, 1) for name, rows in drawn.items()}
 
@@ -87,7 +91,9 @@ colors = {
 n_shown = 12
 figure = plt.figure(figsize=(13, 6.2), layout="constrained")
 left, right = figure.subfigures(1, 2, width_ratios=[1.75, 1], wspace=0.03)
-grid = left.subplots(3 * len(drawn) - 1, n_shown, height_ratios=[1, 1, 0.12] * (len(drawn) - 1) + [1, 1])
+grid = left.subplots(
+    3 * len(drawn) - 1, n_shown, height_ratios=[1, 1, 0.12] * (len(drawn) - 1) + [1, 1]
+)
 for ax in grid[2::3].ravel():
     ax.set_axis_off()
 for axes, (name, rows) in zip(zip(grid[::3], grid[1::3], strict=True), drawn.items(), strict=True):
@@ -106,9 +112,15 @@ for name in drawn:
     style = {"color": colors[name], "label": name, "linewidth": 2}
     top.ecdf(confidence[name], complementary=True, **style)
     bottom.ecdf(nearest[name][0].ravel(), **style)
-top.set(xlabel="the classifier's confidence", ylabel="share of pictures above", title="How sure a classifier is")
+top.set(
+    xlabel="the classifier's confidence",
+    ylabel="share of pictures above",
+    title="How sure a classifier is",
+)
 bottom.set(
-    xlabel="distance to the nearest training picture", ylabel="share of pictures below", title="How new they are"
+    xlabel="distance to the nearest training picture",
+    ylabel="share of pictures below",
+    title="How new they are",
 )
 for ax in (top, bottom):
     ax.grid(alpha=0.3)

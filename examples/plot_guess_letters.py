@@ -43,9 +43,19 @@ BLANK, N_SYMBOLS = len(ALPHABET) - 1, len(ALPHABET)
 
 documented = [estimator for _, estimator in all_estimators()]
 for module in (np, scipy.stats, scipy.signal, torch, torch.nn):
-    documented += [value for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
-texts = {text for text in (*topics.values(), *(value.__doc__ for value in documented)) if isinstance(text, str)}
-counts = Counter(word for text in texts for word in set(re.findall(r"(?<![\w.`\[])[a-z]{4,8}(?![\w(`])", text)))
+    documented += [
+        value
+        for name, value in vars(module).items()
+        if callable(value) and not name.startswith("_")
+    ]
+texts = {
+    text
+    for text in (*topics.values(), *(value.__doc__ for value in documented))
+    if isinstance(text, str)
+}
+counts = Counter(
+    word for text in texts for word in set(re.findall(r"(?<![\w.`\[])[a-z]{4,8}(?![\w(`])", text))
+)
 words = sorted(word for word, count in counts.items() if count > 1)
 train_words, test_words = train_test_split(words, test_size=0.2, random_state=0)
 
@@ -60,7 +70,9 @@ def one_hot(symbols):
 
 
 train, test = places(train_words), places(test_words)
-print(f"{len(train)} words to train on, {len(test)} to guess; the first: {', '.join(words[:200:25])}")
+print(
+    f"{len(train)} words to train on, {len(test)} to guess; the first: {', '.join(words[:200:25])}"
+)
 
 # %%
 # A corruption that hides letters
@@ -75,13 +87,19 @@ def hide_letters(rows, random_state, n_hidden=None):
     """Hide so many letters of each row, or one to three."""
     rows = rows.reshape(len(rows), LENGTH, N_SYMBOLS).copy()
     is_letter = rows[:, :, BLANK] < 0.5
-    order = np.where(is_letter, random_state.uniform(size=is_letter.shape), 2.0).argsort(axis=1).argsort(axis=1)
+    order = (
+        np.where(is_letter, random_state.uniform(size=is_letter.shape), 2.0)
+        .argsort(axis=1)
+        .argsort(axis=1)
+    )
     n_hidden = random_state.randint(1, 4, size=(len(rows), 1)) if n_hidden is None else n_hidden
     rows[order < n_hidden] = np.nan
     return rows.reshape(len(rows), -1)
 
 
-autoencoder = AutoencoderTransformer(64, loss="binary_cross_entropy", corruption=hide_letters, random_state=0)
+autoencoder = AutoencoderTransformer(
+    64, loss="binary_cross_entropy", corruption=hide_letters, random_state=0
+)
 autoencoder.fit(one_hot(train))
 
 # %%
@@ -93,7 +111,9 @@ autoencoder.fit(one_hot(train))
 # either neighbour says alone, as it must where the other is hidden too; the weights of that mixture hardly matter. The
 # third is where the autoencoder started: ``max_iter=0`` makes the best linear guess.
 
-linear = AutoencoderTransformer(64, loss="binary_cross_entropy", corruption=hide_letters, max_iter=0, random_state=0)
+linear = AutoencoderTransformer(
+    64, loss="binary_cross_entropy", corruption=hide_letters, max_iter=0, random_state=0
+)
 linear.fit(one_hot(train))
 
 frequency = np.stack([np.bincount(column, minlength=N_SYMBOLS)[:BLANK] for column in train.T])
@@ -135,7 +155,9 @@ def by_neighbours(hidden, pair_weight=2.0, single_weight=10.0):
 
 
 def by_model(model, rows):
-    return model.reconstruct(rows).reshape(len(rows), LENGTH, N_SYMBOLS)[:, :, :BLANK].argmax(axis=2)
+    return (
+        model.reconstruct(rows).reshape(len(rows), LENGTH, N_SYMBOLS)[:, :, :BLANK].argmax(axis=2)
+    )
 
 
 # %%
@@ -165,7 +187,12 @@ for name, values in accuracy.items():
 # The autoencoder sees the whole word, not just two letters of it, and that is worth most where one letter is missing.
 # To the right, words that were drawn at random: what it guessed is in colour, with the right letter below a wrong one.
 
-colors = {"letter frequency": "0.6", "both neighbours": "#D55E00", "linear start": "#E69F00", "autoencoder": "#0072B2"}
+colors = {
+    "letter frequency": "0.6",
+    "both neighbours": "#D55E00",
+    "linear start": "#E69F00",
+    "autoencoder": "#0072B2",
+}
 markers = {"letter frequency": "v", "both neighbours": "s", "linear start": "D", "autoencoder": "o"}
 figure = plt.figure(figsize=(12, 5.2), layout="constrained")
 left, right = figure.subfigures(1, 2, width_ratios=[0.62, 1], wspace=0.03)
@@ -174,13 +201,18 @@ ax = left.subplots()
 for name, values in accuracy.items():
     ax.plot(numbers_hidden, values, marker=markers[name], color=colors[name], label=name)
 ax.set(
-    xlabel="letters hidden in a word", ylabel="share of hidden letters guessed", xticks=numbers_hidden, ylim=(0, 0.6)
+    xlabel="letters hidden in a word",
+    ylabel="share of hidden letters guessed",
+    xticks=numbers_hidden,
+    ylim=(0, 0.6),
 )
 ax.set_title(f"{len(test)} words never seen")
 ax.grid(alpha=0.3)
 ax.legend(frameon=False, ncols=2, loc="upper center")
 
-right.suptitle("The autoencoder's guesses: blue if right, red if wrong (right letter below)", fontsize="large")
+right.suptitle(
+    "The autoencoder's guesses: blue if right, red if wrong (right letter below)", fontsize="large"
+)
 n_shown, chosen = 13, np.random.RandomState(1)
 for ax, n_hidden in zip(right.subplots(1, len(numbers_hidden)), numbers_hidden, strict=True):
     hidden, guesses = played[n_hidden]
@@ -191,7 +223,14 @@ for ax, n_hidden in zip(right.subplots(1, len(numbers_hidden)), numbers_hidden, 
             ax.add_patch(plt.Rectangle((place, line), 0.92, 0.8, color=color))
             ink = "white" if hidden[i, place] else "0.25"
             at = (place + 0.46, line + 0.42)
-            ax.annotate(guess if hidden[i, place] else truth, at, color=ink, ha="center", va="center", fontsize=11)
+            ax.annotate(
+                guess if hidden[i, place] else truth,
+                at,
+                color=ink,
+                ha="center",
+                va="center",
+                fontsize=11,
+            )
             if hidden[i, place] and truth != guess:
                 below = (place + 0.8, line + 0.62)
                 ax.annotate(truth, below, color=ink, ha="center", va="center", fontsize=7)

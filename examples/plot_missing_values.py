@@ -37,7 +37,9 @@ X_train, X_test, _, y_test = train_test_split(X / 16, y, test_size=300, random_s
 train = np.where(rng.uniform(size=X_train.shape) < 1 / 3, np.nan, X_train)
 
 left = np.arange(64) % 8 < 4
-hidden = np.where(np.arange(len(X_test))[:, np.newaxis] % 2 == 0, left, rng.uniform(size=X_test.shape) < 0.5)
+hidden = np.where(
+    np.arange(len(X_test))[:, np.newaxis] % 2 == 0, left, rng.uniform(size=X_test.shape) < 0.5
+)
 test = np.where(hidden, np.nan, X_test)
 
 # %%
@@ -65,7 +67,10 @@ for name, error in errors.items():
 # Look at them
 # ------------
 
-shown = [np.flatnonzero((y_test == digit) & (np.arange(len(y_test)) % 2 == digit % 2))[0] for digit in range(10)]
+shown = [
+    np.flatnonzero((y_test == digit) & (np.arange(len(y_test)) % 2 == digit % 2))[0]
+    for digit in range(10)
+]
 rows = {"what is seen": np.where(hidden, np.nan, X_test), **filled, "the digit": X_test}
 fig, axes = plt.subplots(len(rows), len(shown), figsize=(8.5, 5.6), layout="constrained")
 for row, (name, pictures) in zip(axes, rows.items(), strict=True):

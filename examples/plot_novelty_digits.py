@@ -36,7 +36,9 @@ out.mkdir(parents=True, exist_ok=True)
 
 X, y = load_digits(return_X_y=True)
 known = y <= 4
-X_train, X_known, y_train, y_known = train_test_split(X[known], y[known], test_size=1 / 3, random_state=0)
+X_train, X_known, y_train, y_known = train_test_split(
+    X[known], y[known], test_size=1 / 3, random_state=0
+)
 X_test, y_test = np.concatenate([X_known, X[~known]]), np.concatenate([y_known, y[~known]])
 novel = y_test > 4
 
@@ -53,18 +55,28 @@ detectors = {
 scores = {name: detector.fit(X_train).score_samples(X_test) for name, detector in detectors.items()}
 auc = {name: roc_auc_score(novel, -s) for name, s in scores.items()}
 
-print(f"{len(X_train)} training pictures of 0 to 4; {(~novel).sum()} test pictures of 0 to 4, {novel.sum()} of 5 to 9")
-print(f"{'ROC-AUC against new 0 to 4':28s}{'all':>7s}" + "".join(f"{digit:7d}" for digit in range(5, 10)))
+print(
+    f"{len(X_train)} training pictures of 0 to 4; {(~novel).sum()} test pictures of 0 to 4, {novel.sum()} of 5 to 9"
+)
+print(
+    f"{'ROC-AUC against new 0 to 4':28s}{'all':>7s}"
+    + "".join(f"{digit:7d}" for digit in range(5, 10))
+)
 for name, s in scores.items():
     parts = [~novel | (y_test == digit) for digit in range(5, 10)]
-    print(f"{name:28s}{auc[name]:7.3f}" + "".join(f"{roc_auc_score(novel[part], -s[part]):7.3f}" for part in parts))
+    print(
+        f"{name:28s}{auc[name]:7.3f}"
+        + "".join(f"{roc_auc_score(novel[part], -s[part]):7.3f}" for part in parts)
+    )
 
 detector = detectors["denoising"]
 score, p_value = scores["denoising"], detector.p_values(X_test)
 print("\ndenoising, alarm at     0 to 4 flagged     5 to 9 flagged")
 for alpha in (0.01, 0.05, 0.1):
     alarm = p_value <= alpha
-    print(f"p-value <= {alpha:4.2f}   {100 * alarm[~novel].mean():16.1f} % {100 * alarm[novel].mean():16.1f} %")
+    print(
+        f"p-value <= {alpha:4.2f}   {100 * alarm[~novel].mean():16.1f} % {100 * alarm[novel].mean():16.1f} %"
+    )
 
 # %%
 # Look at them
@@ -77,7 +89,10 @@ for alpha in (0.01, 0.05, 0.1):
 redraw = AutoencoderTransformer(code_size, random_state=0).fit(X_train)
 reconstructed = redraw.inverse_transform(redraw.transform(X_test))
 error = np.sqrt(np.mean((X_test - reconstructed) ** 2, axis=1))
-print(f"\nmedian reconstruction error (grey levels of 16): {np.median(error[~novel]):.2f} for 0 to 4,", end=" ")
+print(
+    f"\nmedian reconstruction error (grey levels of 16): {np.median(error[~novel]):.2f} for 0 to 4,",
+    end=" ",
+)
 print(f"{np.median(error[novel]):.2f} for 5 to 9")
 
 n_shown = 9
@@ -111,7 +126,9 @@ known_color, novel_color = "#0072B2", "#D55E00"
 
 figure = plt.figure(figsize=(14, 9), layout="constrained")
 top, bottom = figure.subfigures(2, 1, height_ratios=[0.9, 1], hspace=0.04)
-for part, (title, shown) in zip(top.subfigures(2, 2, wspace=0.03, hspace=0.05).flat, strips.items(), strict=True):
+for part, (title, shown) in zip(
+    top.subfigures(2, 2, wspace=0.03, hspace=0.05).flat, strips.items(), strict=True
+):
     part.suptitle(title, fontsize="large", color=novel_color if novel[shown[0]] else known_color)
     axes = part.subplots(2, n_shown, gridspec_kw={"wspace": 0.03, "hspace": 0.03})
     for i, column in zip(shown, axes.T, strict=True):
@@ -126,17 +143,34 @@ curves, codes_map = bottom.subplots(1, 2, width_ratios=[1, 1.3])
 for name, s in scores.items():
     false, true, _ = roc_curve(novel, -s)
     curves.plot(
-        100 * false, 100 * true, styles[name], color=colors[name], linewidth=2, label=f"{name}: {auc[name]:.3f}"
+        100 * false,
+        100 * true,
+        styles[name],
+        color=colors[name],
+        linewidth=2,
+        label=f"{name}: {auc[name]:.3f}",
     )
-curves.set(xlabel="new 0 to 4 flagged (%)", ylabel="5 to 9 found (%)", title="ROC, with its area", ylim=(-3, 103))
+curves.set(
+    xlabel="new 0 to 4 flagged (%)",
+    ylabel="5 to 9 found (%)",
+    title="ROC, with its area",
+    ylim=(-3, 103),
+)
 curves.legend(loc="lower right", frameon=False)
 curves.grid(alpha=0.3)
 
 codes = detector.transform(X_test)
 for digit in range(10):
-    marks = {"marker": f"${digit}$", "s": 34, "linewidths": 0.3, "color": novel_color if digit > 4 else known_color}
+    marks = {
+        "marker": f"${digit}$",
+        "s": 34,
+        "linewidths": 0.3,
+        "color": novel_color if digit > 4 else known_color,
+    }
     codes_map.scatter(*codes[y_test == digit].T, alpha=0.75, **marks)
 codes_map.set(
-    xlabel="code 1 (s.d. of a pixel)", ylabel="code 2 (s.d. of a pixel)", title="Two-number codes of the test pictures"
+    xlabel="code 1 (s.d. of a pixel)",
+    ylabel="code 2 (s.d. of a pixel)",
+    title="Two-number codes of the test pictures",
 )
 figure.savefig(out / "plot_novelty_digits_1.png", dpi=120)

@@ -51,7 +51,11 @@ def forest(X):
 
 
 def local_outlier_factor(X):
-    return LocalOutlierFactor(n_neighbors=35).fit(StandardScaler().fit_transform(X)).negative_outlier_factor_
+    return (
+        LocalOutlierFactor(n_neighbors=35)
+        .fit(StandardScaler().fit_transform(X))
+        .negative_outlier_factor_
+    )
 
 
 def support_vectors(X):
@@ -68,16 +72,25 @@ methods = {
     "LocalOutlierFactor": local_outlier_factor,
     "OneClassSVM": support_vectors,
 }
-draws = [pd.concat([benign, malignant.sample(n_anomalies, random_state=seed)]) for seed in range(n_draws)]
+draws = [
+    pd.concat([benign, malignant.sample(n_anomalies, random_state=seed)]) for seed in range(n_draws)
+]
 anomalous = np.arange(len(benign) + n_anomalies) >= len(benign)
 scores = {name: [score(X) for X in draws] for name, score in methods.items()}
 auc = {name: np.array([roc_auc_score(anomalous, -s) for s in of]) for name, of in scores.items()}
-found = {name: np.array([anomalous[np.argsort(s)[:n_anomalies]].sum() for s in of]) for name, of in scores.items()}
+found = {
+    name: np.array([anomalous[np.argsort(s)[:n_anomalies]].sum() for s in of])
+    for name, of in scores.items()
+}
 
-print(f"{len(benign)} benign and {n_anomalies} malignant rows, {data.data.shape[1]} features, {n_draws} draws")
+print(
+    f"{len(benign)} benign and {n_anomalies} malignant rows, {data.data.shape[1]} features, {n_draws} draws"
+)
 print(f"{'':20s}{'ROC-AUC (s.d.)':>16s}{f'found in first {n_anomalies}':>20s}")
 for name in methods:
-    print(f"{name:20s}{auc[name].mean():8.3f} ({auc[name].std(ddof=1):.3f}){found[name].mean():20.1f}")
+    print(
+        f"{name:20s}{auc[name].mean():8.3f} ({auc[name].std(ddof=1):.3f}){found[name].mean():20.1f}"
+    )
 
 # %%
 # Who is to blame?
@@ -92,12 +105,16 @@ ranked_scores = detector.score_samples(X)[ranked]
 errors = detector.feature_errors(X)
 
 flagged = detector.predict(X) == -1
-print(f"\nFirst draw: predict labels {flagged.sum()} rows as outliers, {(flagged & anomalous).sum()} of them malignant")
+print(
+    f"\nFirst draw: predict labels {flagged.sum()} rows as outliers, {(flagged & anomalous).sum()} of them malignant"
+)
 print("rank   score   truth      most to blame")
 for rank, i in enumerate(ranked[:8]):
     truth = "malignant" if anomalous[i] else "benign"
     worst = errors.iloc[i].nlargest(2)
-    blame = ", ".join(f"{name} ({100 * part / errors.iloc[i].sum():.0f} %)" for name, part in worst.items())
+    blame = ", ".join(
+        f"{name} ({100 * part / errors.iloc[i].sum():.0f} %)" for name, part in worst.items()
+    )
     print(f"{rank + 1:4d} {ranked_scores[rank]:7.2f}   {truth:10s} {blame}")
 
 # %%
@@ -140,7 +157,9 @@ blames = {
     "linear regression": regression_residuals,
 }
 ranks = {
-    method: pd.DataFrame({name: blame(broken(fresh, name)).rank(axis=1, ascending=False)[name] for name in fresh})
+    method: pd.DataFrame(
+        {name: blame(broken(fresh, name)).rank(axis=1, ascending=False)[name] for name in fresh}
+    )
     for method, blame in blames.items()
 }
 hits = {method: 100 * (rank == 1).mean() for method, rank in ranks.items()}
@@ -150,10 +169,16 @@ sensor = "mean perimeter"
 row = fresh.iloc[np.argsort(monitor.score_samples(fresh))[[len(fresh) // 2]]]
 row_broken = broken(row, sensor)
 before, after = monitor.feature_errors(row).iloc[0], monitor.feature_errors(row_broken).iloc[0]
-print(f"\n{sensor} of a benign row is set from {row[sensor].iloc[0]:.1f} to {row_broken[sensor].iloc[0]:.1f}")
+print(
+    f"\n{sensor} of a benign row is set from {row[sensor].iloc[0]:.1f} to {row_broken[sensor].iloc[0]:.1f}"
+)
 print(f"before: score {-before.sum():.2f}, p-value {monitor.p_values(row)[0]:.3f}")
-print(f"after:  score {-after.sum():.2f}, p-value {monitor.p_values(row_broken)[0]:.3f}, to blame: {after.idxmax()}")
-print(f"\nThe broken feature among those blamed, {len(fresh)} rows times {len(fresh.columns)} broken features")
+print(
+    f"after:  score {-after.sum():.2f}, p-value {monitor.p_values(row_broken)[0]:.3f}, to blame: {after.idxmax()}"
+)
+print(
+    f"\nThe broken feature among those blamed, {len(fresh)} rows times {len(fresh.columns)} broken features"
+)
 for method, rank in ranks.items():
     worst = hits[method].idxmin()
     print(
@@ -184,8 +209,19 @@ grid = np.linspace(0, 1, 201)
 for name, of in scores.items():
     curves = [np.interp(grid, *roc_curve(anomalous, -s)[:2]) for s in of]
     label = f"{name}, AUC {auc[name].mean():.3f}"
-    ranking.plot(100 * grid, 100 * np.mean(curves, axis=0), styles[name], color=colors[name], linewidth=2, label=label)
-ranking.set(xlabel="benign rows flagged (%)", ylabel="malignant rows found (%)", title=f"ROC, mean of {n_draws} draws")
+    ranking.plot(
+        100 * grid,
+        100 * np.mean(curves, axis=0),
+        styles[name],
+        color=colors[name],
+        linewidth=2,
+        label=label,
+    )
+ranking.set(
+    xlabel="benign rows flagged (%)",
+    ylabel="malignant rows found (%)",
+    title=f"ROC, mean of {n_draws} draws",
+)
 ranking.legend(loc="lower right", frameon=False)
 ranking.grid(alpha=0.3)
 
@@ -194,16 +230,33 @@ for truth, color, marker in [("malignant", "#D55E00", "o"), ("benign", "#56B4E9"
     where = np.flatnonzero(anomalous[ranked[:n_shown]] == (truth == "malignant"))
     table.vlines(where + 1, 0, ranked_scores[where], color=color, linewidth=1.5)
     table.plot(where + 1, ranked_scores[where], marker, color=color, label=truth)
-table.axhline(detector.offset_, color="black", linestyle="--", linewidth=1, label="offset_: predict gives -1 below")
+table.axhline(
+    detector.offset_,
+    color="black",
+    linestyle="--",
+    linewidth=1,
+    label="offset_: predict gives -1 below",
+)
 table.set(
-    xlabel=f"rank among {len(X)} rows", ylabel="score_samples", title=f"The {n_shown} most unusual rows, first draw"
+    xlabel=f"rank among {len(X)} rows",
+    ylabel="score_samples",
+    title=f"The {n_shown} most unusual rows, first draw",
 )
 table.legend(loc="lower right", frameon=True)
 
 jitter = np.random.default_rng(0)
-for position, (method, color) in enumerate(zip(hits, ["#0072B2", "#E69F00", "#009E73"], strict=True)):
-    control.scatter(position + jitter.uniform(-0.18, 0.18, len(hits[method])), hits[method], color=color, alpha=0.6)
-    control.hlines(hits[method].mean(), position - 0.32, position + 0.32, color="black", linewidth=2)
+for position, (method, color) in enumerate(
+    zip(hits, ["#0072B2", "#E69F00", "#009E73"], strict=True)
+):
+    control.scatter(
+        position + jitter.uniform(-0.18, 0.18, len(hits[method])),
+        hits[method],
+        color=color,
+        alpha=0.6,
+    )
+    control.hlines(
+        hits[method].mean(), position - 0.32, position + 0.32, color="black", linewidth=2
+    )
     control.text(position + 0.34, hits[method].mean(), f"{hits[method].mean():.0f} %", va="center")
 control.set_xticks(range(len(hits)), labels=[method.replace(" ", "\n") for method in hits])
 control.set(
@@ -219,16 +272,27 @@ for ax, i, rank in zip(reasons, ranked[:2], [1, 2], strict=True):
     ax.barh(worst.index, worst, color="#D55E00" if anomalous[i] else "#56B4E9")
     for y, name in enumerate(worst.index):
         value, median = (
-            np.format_float_positional(v, 3, fractional=False) for v in (X[name].iloc[i], X[name].median())
+            np.format_float_positional(v, 3, fractional=False)
+            for v in (X[name].iloc[i], X[name].median())
         )
-        ax.text(worst[name], y, f" {value.rstrip('.')} (median {median.rstrip('.')})", va="center", fontsize="small")
+        ax.text(
+            worst[name],
+            y,
+            f" {value.rstrip('.')} (median {median.rstrip('.')})",
+            va="center",
+            fontsize="small",
+        )
     ax.set(xlabel="share of the score (%)", xlim=(0, 120), xticks=range(0, 101, 20))
     ax.set_title(f"Rank {rank}, {'malignant' if anomalous[i] else 'benign'}: who is to blame")
     ax.invert_yaxis()
 
 suspects = after.nlargest(4).index.append(before.nlargest(3).index).unique()
-sensors.barh(np.arange(len(suspects)) - 0.2, before[suspects], height=0.4, color="#999999", label="before")
-sensors.barh(np.arange(len(suspects)) + 0.2, after[suspects], height=0.4, color="#0072B2", label="after")
+sensors.barh(
+    np.arange(len(suspects)) - 0.2, before[suspects], height=0.4, color="#999999", label="before"
+)
+sensors.barh(
+    np.arange(len(suspects)) + 0.2, after[suspects], height=0.4, color="#0072B2", label="after"
+)
 sensors.set_yticks(range(len(suspects)), labels=suspects)
 sensors.set(xlabel="contribution to −score_samples", title=f"The {sensor} of a row breaks")
 sensors.invert_yaxis()

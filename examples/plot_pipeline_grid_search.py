@@ -73,7 +73,10 @@ def surface(search, column):
 
 
 surfaces = {name: surface(fitted, "mean_test_score") for name, fitted in searches.items()}
-errors = {name: surface(fitted, "std_test_score") / np.sqrt(folds.n_splits) for name, fitted in searches.items()}
+errors = {
+    name: surface(fitted, "std_test_score") / np.sqrt(folds.n_splits)
+    for name, fitted in searches.items()
+}
 
 print("Cross-validated accuracy (standard error) at the best C for each code size")
 for name, scores in surfaces.items():
@@ -110,16 +113,31 @@ colors = {"PCA": "#D55E00", "Autoencoder": "#0072B2"}
 markers = {"PCA": "s", "Autoencoder": "o"}
 
 figure, axes = plt.subplot_mosaic(
-    [["curve", "PCA"], ["curve", "Autoencoder"]], figsize=(11, 5.6), width_ratios=[1.15, 1], layout="constrained"
+    [["curve", "PCA"], ["curve", "Autoencoder"]],
+    figsize=(11, 5.6),
+    width_ratios=[1.15, 1],
+    layout="constrained",
 )
 ax = axes["curve"]
 for name, scores in surfaces.items():
     best = scores.argmax(axis=0), np.arange(len(code_sizes))
     label = f"{name} (test accuracy of its choice: {accuracies[name]:.3f})"
     ax.errorbar(
-        code_sizes, scores[best], errors[name][best], color=colors[name], marker=markers[name], capsize=4, label=label
+        code_sizes,
+        scores[best],
+        errors[name][best],
+        color=colors[name],
+        marker=markers[name],
+        capsize=4,
+        label=label,
     )
-ax.axhline(all_pixels.best_score_, color="black", linestyle=":", linewidth=1.2, label="no reduction: all 64 pixels")
+ax.axhline(
+    all_pixels.best_score_,
+    color="black",
+    linestyle=":",
+    linewidth=1.2,
+    label="no reduction: all 64 pixels",
+)
 ax.set(xscale="log", xlabel="code size (numbers a row)", ylabel="cross-validated accuracy")
 ax.set_title("Best C at each code size, with standard errors")
 ax.set_xticks(code_sizes, labels=code_sizes)
@@ -135,7 +153,13 @@ for name, scores in surfaces.items():
         dark = value < (1 + lowest) / 2
         weight = "bold" if value == scores.max() else "normal"
         ax.text(
-            column, row, f"{value:.3f}", ha="center", va="center", color="white" if dark else "black", weight=weight
+            column,
+            row,
+            f"{value:.3f}",
+            ha="center",
+            va="center",
+            color="white" if dark else "black",
+            weight=weight,
         )
     ax.set_xticks(range(len(code_sizes)), labels=code_sizes)
     ax.set_yticks(range(len(penalties)), labels=[f"{penalty:g}" for penalty in penalties])

@@ -34,7 +34,9 @@ torch.set_num_threads(1)  # steps this small are slower on several
 # ``corruption_level=1`` adds noise as strong as the pictures themselves.
 
 X, y = load_digits(return_X_y=True)
-X_train, X_test, y_train, y_test = train_test_split(X / 16, y, test_size=500, stratify=y, random_state=1)
+X_train, X_test, y_train, y_test = train_test_split(
+    X / 16, y, test_size=500, stratify=y, random_state=1
+)
 size = 32
 denoising = AutoencoderTransformer(size, corruption_level=1.0, random_state=0).fit(X_train)
 ordinary = AutoencoderTransformer(size, random_state=0).fit(X_train)
@@ -96,11 +98,15 @@ logistic = {n: [] for n in label_counts}
 for n in label_counts:
     for seed in seeds:
         rng = np.random.default_rng(seed)
-        chosen = np.concatenate([rng.choice(np.flatnonzero(y_train == c), n, replace=False) for c in range(10)])
+        chosen = np.concatenate(
+            [rng.choice(np.flatnonzero(y_train == c), n, replace=False) for c in range(10)]
+        )
         rows, labels = X_train[chosen], y_train[chosen]
         for name in starts:
             curves[name, n].append(fine_tune(classifier(name, seed), rows, labels, seed))
-        logistic[n].append(LogisticRegression(max_iter=1000).fit(rows, labels).score(X_test, y_test))
+        logistic[n].append(
+            LogisticRegression(max_iter=1000).fit(rows, labels).score(X_test, y_test)
+        )
 
 print(f"{'labels a class':36s}" + "".join(f"{n:8d}" for n in label_counts))
 final = {name: [np.array(curves[name, n])[:, -1] for n in label_counts] for name in starts}
@@ -127,12 +133,16 @@ for name in starts:
     epochs = np.arange(1, n_epochs + 1)
     left.plot(epochs, runs.T, color=colors[name], linewidth=0.8, alpha=0.35)
     left.plot(epochs, runs.mean(axis=0), color=colors[name], linewidth=2.5, label=name)
-left.set(xlabel="epoch of fine-tuning", ylabel="accuracy on test pictures", title="Ten labels a class")
+left.set(
+    xlabel="epoch of fine-tuning", ylabel="accuracy on test pictures", title="Ten labels a class"
+)
 left.legend(loc="lower right", edgecolor="none", framealpha=1)
 for name, values in final.items():
     mean, spread = ([f(value) for value in values] for f in (np.mean, np.std))
     style = {"color": colors[name], "marker": markers[name], "capsize": 3, "label": name}
-    right.errorbar(label_counts, mean, spread, linestyle="--" if "logistic" in name else "-", **style)
+    right.errorbar(
+        label_counts, mean, spread, linestyle="--" if "logistic" in name else "-", **style
+    )
 right.set(xscale="log", xlabel="labels a class", ylabel="accuracy on test pictures")
 right.set_title("After fine-tuning (mean and deviation of five draws)")
 right.set_xticks(label_counts, labels=label_counts)

@@ -36,12 +36,16 @@ out.mkdir(parents=True, exist_ok=True)
 # autoencoder runs at its defaults at every size.
 
 X, y = load_digits(return_X_y=True)
-X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.25, stratify=y, random_state=0)
+X_train, X_test, y_train, y_test = train_test_split(
+    X, y, test_size=0.25, stratify=y, random_state=0
+)
 
 code_sizes = [2, 4, 8, 16, 32]
 models = {
     "PCA": [PCA(size, random_state=0).fit(X_train) for size in code_sizes],
-    "Autoencoder": [AutoencoderTransformer(size, random_state=0).fit(X_train) for size in code_sizes],
+    "Autoencoder": [
+        AutoencoderTransformer(size, random_state=0).fit(X_train) for size in code_sizes
+    ],
 }
 
 # %%
@@ -66,7 +70,9 @@ def neighbour_accuracy(model):
 
 
 r2 = {name: [explained(model) for model in fitted] for name, fitted in models.items()}
-accuracy = {name: [neighbour_accuracy(model) for model in fitted] for name, fitted in models.items()}
+accuracy = {
+    name: [neighbour_accuracy(model) for model in fitted] for name, fitted in models.items()
+}
 
 print(f"{X_test.shape[0]} test pictures")
 print("code size   R² PCA   R² autoencoder   5-NN PCA   5-NN autoencoder")
@@ -93,7 +99,10 @@ figure = plt.figure(figsize=(12, 8.2), layout="constrained")
 top, bottom = figure.subfigures(2, 1, height_ratios=[0.68, 1], hspace=0.04)
 curves, pictures = top.subfigures(1, 2, width_ratios=[1, 1.05], wspace=0.03)
 
-panels = [(r2, "Variance explained", "R² on test pictures"), (accuracy, "Neighbours", "5-NN accuracy on test codes")]
+panels = [
+    (r2, "Variance explained", "R² on test pictures"),
+    (accuracy, "Neighbours", "5-NN accuracy on test codes"),
+]
 for ax, (values, title, label) in zip(curves.subplots(1, 2), panels, strict=True):
     for name, line in values.items():
         ax.plot(code_sizes, line, marker=markers[name], color=colors[name], label=name)
@@ -105,7 +114,9 @@ for ax, (values, title, label) in zip(curves.subplots(1, 2), panels, strict=True
 
 pictures.suptitle(f"Test pictures from {shown_size} numbers each", fontsize="large")
 at_size = code_sizes.index(shown_size)
-rows = {"original": shown} | {name: reconstruct(fitted[at_size], shown) for name, fitted in models.items()}
+rows = {"original": shown} | {
+    name: reconstruct(fitted[at_size], shown) for name, fitted in models.items()
+}
 axes = pictures.subplots(len(rows), len(shown), gridspec_kw={"wspace": 0.03, "hspace": 0.03})
 for axes_row, (name, images) in zip(axes, rows.items(), strict=True):
     for ax, image in zip(axes_row, images, strict=True):
@@ -116,10 +127,13 @@ for axes_row, (name, images) in zip(axes, rows.items(), strict=True):
 for ax, (name, fitted) in zip(bottom.subplots(1, 2), models.items(), strict=True):
     codes = fitted[code_sizes.index(2)].transform(X_test)
     for digit in range(10):
-        ax.scatter(*codes[y_test == digit].T, marker=f"${digit}$", s=32, linewidths=0.3, color=f"C{digit}")
+        ax.scatter(
+            *codes[y_test == digit].T, marker=f"${digit}$", s=32, linewidths=0.3, color=f"C{digit}"
+        )
     ax.set(xlabel="code 1 (grey levels)", ylabel="code 2 (grey levels)", xticks=[], yticks=[])
     ax.set_title(
-        f"{name}: 2 numbers a picture, 5-NN accuracy {accuracy[name][code_sizes.index(2)]:.2f}", color=colors[name]
+        f"{name}: 2 numbers a picture, 5-NN accuracy {accuracy[name][code_sizes.index(2)]:.2f}",
+        color=colors[name],
     )
 
 figure.savefig(out / "plot_replace_pca_1.png", dpi=120)

@@ -40,7 +40,9 @@ def sounds(n):
     """Rows of sound, and the kind of each."""
     kind = rng.integers(3, size=n)
     low, high = rng.uniform(3, 5, size=(n, 1)), rng.uniform(9, 12, size=(n, 1))
-    start, end = (np.choose(kind[:, None], ends) for ends in ([low, low + 4, high], [high, low + 4, low]))
+    start, end = (
+        np.choose(kind[:, None], ends) for ends in ([low, low + 4, high], [high, low + 4, low])
+    )
     time = np.linspace(0, 1, length)
     phase = 2 * np.pi * (start * time + (end - start) * time**2 / 2 + rng.uniform(size=(n, 1)))
     return rng.uniform(0.7, 1.3, size=(n, 1)) * np.sin(phase), kind
@@ -60,12 +62,20 @@ noisy = X_test + deviation * rng.normal(size=X_test.shape)
 unit = np.sqrt(X_train.var(axis=0).mean())
 size, settings = 8, {"corruption_level": deviation / unit, "random_state": 0}
 pca = PCA(random_state=0).fit(X_train)
-scores, noisy_train = pca.transform(noisy), X_train[:600] + deviation * rng.normal(size=(600, length))
+scores, noisy_train = (
+    pca.transform(noisy),
+    X_train[:600] + deviation * rng.normal(size=(600, length)),
+)
 errors = [np.mean((X_train[:600] - pca.mean_ - (noisy_train - pca.mean_) @ pca.components_[:k].T @ pca.components_[:k])
                   ** 2) for k in range(1, length)]  # fmt: skip
 n_best = 1 + int(np.argmin(errors))
-convolutional = AutoencoderTransformer(size, network=ConvolutionalNetwork1d(channels=(16, 32)), **settings)
-models = {"dense autoencoder": AutoencoderTransformer(size, **settings), "convolutional autoencoder": convolutional}
+convolutional = AutoencoderTransformer(
+    size, network=ConvolutionalNetwork1d(channels=(16, 32)), **settings
+)
+models = {
+    "dense autoencoder": AutoencoderTransformer(size, **settings),
+    "convolutional autoencoder": convolutional,
+}
 denoised = {"noisy": noisy, "PCA": pca.mean_ + scores[:, :n_best] @ pca.components_[:n_best]}
 codes = {"PCA": scores[:, :size]}
 for name, model in models.items():
@@ -111,11 +121,16 @@ for column, (name, rows) in enumerate(denoised.items()):
 for k in range(3):
     axes[k, 0].set_ylabel(kinds[k])
 top.supxlabel("broad grey line: the clean sound", fontsize="medium")
-bottom.suptitle("Maps of the noisy sounds' codes, and kinds told apart by five nearest neighbours", fontsize="large")
+bottom.suptitle(
+    "Maps of the noisy sounds' codes, and kinds told apart by five nearest neighbours",
+    fontsize="large",
+)
 for ax, name in zip(bottom.subplots(1, len(codes)), codes, strict=True):
     flat = TSNE(random_state=0).fit_transform(codes[name])
     for k in range(3):
-        ax.scatter(*flat[kind == k].T, s=12, color=colors[k], alpha=0.7, linewidths=0, label=kinds[k])
+        ax.scatter(
+            *flat[kind == k].T, s=12, color=colors[k], alpha=0.7, linewidths=0, label=kinds[k]
+        )
     ax.set(xticks=[], yticks=[], title=f"{name}: {accuracy(name):.1%}")
 handles, labels = ax.get_legend_handles_labels()
 bottom.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, markerscale=2)

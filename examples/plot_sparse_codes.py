@@ -38,13 +38,19 @@ out.mkdir(parents=True, exist_ok=True)
 # PCA's code is as long as it has components. The sparse codes have 64 numbers throughout.
 
 X, y = load_digits(return_X_y=True)
-X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.25, stratify=y, random_state=0)
+X_train, X_test, y_train, y_test = train_test_split(
+    X, y, test_size=0.25, stratify=y, random_state=0
+)
 numbers_active = [1, 2, 4, 8, 16]
 
 families = {
     "PCA": [PCA(k, random_state=0) for k in [*numbers_active, 32]],
-    "the k largest": [AutoencoderTransformer(64, sparsity=k, random_state=0) for k in numbers_active],
-    "charged": [AutoencoderTransformer(64, sparsity=t, random_state=0) for t in (0.2, 0.5, 1.0, 2.0)],
+    "the k largest": [
+        AutoencoderTransformer(64, sparsity=k, random_state=0) for k in numbers_active
+    ],
+    "charged": [
+        AutoencoderTransformer(64, sparsity=t, random_state=0) for t in (0.2, 0.5, 1.0, 2.0)
+    ],
 }
 
 # %%
@@ -57,10 +63,14 @@ families = {
 
 def measure(model):
     codes, codes_test = model.fit_transform(X_train), model.transform(X_test)
-    classifier = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=1000)).fit(codes, y_train)
+    classifier = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=1000)).fit(
+        codes, y_train
+    )
     return {
         "active": float((codes_test != 0).sum(axis=1).mean()),
-        "R²": r2_score(X_test, model.inverse_transform(codes_test), multioutput="variance_weighted"),
+        "R²": r2_score(
+            X_test, model.inverse_transform(codes_test), multioutput="variance_weighted"
+        ),
         "accuracy": classifier.score(codes_test, y_test),
     }
 
@@ -83,13 +93,17 @@ for name, rows in results.items():
 single, few = (families["the k largest"][numbers_active.index(k)] for k in (1, 4))
 codes = single.transform(X_train)
 frequency = (codes != 0).mean(axis=0)
-print(f"with one active, {np.count_nonzero(frequency)} of {codes.shape[1]} components are used at all")
+print(
+    f"with one active, {np.count_nonzero(frequency)} of {codes.shape[1]} components are used at all"
+)
 often = np.argsort(-frequency)[:8]
 quantiles = [0.1, 0.5, 0.9]
 alone = np.zeros((len(quantiles), len(often), codes.shape[1]))
 for j, i in enumerate(often):
     alone[:, j, i] = np.quantile(codes[codes[:, i] != 0, i], quantiles)
-decoded = single.inverse_transform(alone.reshape(-1, codes.shape[1])).reshape(len(quantiles), len(often), -1)
+decoded = single.inverse_transform(alone.reshape(-1, codes.shape[1])).reshape(
+    len(quantiles), len(often), -1
+)
 
 colors = {"PCA": "#D55E00", "the k largest": "#0072B2", "charged": "#009E73"}
 labels = {"PCA": "PCA", "the k largest": "sparsity: an int", "charged": "sparsity: a float"}

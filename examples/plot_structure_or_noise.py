@@ -118,11 +118,21 @@ units = {"hailstone": "log2 of the value", "logistic map": "value"}
 
 figure = plt.figure(figsize=(13, 8), layout="constrained")
 top, bottom = figure.subfigures(2, 1, height_ratios=[0.75, 1], hspace=0.05)
-top.suptitle(f"A held-out window of {length} values, coded as {shown_size} numbers", fontsize="large")
+top.suptitle(
+    f"A held-out window of {length} values, coded as {shown_size} numbers", fontsize="large"
+)
 for ax, sequence in zip(top.subplots(1, 4), sequences, strict=True):
     ax.plot(shown[sequence, "original"], color="black", linewidth=4.5, alpha=0.3, label="original")
-    for method, width in [("PCA", 2.5), ("Autoencoder", 1)]:  # PCA is wider, to be seen where the two coincide
-        style = {"color": colors[method], "marker": markers[method], "linewidth": width, "markersize": 2 + width}
+    for method, width in [
+        ("PCA", 2.5),
+        ("Autoencoder", 1),
+    ]:  # PCA is wider, to be seen where the two coincide
+        style = {
+            "color": colors[method],
+            "marker": markers[method],
+            "linewidth": width,
+            "markersize": 2 + width,
+        }
         ax.plot(shown[sequence, method], label=method, **style)
     ax.set(title=sequence, xlabel="step", ylabel=units[sequence.removesuffix(", shuffled")])
 handles, labels = ax.get_legend_handles_labels()
@@ -130,7 +140,10 @@ top.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
 
 for ax, name in zip(bottom.subplots(1, 2, sharey=True), units, strict=True):
     for method in methods:
-        for sequence, style, label in [(name, "-", "rule"), (f"{name}, shuffled", "--", "shuffled")]:
+        for sequence, style, label in [
+            (name, "-", "rule"),
+            (f"{name}, shuffled", "--", "shuffled"),
+        ]:
             lost = 100 * (1 - np.array(r2[sequence, method]))
             face = colors[method] if label == "rule" else "white"
             ax.plot(
@@ -143,7 +156,10 @@ for ax, name in zip(bottom.subplots(1, 2, sharey=True), units, strict=True):
                 label=f"{method}, {label}",
             )
     ax.set(
-        yscale="log", title=name, xlabel="code size (numbers a window)", ylabel="variance lost, held-out windows (%)"
+        yscale="log",
+        title=name,
+        xlabel="code size (numbers a window)",
+        ylabel="variance lost, held-out windows (%)",
     )
     ax.set_xticks(code_sizes)
     ax.yaxis.set_major_formatter("{x:g}")
