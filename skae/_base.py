@@ -164,7 +164,7 @@ class BaseAutoencoder(CallbackSupportMixin, VersionedStateMixin, DocumentationLi
         random_state: np.random.RandomState,
         earlier: torch.Tensor | None = None,
     ) -> None:
-        """Train, report every epoch, and say in scikit-learn's way how it ended."""
+        """Train, report every epoch, and warn as scikit-learn does of an end that came too soon."""
         settings = self._settings(data)
         reporter = EpochReporter(self, own_rows(data.X), settings.max_iter, fitted_attributes)
         on_epoch = reporter.on_epoch
@@ -173,11 +173,14 @@ class BaseAutoencoder(CallbackSupportMixin, VersionedStateMixin, DocumentationLi
         with training_of(network, settings):
             train(network, rows, split, settings, random_state, on_epoch, result, earlier)
         reporter.close()
+        self._say_how_it_ended(result, settings.max_iter)
+
+    def _say_how_it_ended(self, result: TrainingResult, max_iter: int) -> None:
         if result.interrupted:
             warn("Training interrupted by user; the best parameters so far are kept.", UserWarning)
         elif self.max_iter != "auto" and result.unfinished_gain > UNFINISHED_GAIN:
             warn(
-                f"The loss was still falling when the maximum number of iterations ({settings.max_iter}) was reached. "
+                f"The loss was still falling when the maximum number of iterations ({max_iter}) was reached. "
                 "Increase max_iter.",
                 ConvergenceWarning,
             )

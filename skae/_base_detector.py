@@ -69,6 +69,9 @@ class BaseDetector(BaseAnchored):
         "hidden_layer_sizes": (LayerSizes(), AUTO),
     }
 
+    # Whether this is one of the detectors that calibrate another.
+    _is_fold = False
+
     @property
     def _automatic(self) -> ModuleType:
         return _automatic_denoising if self.method == "denoising" else _automatic
@@ -113,13 +116,20 @@ class BaseDetector(BaseAnchored):
         """Calibration scores of all rows, each by a detector that was fitted without it."""
         fold = random_state.permutation(data.n_rows) % N_FOLDS
         scores = np.empty(data.n_rows)
-        quiet = type(self)(**self.get_params(deep=False) | {"verbose": False})
+        other = type(self)(**self.get_params(deep=False) | {"verbose": False})
+        other._is_fold = True
         for k in range(N_FOLDS):
-            others = quiet._fit_uncalibrated(data.take(fold != k), random_state)["_state"]
-            quiet._state = others
-            scores[fold == k] = quiet._score_samples(data.X[fold == k])
+            other._state = other._fit_uncalibrated(data.take(fold != k), random_state)["_state"]
+            scores[fold == k] = other._score_samples(data.X[fold == k])
         count = as_counts(data.sample_weight, data.n_rows)
         return {"calibration_scores": scores, "calibration_weight": count}
+
+    def _say_how_it_ended(self, result: TrainingResult, max_iter: int) -> None:
+        """A fold's warnings are those of the whole; half of the folds would be no calibration."""
+        if not self._is_fold:
+            super()._say_how_it_ended(result, max_iter)
+        elif result.interrupted:
+            raise KeyboardInterrupt
 
     def _fit_denoising(self, data: TrainingData, random_state: np.random.RandomState) -> dict[str, Any]:
         count = as_counts(data.sample_weight, data.n_rows)
@@ -130,7 +140,8 @@ class BaseDetector(BaseAnchored):
         fold = random_state.permutation(data.n_rows) % N_MEMBERS
         kept, weight = reference_rows(count, random_state)
         start = start_views(axes, coordinates[kept], weight, fold[kept], architecture, random_state)
-        calibration = calibration_rows(kept, random_state)
+        judged = calibration_rows(len(kept), random_state)
+        calibration, calibration_weight = kept[judged], weight[judged]
 
         n_components = n_leading_components(axes.variances, plain_number(self.n_components))
         generator = make_generator(random_state, data.device)
@@ -148,8 +159,8 @@ class BaseDetector(BaseAnchored):
 
         def fitted_attributes() -> dict[str, Any]:
             views = replace(start, weights=to_numpy(network.parameters).copy())
-            views = with_medians(views, coordinates[calibration], count[calibration], self.device)
-            calibrated = self._calibrated(views, data, count, calibration)
+            views = with_medians(views, coordinates[calibration], calibration_weight, self.device)
+            calibrated = self._calibrated(views, data, count, calibration, calibration_weight)
             return training_attributes(result) | calibrated | {"n_components_": n_components}
 
         width = architecture.n_features
@@ -173,7 +184,7 @@ class BaseDetector(BaseAnchored):
         calibration = split.train if split.held_out is None else split.held_out
         names = {"n_components_", *training_attributes(TrainingResult())}
         kept = {name: value for name, value in fitted.items() if name in names}
-        return kept | self._calibrated(views, data, count, calibration)
+        return kept | self._calibrated(views, data, count, calibration, count[calibration])
 
     def _calibrated(
         self,
@@ -181,10 +192,13 @@ class BaseDetector(BaseAnchored):
         data: TrainingData,
         count: np.ndarray,
         calibration: np.ndarray,
+        weight: np.ndarray,
     ) -> dict[str, Any]:
-        """The scale of the views, the calibration scores and the threshold."""
-        rows, weight = data.X[calibration], count[calibration]
-        seen = views.views(rows, self.device)
+        """The scale of the views, the calibration scores and the threshold.
+
+        All rows stand for `count` rows each; those that calibrate, indices of some of them, for `weight`.
+        """
+        seen = views.views(data.X[calibration], self.device)
         scale = ViewScale.from_training(seen, weight)
         scores = scale.scores(seen)
         if isinstance(self.contamination, str):

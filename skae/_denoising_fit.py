@@ -15,6 +15,7 @@ from skae._denoising_views import (
 )
 from skae._model._denoiser import DenoiserArchitecture
 from skae._numerics._kept_rows import weighted_keys, with_largest_keys
+from skae._numerics._principal_axes import n_axes_for_share
 from skae._numerics._quantiles import weighted_quantile
 from skae._numerics._robust_axes import RobustAxes
 from skae._support._torch import resolve_device, to_numpy, to_tensor
@@ -45,10 +46,9 @@ def n_leading_components(variances: np.ndarray, n_components: int | float | None
     """The number that PCA's `n_components` stands for, given all variances."""
     if n_components is None:
         return len(variances)
-    if isinstance(n_components, int | np.integer):
-        return min(int(n_components), len(variances))
-    share = np.cumsum(variances) / (variances.sum() or 1.0)
-    return min(int(np.searchsorted(share, n_components, side="right")) + 1, len(variances))
+    if not isinstance(n_components, int | np.integer):
+        n_components = n_axes_for_share(variances, variances.sum(), n_components)
+    return min(int(n_components), len(variances))
 
 
 def reference_rows(count: np.ndarray, random_state: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
@@ -89,18 +89,18 @@ def start_views(
     )
 
 
-def with_medians(views: DenoisingViews, coordinates: np.ndarray, count: np.ndarray, device: str) -> DenoisingViews:
-    """The views with the denoisers' median squared residuals over some rows."""
+def with_medians(views: DenoisingViews, coordinates: np.ndarray, weight: np.ndarray, device: str) -> DenoisingViews:
+    """The views with the denoisers' median squared residuals over weighted rows."""
     with torch.no_grad():
         whitened = to_tensor(coordinates * views.whitening, torch.float64, resolve_device(device))
         squares = to_numpy(views.squared_residuals(whitened))
-    medians = [[weighted_quantile(values, 0.5, count) for values in members] for members in squares]
+    medians = [[weighted_quantile(values, 0.5, weight) for values in members] for members in squares]
     return replace(views, residual_medians=np.maximum(medians, 1e-12))
 
 
-def calibration_rows(references: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:
-    """Indices of the rows to calibrate with: references, which are judged as new rows are."""
-    return np.sort(random_state.permutation(references)[:MAX_CALIBRATION_ROWS])
+def calibration_rows(n_references: int, random_state: np.random.RandomState) -> np.ndarray:
+    """Indices of the references to calibrate with, which are judged as new rows are."""
+    return np.sort(random_state.permutation(n_references)[:MAX_CALIBRATION_ROWS])
 
 
 def _draw(size: int, weight: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:

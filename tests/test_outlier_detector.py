@@ -4,8 +4,11 @@ import pickle
 
 import numpy as np
 import pytest
+import torch
+from family_cases import short
 from scipy import sparse
 from sklearn.covariance import EmpiricalCovariance
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -257,3 +260,60 @@ class TestInterface:
         detector = AutoencoderOutlierDetector(random_state=0).fit(X, sample_weight=np.arange(300) + 1.0)
         assert len(detector._state["views"]["references"]) == 200
         assert (detector.predict(banana(20, 1) + [0, 0, 5, 0]) == -1).all()
+
+    @short
+    def test_weights_count_once_beyond_the_references(self, monkeypatch):
+        """They decide which rows are drawn; those then stand for as many each."""
+        from skae import _denoising_fit
+
+        monkeypatch.setattr(_denoising_fit, "MAX_REFERENCES", 150)
+        X, heavy = np.random.RandomState(0).normal(size=(3000, 2)), np.arange(3000) < 300
+        X[heavy] += [9.0, 0.0]
+        detector = AutoencoderOutlierDetector(max_iter=1, random_state=0)
+        detector.fit(X, sample_weight=np.where(heavy, 9, 1))
+        views = detector._views
+        drawn = views.robust_axes.coordinates(X[heavy], slice(None))
+        of_heavy = (views.references[:, None] == drawn).all(2).any(1)
+        assert of_heavy.mean() == pytest.approx(0.5, abs=0.12)
+        np.testing.assert_array_equal(detector._state["calibration_weight"], np.ones(150))
+        whitened = torch.from_numpy(views.references * views.whitening)
+        medians = np.median(views.squared_residuals(whitened).numpy(), axis=2)
+        np.testing.assert_allclose(views.residual_medians, medians, rtol=0.1)
+
+    @each_method
+    def test_folds_are_silent_and_an_interrupt_of_one_ends_the_fit(self, method, monkeypatch):
+        from skae._training import _loop
+
+        X = banana(100, 0)
+        detector = AutoencoderOutlierDetector(method=method, max_iter=2, random_state=0)
+        with pytest.warns(ConvergenceWarning) as warned:
+            state = detector.fit(X)._state
+        assert len(warned) == 1
+
+        epochs = []
+        original = _loop._Stepper.run_epoch
+
+        def interrupted(self, *arguments):
+            epochs.append(1)
+            if len(epochs) == 3:  # the first of a fold
+                raise KeyboardInterrupt
+            return original(self, *arguments)
+
+        monkeypatch.setattr(_loop._Stepper, "run_epoch", interrupted)
+        with pytest.warns(ConvergenceWarning), pytest.raises(KeyboardInterrupt):
+            detector.fit(X)
+        assert detector._state is state
+        assert len(epochs) == 3
+
+    @short
+    @each_method
+    @pytest.mark.parametrize("n_rows", [120, 400])
+    def test_weights_count_as_rows_in_the_calibration(self, method, n_rows):
+        X, weight = banana(n_rows, 0), np.arange(n_rows) % 3 + 1.0
+        detector = AutoencoderOutlierDetector(method=method, max_iter=2, random_state=0).fit(X, sample_weight=weight)
+        scores, weights = (detector._state[name] for name in ("calibration_scores", "calibration_weight"))
+        assert len(weights) == n_rows if method == "denoising" or n_rows == 120 else len(weights) < n_rows
+        assert set(weights) == {1, 2, 3}
+        for p, score in zip(detector.p_values(X), detector.score_samples(X), strict=True):
+            as_low = weights[scores <= score + 1e-12].sum()
+            assert p == pytest.approx((as_low + 1) / (weights.sum() + 1), abs=2 / weights.sum())

@@ -95,11 +95,16 @@ def _as_many_as_wanted(variances, components, total, n_components) -> tuple[Floa
     if n_components is None:
         return components, variances
     if not isinstance(n_components, int | np.integer):
-        share = np.cumsum(variances) / total if total > 0 else np.ones_like(variances)
-        wanted = int(np.searchsorted(share, n_components, side="right")) + 1
+        wanted = n_axes_for_share(variances, total, n_components)
         return components[:wanted], variances[:wanted]
     lacking = max(0, int(n_components) - len(variances))
     return np.pad(components, ((0, lacking), (0, 0))), np.pad(variances, (0, lacking))
+
+
+def n_axes_for_share(variances: FloatArray, total_variance: float, share: float) -> int:
+    """The smallest number of leading axes that explains more than a share of the variance; rows alike need one."""
+    explained = np.cumsum(variances) / total_variance if total_variance > 0 else np.ones_like(variances)
+    return int(np.searchsorted(explained, share, side="right")) + 1
 
 
 def _finite(total_variance) -> float:
