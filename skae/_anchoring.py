@@ -10,7 +10,7 @@ import torch
 
 from skae._model._bottlenecks import LargestOnly
 from skae._model._corruption import Corruption
-from skae._model._gaussian_fill import GaussianFill, estimate_moments
+from skae._model._gaussian_fill import MAX_ROWS, GaussianFill, estimate_moments
 from skae._model._linear_anchor import LinearAnchor, ProbabilisticAnchor
 from skae._numerics._moments import (
     constant_safe_scale,
@@ -29,8 +29,6 @@ from skae._numerics._sparse_dictionary import sparse_dictionary
 from skae._support._torch import make_generator
 from skae._training._rows import Rows
 
-# Rows that the covariance of rows with missing entries is estimated from.
-MAX_INCOMPLETE_ROWS = 20_000
 # Rows that a dictionary of atoms is learned from.
 MAX_DICTIONARY_ROWS = 20_000
 
@@ -78,7 +76,7 @@ def _anchor_incomplete(
             f"X has features without any observed value: {np.flatnonzero(np.isnan(mean)).tolist()}. Drop them."
         )
     deviation = constant_safe_scale(mean, variance, n_rows)
-    chosen = spread_rows(n_rows, MAX_INCOMPLETE_ROWS)
+    chosen = spread_rows(n_rows, MAX_ROWS)
     rows = torch.from_numpy((dense_rows(X, chosen) - mean) / deviation)
     weight = np.ones(len(chosen)) if sample_weight is None else sample_weight[chosen]
     generator = make_generator(random_state, rows.device)

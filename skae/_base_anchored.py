@@ -12,7 +12,7 @@ import torch
 from skae._anchoring import AnchoringRows, anchor_arrays, anchor_rows, linear_anchor, sparse_anchor
 from skae._base import BaseAutoencoder, TrainingData
 from skae._earlier import aligned, continued
-from skae._fit import Fit, fitted_attributes
+from skae._fit import Fit, Task, fitted_attributes
 from skae._fitted import FittedAutoencoder
 from skae._model._autoencoder import Anchor, AnchoredAutoencoder, Architecture
 from skae._model._corruption import Corruption, Custom, Gaussian, SaltAndPepper, Swap
@@ -20,7 +20,6 @@ from skae._model._linear_anchor import LinearAnchor, ProbabilisticAnchor, unit_o
 from skae._model._module_correction import build_module
 from skae._numerics._moments import feature_ranges
 from skae._numerics._principal_axes import PrincipalAxes
-from skae._numerics._running_moments import RunningMoments
 from skae._numerics._shards import processes_of
 from skae._support._torch import make_generator, to_tensor
 from skae._training import _automatic
@@ -74,8 +73,10 @@ class BaseAnchored(BaseAutoencoder):
         Training sets out from an `earlier` autoencoder if there is one. `apart` keeps rows held out away from the axes
         and the map of codes as well.
         """
-        sample = split.train if apart and split is not None else None
-        anchored = data if sample is None else data.take(sample)
+        if earlier is not None and not isinstance(n_components, int | np.integer):
+            n_components = earlier.architecture["n_components"]
+        apart_from = split.train if apart and split is not None else None
+        anchored = data if apart_from is None else data.take(apart_from)
         anchoring = anchor_rows(
             anchored.X,
             n_components,
@@ -87,10 +88,11 @@ class BaseAnchored(BaseAutoencoder):
         )
         # Two kinds of CPU may find different bases of the same space.
         anchoring = processes_of(data.X).first("the principal axes", anchoring)
-        fit = self._start(data, anchoring, n_components, whiten, random_state, split, earlier, sample=sample)
+        task = Task(n_components, whiten, split or self._split(data, random_state), earlier, apart_from)
+        fit = self._start(data, anchoring, task, random_state)
         start = None if earlier is None else to_tensor(earlier.weights, data.dtype, data.device)
         self._train(
-            fit.trained, data, fit.rows, fit.split, fit.result, lambda: fitted_attributes(fit), random_state, start
+            fit.trainee, data, fit.rows, task.split, fit.result, lambda: fitted_attributes(fit), random_state, start
         )
         return fitted_attributes(fit) | self._kept_for_chunks(fit, data, random_state)
 
@@ -99,19 +101,10 @@ class BaseAnchored(BaseAutoencoder):
         return {}
 
     def _start(
-        self,
-        data: TrainingData,
-        anchoring: AnchoringRows,
-        n_components: int | float | None,
-        whiten: bool,
-        random_state: np.random.RandomState,
-        split: Split | None,
-        earlier: FittedAutoencoder | None,
-        moments: RunningMoments | None = None,
-        sample: np.ndarray | None = None,
+        self, data: TrainingData, anchoring: AnchoringRows, task: Task, random_state: np.random.RandomState
     ) -> Fit:
-        """The network at its anchor, its codes aligned with those of an `earlier` autoencoder if there is one."""
-        axes, member = anchoring.axes, self._member
+        """The network at its anchor, its codes aligned with those of an earlier autoencoder if there is one."""
+        axes, member, earlier = anchoring.axes, self._member, task.earlier
         generator = make_generator(random_state, data.device)
         corruption = self._corruption(data, anchoring)
         sparse_code = member.sparsity is not None
@@ -125,15 +118,14 @@ class BaseAnchored(BaseAutoencoder):
             anchor = aligned(anchor, axes, earlier, signs_only=not member.has_exchangeable_components)
         anchor = processes_of(data.X).first("the anchor", anchor)
         network = _anchored_network(architecture, anchoring, anchor, corruption, data, generator)
-        trained: Network = network
+        trainee: Network = network
         if self.dtype == "bfloat16":
-            trained = MixedPrecision(
+            trainee = MixedPrecision(
                 network, self._low_precision_twin(architecture, anchoring, anchor, data, generator)
             )
         if isinstance(rows, ShardedRows):
-            trained = DataParallel(trained, rows, generator)
-        split = split or self._split(data, random_state)
-        return Fit(rows, split, anchoring, anchor, network, trained, n_components, whiten, moments, sample)
+            trainee = DataParallel(trainee, rows, generator)
+        return Fit(task, rows, anchoring, anchor, network, trainee)
 
     def _low_precision_twin(
         self,

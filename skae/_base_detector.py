@@ -154,7 +154,7 @@ class BaseDetector(BaseAnchored):
 
         network = network_in(data.dtype)
         network.initialise(generator)
-        trained = MixedPrecision(network, network_in(torch.bfloat16)) if self.dtype == "bfloat16" else network
+        trainee = MixedPrecision(network, network_in(torch.bfloat16)) if self.dtype == "bfloat16" else network
         result = TrainingResult()
 
         def fitted_attributes() -> dict[str, Any]:
@@ -168,7 +168,7 @@ class BaseDetector(BaseAnchored):
         # A member learns from two thirds of the rows and can judge the rest as it would new ones.
         learns = count[:, np.newaxis] * (fold[:, np.newaxis] != np.arange(N_MEMBERS))
         split = Split(row_indices(data.n_rows), None, learns)
-        self._train(trained, data, rows, split, result, fitted_attributes, random_state)
+        self._train(trainee, data, rows, split, result, fitted_attributes, random_state)
         return fitted_attributes()
 
     def _fit_reconstruction(self, data: TrainingData, random_state: np.random.RandomState) -> dict[str, Any]:

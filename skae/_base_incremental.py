@@ -12,7 +12,7 @@ import torch
 from skae._anchoring import AnchoringRows
 from skae._base import TrainingData, training_of
 from skae._base_anchored import BaseAnchored
-from skae._fit import Fit, fitted_attributes
+from skae._fit import Fit, Task, fitted_attributes
 from skae._fitted import FittedAutoencoder
 from skae._model._gaussian_fill import GaussianFill
 from skae._numerics._kept_rows import KeptRows
@@ -59,13 +59,14 @@ class BaseIncremental(BaseAnchored):
 
     def _kept_for_chunks(self, fit: Fit, data: TrainingData, random_state: np.random.RandomState) -> dict[str, Any]:
         """The attributes that `_stream` reads after a `fit`: the covariance is then known by its leading axes."""
-        axes, weight = fit.anchoring.axes, fit.split.sample_weight
+        axes, split = fit.anchoring.axes, fit.task.split
+        weight = split.sample_weight
         chosen = np.zeros(0, dtype=np.intp)
         if data.X.shape[1] <= MAX_COVARIANCE_WIDTH:
-            sampled = fit.split.train if fit.split.held_out is None else fit.split.held_out
+            sampled = split.train if split.held_out is None else split.held_out
             chosen = sampled[spread_rows(len(sampled), MAX_SAMPLED_ROWS)]
         rows = to_numpy(fit.rows.take(chosen)) * (axes.scale * fit.anchor.unit) + axes.mean
-        n_batches = max(1, len(fit.split.train) // self._settings(data).batch_size)
+        n_batches = max(1, len(split.train) // self._settings(data).batch_size)
         return {
             "n_samples_seen_": data.n_rows,
             "_kept": {
@@ -103,17 +104,18 @@ class BaseIncremental(BaseAnchored):
         split = Split(train, sampled if self.early_stopping and len(sampled) else None, data.sample_weight)
         sees_missing = self._member.hides_entries or (earlier is not None and earlier.architecture["sees_missing"])
         anchoring = AnchoringRows(axes, _fill(axes, moments if sees_missing else None))
-        fit = self._start(data, anchoring, len(axes.components), whiten, random_state, split, earlier, moments, sampled)
+        task = Task(len(axes.components), whiten, split, earlier, sampled, moments)
+        fit = self._start(data, anchoring, task, random_state)
         course = self._train_on_chunk(fit, data, None if stream is None else stream.course, random_state)
         return fitted_attributes(fit) | _kept(_Stream(moments, sample, course))
 
     def _train_on_chunk(
         self, fit: Fit, data: TrainingData, course: Course | None, random_state: np.random.RandomState
     ) -> Course:
-        settings = self._settings_for_chunk(data, len(fit.split.train))
+        settings = self._settings_for_chunk(data, len(fit.task.split.train))
         course = course or Course(fit.network.parameters.clone(), fit.network.parameters.clone())
-        with training_of(fit.trained, settings):
-            course = train_on_chunk(fit.trained, fit.rows, fit.split, settings, random_state, course, fit.result)
+        with training_of(fit.trainee, settings):
+            course = train_on_chunk(fit.trainee, fit.rows, fit.task.split, settings, random_state, course, fit.result)
         if self.verbose:
             loss = "" if not fit.result.losses else f"loss {fit.result.losses[0]:.6f}, "
             print(f"{data.n_seen} rows seen: {loss}loss kept {fit.result.best_loss:.6f}")

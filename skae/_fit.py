@@ -10,6 +10,7 @@ import torch
 
 from skae._anchoring import AnchoringRows, anchor_arrays
 from skae._base import training_attributes
+from skae._fitted import FittedAutoencoder
 from skae._model._autoencoder import AnchoredAutoencoder
 from skae._model._code_map import MAX_METRIC_ROWS, diagonal_metric_map, metric_map, whitening_map
 from skae._model._linear_anchor import LinearAnchor
@@ -26,34 +27,48 @@ MAX_PREFIX_ROWS = 4096
 
 
 @dataclass(frozen=True)
-class Fit:
-    """One fit under way: the rows, where it starts and how far it has come.
+class Task:
+    """What a fit is to make of rows.
 
-    `trained` is the network as training sees it. In `partial_fit`, `rows` are the chunk and, with the indices `sample`,
-    a sample of all rows seen; `moments` are those of all rows seen.
+    Training sets out from an `earlier` autoencoder if there is one. `representative` are indices of the rows that stand
+    for all (None: all do): in `partial_fit` a sample of all rows seen, beside the chunk. `moments` are then those of
+    all rows seen.
     """
 
-    rows: Rows
+    n_components: int | float | None
+    whiten: bool
     split: Split
+    earlier: FittedAutoencoder | None = None
+    representative: np.ndarray | None = None
+    moments: RunningMoments | None = None
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A task under way: the rows, where it starts and how far it has come.
+
+    `trainee` is the network as training sees it.
+    """
+
+    task: Task
+    rows: Rows
     anchoring: AnchoringRows
     anchor: LinearAnchor
     network: AnchoredAutoencoder
-    trained: Network
-    n_components: int | float | None
-    whiten: bool
-    moments: RunningMoments | None = None
-    sample: np.ndarray | None = None
+    trainee: Network
     result: TrainingResult = field(default_factory=TrainingResult)
 
     def spread(self, at_most: int) -> np.ndarray:
         """Indices of rows that stand for all."""
-        if self.sample is None or not len(self.sample):
+        chosen = self.task.representative
+        if chosen is None or not len(chosen):
             return spread_rows(len(self.rows), at_most)
-        return self.sample[spread_rows(len(self.sample), at_most)]
+        return chosen[spread_rows(len(chosen), at_most)]
 
     def weight(self, chosen: np.ndarray) -> np.ndarray | None:
         """The weights of the rows chosen, None where all are equal."""
-        return None if self.split.sample_weight is None else self.split.sample_weight[chosen]
+        weight = self.task.split.sample_weight
+        return None if weight is None else weight[chosen]
 
     def repeated(self, at_most: int) -> np.ndarray:
         """Indices of rows that stand for all, each as often as it weighs."""
@@ -73,7 +88,7 @@ def fitted_attributes(fit: Fit) -> dict[str, Any]:
     if network.architecture.ordered:
         chosen = fit.spread(MAX_PREFIX_ROWS)
         shares = explained_by_prefixes(network, fit.rows.take(chosen), fit.weight(chosen))
-        if isinstance(fit.n_components, float):
+        if isinstance(fit.task.n_components, float):
             network, shares = _shortest_sufficient(fit, shares)
     n_components = network.architecture.n_components
     code_map = _public_code_map(fit, network)
@@ -92,10 +107,11 @@ def fitted_attributes(fit: Fit) -> dict[str, Any]:
 
 def _shortest_sufficient(fit: Fit, shares: np.ndarray) -> tuple[AnchoredAutoencoder, np.ndarray]:
     """The shortest code that explains the share wanted of the rows held out (or trained on), whole if none does."""
-    judged = fit.split.train if fit.split.held_out is None else fit.split.held_out
+    split = fit.task.split
+    judged = split.train if split.held_out is None else split.held_out
     judged = judged[spread_rows(len(judged), MAX_PREFIX_ROWS)]
     explained = explained_by_prefixes(fit.network, fit.rows.take(judged), fit.weight(judged))
-    enough = np.cumsum(explained) >= fit.n_components
+    enough = np.cumsum(explained) >= fit.task.n_components
     count = int(np.argmax(enough)) + 1 if enough.any() else len(shares)
     return fit.network.truncated(count), shares[:count]
 
@@ -132,7 +148,7 @@ def _codes_of(fit: Fit, network: AnchoredAutoencoder, chosen: np.ndarray) -> np.
 def _public_code_map(fit: Fit, network: AnchoredAutoencoder) -> np.ndarray:
     """The map from the network's codes to public ones, from all training rows or a spread of them."""
     architecture = network.architecture
-    if fit.whiten:
+    if fit.task.whiten:
         return fit.anchor.unrotated(whitening_map(*_code_covariance(fit, network)))
     if network.is_linear() or architecture.variational or architecture.sparsity is not None:
         return fit.anchor.score_map(architecture.n_components)
@@ -144,14 +160,14 @@ def _public_code_map(fit: Fit, network: AnchoredAutoencoder) -> np.ndarray:
 
 def _code_covariance(fit: Fit, network: AnchoredAutoencoder) -> tuple[np.ndarray, float]:
     """Covariance of the network's codes, and of how many rows it is: weights above one count as repetitions."""
-    weight = fit.split.sample_weight
-    if fit.sample is None:
+    weight, moments = fit.task.split.sample_weight, fit.task.moments
+    if fit.task.representative is None:
         own = [to_numpy(network.encode(x)) for _, x in fit.rows.blocks()]
         codes = np.concatenate([part for parts in fit.rows.processes.exchange("codes", own) for part in parts])
-    elif fit.moments is not None and network.is_linear():
-        return fit.anchor.code_covariance(fit.anchoring.axes), max(fit.moments.weight, fit.moments.n_rows)
+    elif moments is not None and network.is_linear():
+        return fit.anchor.code_covariance(fit.anchoring.axes), max(moments.weight, moments.n_rows)
     else:
         chosen = fit.spread(MAX_KEPT_CODES)
         codes, weight = _codes_of(fit, network, chosen), fit.weight(chosen)
-    moments = RunningMoments.of(codes.astype(np.float64), weight)
-    return moments.covariance, max(moments.weight, moments.n_rows)
+    of_codes = RunningMoments.of(codes.astype(np.float64), weight)
+    return of_codes.covariance, max(of_codes.weight, of_codes.n_rows)

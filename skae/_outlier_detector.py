@@ -341,7 +341,7 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
         Returns
         -------
         ndarray of shape (n_samples, n_components_)
-            In float64. With "denoising" the leading coordinates on the axes of the robust covariance, in standard
-            deviations of a feature; with "reconstruction" the codes of the autoencoder.
+            In the dtype of X (float64 for integers). With "denoising" the leading coordinates on the axes of the robust
+            covariance, in standard deviations of a feature; with "reconstruction" the codes of the autoencoder.
         """
         return in_kind(self._codes(self._check_fitted_X(X)), X)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from callbacks import Callback, needs_callbacks
+from family_cases import short
 from sklearn.base import clone
 
 from skae import AutoencoderOutlierDetector, AutoencoderTransformer
@@ -144,9 +145,13 @@ class StopAfter(Ended):
 
     def __init__(self, n_epochs):
         super().__init__()
-        self.n_epochs, self.epochs = n_epochs, []
+        self.n_epochs, self.epochs, self.begun, self.tasks_ended = n_epochs, [], [], []
+
+    def on_fit_task_begin(self, estimator, context):
+        self.begun.append(context.task_name)
 
     def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+        self.tasks_ended.append(context.task_name)
         if context.task_name != "epoch":
             return False
         self.epochs.append(fitted_estimator.n_iter_)
@@ -174,3 +179,14 @@ class TestCallbacks:
         model = clone(estimator).set_callbacks(callback).fit(digits[0][:100])
         assert callback.epochs == [1, 2, 3]
         assert model.n_iter_ == 3
+
+    @short
+    @pytest.mark.parametrize("settings", [{"max_iter": 5}, {"n_iter_no_change": 1}, {"max_iter": 0}])
+    def test_what_begins_ends(self, estimator, digits, settings):
+        callback = StopAfter(1000)
+        # A rate too small for any gain, so that patience ends soon.
+        model = clone(estimator).set_params(learning_rate_init=1e-12, **settings).set_callbacks(callback)
+        n_epochs = len(model.fit(digits[0][:300]).loss_curve_)
+        assert n_epochs == settings["max_iter"] if "max_iter" in settings else 1 <= n_epochs <= 5
+        assert callback.begun == ["fit"] + ["epoch"] * n_epochs
+        assert callback.tasks_ended == ["epoch"] * n_epochs + ["fit"]

@@ -134,9 +134,8 @@ class Corruption:
 
     def __call__(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
         """Corrupted rows; without a generator the corruption is that of the judge, the same in every call."""
-        if generator is None:
-            if not (self.noise_is_task or self.hides):
-                return x
-            generator = torch.Generator(device=x.device).manual_seed(0)
-        x = self.noise(x, generator)
+        judging = generator is None
+        generator = torch.Generator(device=x.device).manual_seed(0) if generator is None else generator
+        if self.noise_is_task or not judging:
+            x = self.noise(x, generator)
         return hide(x, self.hidden_level, generator) if self.hidden_level else x

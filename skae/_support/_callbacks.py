@@ -34,8 +34,8 @@ class EpochReporter:
             if max_iter > 0:
                 self._begin_epoch()
 
-    def on_epoch(self, epoch: int, loss: float, held_out_loss: float | None) -> bool:
-        """Report a finished epoch; True asks training to stop."""
+    def on_epoch(self, epoch: int, loss: float, held_out_loss: float | None, another: bool) -> bool:
+        """Report a finished epoch, and the begin of another if one is to follow; True asks training to stop."""
         if self._estimator.verbose:
             held_out = "" if held_out_loss is None else f", held-out loss {held_out_loss:.6f}"
             print(f"Epoch {epoch + 1}/{self._max_iter}: loss {loss:.6f}{held_out}")
@@ -44,7 +44,7 @@ class EpochReporter:
         stop = self._epoch_context.call_on_fit_task_end(
             estimator=self._estimator, X=self._X, reconstruction_attributes=self._fitted_attributes
         )
-        if not stop and epoch + 1 < self._max_iter:
+        if another and not stop:
             self._begin_epoch()
         return bool(stop)
 

@@ -23,7 +23,8 @@ MAX_JUDGED_ROWS = 2048
 # In averages over a course step t has about the weight t^8: the last ninth of the steps has most of it.
 AVERAGED_POWER = 8
 
-OnEpoch = Callable[[int, float, float | None], bool]
+# Given the epoch, its losses, and whether another is to follow; True asks training to stop.
+OnEpoch = Callable[[int, float, float | None, bool], bool]
 
 
 class Network(Protocol):
@@ -93,8 +94,8 @@ def train(
 
     With a hold-out "best" is by its loss, and a point must beat the start by more than one standard error of the rows'
     differences; without one it is the last point, unless its training loss is above the start's. Training sets out from
-    `earlier` parameters where there are any, which are then among the points met. `on_epoch`, given the epoch and its
-    losses, may return True to stop; `result` is filled in as training goes.
+    `earlier` parameters where there are any, which with a hold-out are among the points met. `result` is filled in as
+    training goes.
     """
     start = network.parameters.clone()
     judge = _Judge(network, rows, split, result)
@@ -162,14 +163,14 @@ def _run_epochs(
         loss = stepper.run_epoch(random_state)
         result.losses.append(loss)
         held_out_loss = judge.consider_and_note(epoch + 1, result)
-        if on_epoch(epoch, loss, held_out_loss):
-            return
         current = loss if held_out_loss is None else held_out_loss
         if current < mark - settings.tol * abs(mark):
             mark, epochs_without_gain = current, 0
         else:
             epochs_without_gain += 1
-        if epochs_without_gain >= settings.n_iter_no_change:
+        patient = epochs_without_gain < settings.n_iter_no_change
+        stop = on_epoch(epoch, loss, held_out_loss, patient and epoch + 1 < settings.max_iter)
+        if stop or not patient:
             return
     result.reached_max_iter = True
 

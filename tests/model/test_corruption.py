@@ -128,6 +128,9 @@ class TestCorruption:
         assert torch.equal(task(x, None), task(x, None))
         assert not torch.equal(task(x, None), x)
         assert Corruption(Gaussian(0.5))(x, None) is x
+        hidden = Corruption(Gaussian(0.5), hidden_level=0.3)(x, None)
+        assert 0.2 < hidden.isnan().double().mean() < 0.4
+        assert torch.equal(torch.where(hidden.isnan(), x, hidden), x)
 
     @pytest.mark.parametrize(
         ("corruption", "hides"),
