@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from skae._fitted import FittedAutoencoder
 from skae._model._activations import ACTIVATIONS
 from skae._model._autoencoder import AnchoredAutoencoder
+from skae._model._bottlenecks import Plain
 from skae._model._module_correction import METHODS, trained_parameters
 
 
@@ -27,8 +28,7 @@ class EncoderModule(nn.Module):
         super().__init__()
         network = fitted.network("cpu")
         dtype = network.parameters.dtype
-        self.register_buffer("mean", torch.as_tensor(fitted.mean, dtype=dtype))
-        self.register_buffer("scale", torch.as_tensor(fitted.scale * fitted.unit, dtype=dtype))
+        _register_units(self, fitted)
         self.register_buffer("code_map", torch.as_tensor(fitted.code_map, dtype=dtype))
         self.linear = _linear(network.anchor.encoder_axes, network.anchor.code_bias)
         self.correction = _correction(network, "encode")
@@ -36,8 +36,8 @@ class EncoderModule(nn.Module):
         self._n_components = network.architecture.n_components
 
     def forward(self, X: Tensor) -> Tensor:
-        """Encode rows."""
-        x = (X - self.mean) / self.scale
+        """Encode rows of any floating-point dtype; codes are in that of the parameters."""
+        x = ((X - self.mean) / self.scale).to(self.linear.weight.dtype)
         a = self.correction(x)
         linear = nn.functional.pad(self.linear(x), (0, a.shape[1] - self._n_components))
         return self._bottleneck.code(a + linear) @ self.code_map
@@ -54,19 +54,28 @@ class DecoderModule(nn.Module):
         super().__init__()
         network = fitted.network("cpu")
         dtype = network.parameters.dtype
-        self.register_buffer("mean", torch.as_tensor(fitted.mean, dtype=dtype))
-        self.register_buffer("scale", torch.as_tensor(fitted.scale * fitted.unit, dtype=dtype))
+        _register_units(self, fitted)
         self.register_buffer("code_map_inverse", torch.as_tensor(fitted.code_map_inverse, dtype=dtype))
         self.linear = _linear(network.anchor.decoder_axes, None)
         self.correction = _correction(network, "decode")
-        self._loss_class, self._inputs = type(network.loss), network.decoder_inputs
+        self._loss_class = type(network.loss)
+        # What a perceptron is given of a code; a module of the user's is given the code alone.
+        self._bottleneck = Plain() if network.architecture.module is not None else network.bottleneck
 
     def forward(self, codes: Tensor) -> Tensor:
-        """Decode codes, or the first columns of ordered ones."""
-        z = nn.functional.pad(codes, (0, len(self.code_map_inverse) - codes.shape[1])) @ self.code_map_inverse
-        link = self._loss_class.link(self.mean, self.scale)
-        outputs = link.outputs(self.correction(self._inputs(z)), self.linear(z))
-        return link.reconstruction(outputs) * self.scale + self.mean
+        """Decode codes, or the first columns of ordered ones, to rows of the codes' dtype."""
+        dtype = self.linear.weight.dtype
+        padded = nn.functional.pad(codes.to(dtype), (0, len(self.code_map_inverse) - codes.shape[1]))
+        z = padded @ self.code_map_inverse
+        link = self._loss_class.link(self.mean.to(dtype), self.scale.to(dtype))
+        outputs = link.outputs(self.correction(self._bottleneck.decoder_inputs(z, None)), self.linear(z))
+        return (link.reconstruction(outputs) * self.scale + self.mean).to(codes.dtype)
+
+
+def _register_units(module: nn.Module, fitted: FittedAutoencoder) -> None:
+    """Mean and scale in float64: float32 would round what large means leave of a feature."""
+    module.register_buffer("mean", torch.as_tensor(fitted.mean, dtype=torch.float64))
+    module.register_buffer("scale", torch.as_tensor(fitted.scale * fitted.unit, dtype=torch.float64))
 
 
 def _linear(axes: Tensor, bias: Tensor | None) -> nn.Linear:

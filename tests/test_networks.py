@@ -59,6 +59,31 @@ def test_torch_modules_are_exact_and_can_be_trained(digits, member):
     np.testing.assert_array_equal(ours.transform(X_test), before)
 
 
+@short
+@pytest.mark.parametrize("member", MODULES.values(), ids=MODULES)
+def test_torch_modules_can_be_saved(digits, member):
+    ours = AutoencoderTransformer(5, max_iter=1, random_state=0, **member).fit(digits[0][:300])
+    rows = torch.from_numpy(digits[1])
+    encoder, decoder = (pickle.loads(pickle.dumps(made)) for made in (ours.encoder_module(), ours.decoder_module()))
+    codes = ours.encoder_module()(rows)
+    torch.testing.assert_close(encoder(rows), codes, rtol=0, atol=0)
+    torch.testing.assert_close(decoder(codes), ours.decoder_module()(codes), rtol=0, atol=0)
+
+
+def test_torch_modules_keep_what_large_means_leave(digits):
+    """Rows of any dtype, and as precise as `transform` and `inverse_transform` of the same rows."""
+    X = 1e6 + 0.01 * np.random.RandomState(0).normal(size=(600, 3)) @ [[1.0, 2.0, 3.0], [0.0, 1.0, 1.0], [0.1, 0, 0]]
+    ours = AutoencoderTransformer(2, random_state=0).fit(X)
+    codes = ours.transform(X)
+    encoded = ours.encoder_module()(torch.from_numpy(X))
+    assert encoded.dtype == torch.float32
+    np.testing.assert_allclose(encoded.detach().numpy(), codes, atol=1e-4 * codes.std())
+    decoded = ours.decoder_module()(torch.from_numpy(codes)).detach().numpy()
+    np.testing.assert_allclose(decoded - 1e6, ours.inverse_transform(codes) - 1e6, atol=1e-4 * X.std())
+    assert ours.encoder_module()(torch.from_numpy(X).float()).dtype == torch.float32
+    assert ours.decoder_module()(encoded).dtype == torch.float32
+
+
 class Scaled(Dense):
     """With a buffer that bfloat16 cannot hold."""
 

@@ -28,6 +28,14 @@ def test_goes_on_where_the_last_fit_ended(digits):
     assert clone(warm).fit(X).score(X_test) < before - 0.05
 
 
+@pytest.mark.parametrize("parameters", [{"n_components": 0.8}, {"n_components": 0.8, "ordered": True}], ids=str)
+def test_the_length_of_a_code_stays_where_a_share_decided_it(digits, parameters):
+    warm = model(**parameters, max_iter=5, warm_start=True).fit(digits[0])
+    length = warm.n_components_
+    assert warm.fit(digits[0][:300]).n_components_ == length
+    assert warm.transform(digits[1]).shape[1] == length
+
+
 def test_the_first_fit_is_a_cold_one(digits):
     X = digits[0][:300]
     np.testing.assert_array_equal(model(warm_start=True).fit(X).transform(X), model().fit(X).transform(X))
