@@ -41,14 +41,20 @@ from skae._training._rows import Rows
 
 # With contamination="auto" a row is an outlier from twice as far above the median as the 95th percentile is.
 AUTO_THRESHOLD = 2.0
+# It is raised until a training row is an outlier, if no more than this share of new rows are outliers then.
+MAX_SHARE_FOR_ONE = 0.1
 # Fewer rows than this are not worth waking threads for.
 MIN_ROWS_FOR_THREADS = 1500
 # Scores this close, relative to themselves, are equal.
 TIE = 1e-9
-# Below this many rows, in all or a feature, all that is learned depends on single rows; p-values then come from
-# detectors fitted to folds, as long as these take little time.
-MIN_ROWS_TO_SPLIT, MIN_ROWS_A_FEATURE_TO_SPLIT = 200, 4
-MIN_CROSS_ROWS, MAX_CROSS_ROWS, N_FOLDS = 20, 1000, 5
+# Below this many rows, in all or a feature, what is learned depends so much on single rows that they look more usual
+# than new ones: detectors fitted without them then tell how unusual they are.
+MIN_ROWS, MIN_ROWS_A_FEATURE = 200, 10
+# Each fold of the rows is judged by a detector fitted to the others; of many rows one fold is enough.
+N_FOLDS, MIN_ROWS_OF_FOLDS, MIN_ROWS_OF_ONE_FOLD = 5, 20, 1000
+# Below this many rows a feature, whitened codes of new rows depend so much on how many rows there were that an
+# autoencoder fitted to fewer says nothing of them: rows that it was not fitted to must.
+MIN_ROWS_A_FEATURE_TO_WHITEN = 2
 # Rows of a stream, and numbers in them, that are kept to fit to.
 MAX_KEPT_ROWS, MAX_KEPT_NUMBERS = 20_000, 20_000_000
 # After `fit`, which need not be followed by `partial_fit`, they must not make a large file.
@@ -79,10 +85,26 @@ class BaseDetector(BaseAnchored):
     def _fit_detector(self, data: TrainingData, random_state: np.random.RandomState) -> dict[str, Any]:
         """The fitted attributes."""
         with single_thread_if(data.n_rows < MIN_ROWS_FOR_THREADS):
-            fitted = self._fit_uncalibrated(data, random_state)
-            if _needs_folds(*data.X.shape):
-                fitted["_state"] |= self._cross_calibration(data, random_state)
+            fit = self._fit_denoising if self.method == "denoising" else self._fit_reconstruction
+            fitted = fit(data, random_state)
+            n_folds = 0 if self._is_fold else self._n_folds_judged(*data.X.shape)
+            if n_folds:
+                self._state = fitted["_state"]
+                count = as_counts(data.sample_weight, data.n_rows)
+                judged, seen = self._seen_by_others(data, n_folds, random_state)
+                fitted |= self._calibrated(self._views, data, count, seen, count[judged])
         return fitted
+
+    def _n_folds_judged(self, n_rows: int, n_features: int) -> int:
+        """How many folds of the rows calibrate; none where the rows are so many that they look as usual as new ones.
+
+        With "reconstruction" it is rows held out that do so else.
+        """
+        if n_rows < MIN_ROWS_OF_FOLDS or n_rows >= max(MIN_ROWS, MIN_ROWS_A_FEATURE * n_features):
+            return 0
+        if self.method == "denoising":
+            return N_FOLDS if n_rows < MIN_ROWS_OF_ONE_FOLD else 1
+        return N_FOLDS if MIN_ROWS_A_FEATURE_TO_WHITEN * n_features <= n_rows < MIN_ROWS_OF_ONE_FOLD else 0
 
     def _with_earlier_rows(self, chunk: TrainingData, *, anew: bool = False) -> tuple[TrainingData, dict[str, Any]]:
         """A sample of all rows seen, the chunk's among them, to fit to; and the attributes that remember it.
@@ -108,21 +130,19 @@ class BaseDetector(BaseAnchored):
         data = replace(chunk, X=kept.rows, sample_weight=kept.weight if weigh else None, dtype=dtype)
         return data, {"n_samples_seen_": n_seen, "_kept": dict(vars(kept))}
 
-    def _fit_uncalibrated(self, data: TrainingData, random_state: np.random.RandomState) -> dict[str, Any]:
-        fit = self._fit_denoising if self.method == "denoising" else self._fit_reconstruction
-        return fit(data, random_state)
-
-    def _cross_calibration(self, data: TrainingData, random_state: np.random.RandomState) -> dict[str, np.ndarray]:
-        """Calibration scores of all rows, each by a detector that was fitted without it."""
+    def _seen_by_others(
+        self, data: TrainingData, n_folds: int, random_state: np.random.RandomState
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Indices of the rows in some folds, and the views of each by a detector that was fitted without its fold."""
         fold = random_state.permutation(data.n_rows) % N_FOLDS
-        scores = np.empty(data.n_rows)
         other = type(self)(**self.get_params(deep=False) | {"verbose": False})
         other._is_fold = True
-        for k in range(N_FOLDS):
-            other._state = other._fit_uncalibrated(data.take(fold != k), random_state)["_state"]
-            scores[fold == k] = other._score_samples(data.X[fold == k])
-        count = as_counts(data.sample_weight, data.n_rows)
-        return {"calibration_scores": scores, "calibration_weight": count}
+        judged, seen = [], []
+        for k in range(n_folds):
+            other._state = other._fit_detector(data.take(fold != k), random_state)["_state"]
+            judged.append(np.flatnonzero(fold == k))
+            seen.append(other._views.views(data.X[judged[-1]], self.device))
+        return np.concatenate(judged), np.concatenate(seen)
 
     def _say_how_it_ended(self, result: TrainingResult, max_iter: int) -> None:
         """A fold's warnings are those of the whole; half of the folds would be no calibration."""
@@ -160,7 +180,8 @@ class BaseDetector(BaseAnchored):
         def fitted_attributes() -> dict[str, Any]:
             views = replace(start, weights=to_numpy(network.parameters).copy())
             views = with_medians(views, coordinates[calibration], calibration_weight, self.device)
-            calibrated = self._calibrated(views, data, count, calibration, calibration_weight)
+            seen = views.views(data.X[calibration], self.device)
+            calibrated = self._calibrated(views, data, count, seen, calibration_weight)
             return training_attributes(result) | calibrated | {"n_components_": n_components}
 
         width = architecture.n_features
@@ -174,38 +195,44 @@ class BaseDetector(BaseAnchored):
     def _fit_reconstruction(self, data: TrainingData, random_state: np.random.RandomState) -> dict[str, Any]:
         split = self._split(data, random_state)
         n_components = plain_number(self.n_components)
+        calibration, n_folds = split.held_out, self._n_folds_judged(*data.X.shape)
+        if calibration is None and MIN_ROWS_OF_FOLDS <= data.n_rows < MIN_ROWS_A_FEATURE_TO_WHITEN * data.X.shape[1]:
+            train, calibration = _automatic.hold_out(data.n_rows, 1.0 / N_FOLDS, random_state)
+            split = Split(train, None, data.sample_weight)
         # Rows that calibrate scores must be as new to all of the autoencoder as later ones, but for what folds see to.
-        apart = split.held_out is not None and not _needs_folds(*data.X.shape)
+        apart = calibration is not None and not n_folds
         fitted = self._fit_autoencoder(data, n_components, True, random_state, split, apart=apart)
         autoencoder = FittedAutoencoder(**fitted.pop("_state"))
         count = as_counts(data.sample_weight, data.n_rows)
         codes = autoencoder.encode(data.X[split.train], self.device)
         views = ReconstructionViews(autoencoder, weighted_mean(codes, count[split.train]))
-        calibration = split.train if split.held_out is None else split.held_out
+        calibration = split.train if calibration is None else calibration
         names = {"n_components_", *training_attributes(TrainingResult())}
         kept = {name: value for name, value in fitted.items() if name in names}
-        return kept | self._calibrated(views, data, count, calibration, count[calibration])
+        seen = views.views(data.X[calibration], self.device)
+        return kept | self._calibrated(views, data, count, seen, count[calibration])
 
     def _calibrated(
         self,
         views: DenoisingViews | ReconstructionViews,
         data: TrainingData,
         count: np.ndarray,
-        calibration: np.ndarray,
+        seen: np.ndarray,
         weight: np.ndarray,
     ) -> dict[str, Any]:
         """The scale of the views, the calibration scores and the threshold.
 
-        All rows stand for `count` rows each; those that calibrate, indices of some of them, for `weight`.
+        All rows stand for `count` rows each; those that calibrate, whose views are `seen`, for `weight`.
         """
-        seen = views.views(data.X[calibration], self.device)
         scale = ViewScale.from_training(seen, weight)
         scores = scale.scores(seen)
         if isinstance(self.contamination, str):
-            lowest = scores.min()
-            others = scores[scores > lowest + TIE * abs(lowest)]
-            next_lowest = others.min() if len(others) else lowest
-            offset = max(-np.logaddexp(0.0, AUTO_THRESHOLD), (lowest + next_lowest) / 2.0)
+            for_one = _next_to_lowest(scores)
+            if MIN_ROWS_OF_FOLDS <= data.n_rows < MIN_ROWS_OF_ONE_FOLD:
+                # Rows look more usual to what was fitted to them: new ones must not pay for that.
+                own = _next_to_lowest(scale.scores(views.views(data.X, self.device)))
+                for_one = min(own, lower_tail_threshold(scores, MAX_SHARE_FOR_ONE, weight))
+            offset = max(-np.logaddexp(0.0, AUTO_THRESHOLD), for_one)
         else:
             offset = lower_tail_threshold(scale.scores(views.views(data.X, self.device)), self.contamination, count)
         state = {
@@ -247,7 +274,8 @@ class BaseDetector(BaseAnchored):
         return codes[:, : self.n_components_]
 
 
-def _needs_folds(n_rows: int, n_features: int) -> bool:
-    """Whether single rows matter so much that only rows left out of a fit are judged as new ones are."""
-    few = n_rows < max(MIN_ROWS_TO_SPLIT, min(MIN_ROWS_A_FEATURE_TO_SPLIT * n_features, MAX_CROSS_ROWS))
-    return few and n_rows >= MIN_CROSS_ROWS
+def _next_to_lowest(scores: np.ndarray) -> float:
+    """A threshold below which is the lowest score alone, and what ties with it."""
+    lowest = scores.min()
+    others = scores[scores > lowest + TIE * abs(lowest)]
+    return float((lowest + others.min()) / 2.0 if len(others) else lowest)
