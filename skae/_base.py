@@ -211,7 +211,7 @@ class BaseAutoencoder(CallbackSupportMixin, VersionedStateMixin, DocumentationLi
         held_out = getattr(self, "early_stopping", "auto")
         if isinstance(held_out, str):
             held_out = _automatic.early_stopping(data.shape_seen[0], self._resolved("max_iter", data))
-        if not held_out:
+        if not held_out or data.n_rows < 2:  # of rows with weight there may be one
             return Split(row_indices(data.n_rows), None, data.sample_weight)
         whether = isinstance(held_out, bool | np.bool_)
         fraction = _automatic.validation_fraction(*data.X.shape) if whether else float(held_out)

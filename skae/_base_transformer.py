@@ -213,6 +213,9 @@ class BaseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseInc
 
         .. math:: R^2 = 1 - \sum_i w_i \|x_i - \hat x_i\|^2 / \sum_i w_i \|x_i - \mu\|^2
 
+        With `scale` differences are first divided by `scale_`: of estimators with and without it the scores are of
+        different things. Entries that are missing do not count.
+
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
@@ -226,9 +229,16 @@ class BaseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseInc
         -------
         float
             1 for a perfect reconstruction, 0 for one as good as the mean.
+
+        Raises
+        ------
+        ValueError
+            If no entry is observed.
         """
         X = self._check_fitted_X(X)
         weight = check_sample_weight(sample_weight, X)
+        if share_missing(X) == 1.0:
+            raise ValueError("X has no observed entry, and its reconstruction nothing to be compared with.")
         errors, norms = self._fitted.squared_errors(X, self.device)
         largest = max(errors.max(), norms.max()) or 1.0  # sums of squares need not be within float64
         error, norm = np.average(errors / largest, weights=weight), np.average(norms / largest, weights=weight)

@@ -191,6 +191,39 @@ class TestPValues:
         assert (np.diff(p_values[order]) >= 0).all()
 
 
+class TestRobustness:
+    @pytest.mark.parametrize("n_rows", [200, 2000])
+    def test_one_wild_value_does_not_hide_a_feature(self, n_rows):
+        rng = np.random.RandomState(0)
+        X = rng.normal(4.0, 0.5, size=(n_rows, 4))
+        X[0, 1] = 1e9
+        outliers = rng.normal(4.0, 0.5, size=(200, 4)) + [0.0, 5.0, 0.0, 0.0]
+        detector = AutoencoderOutlierDetector(random_state=0).fit(X)
+        assert (detector.p_values(outliers) <= 0.01).mean() > 0.95
+        assert (detector.p_values(rng.normal(4.0, 0.5, size=(500, 4))) <= 0.05).mean() < 0.1
+
+    def test_where_rows_repeat_they_are_dense(self):
+        """An idle state: a hundred rows alike."""
+        rng = np.random.RandomState(0)
+        X = rng.normal(size=(2000, 6)) + 5.0
+        X[:100] = 0.0
+        detector = AutoencoderOutlierDetector(random_state=0).fit(X)
+        assert detector.predict(np.zeros((1, 6))) == 1
+        outliers = rng.normal(size=(100, 6)) + [11.0, 5.0, 5.0, 5.0, 5.0, 5.0]
+        assert (detector.p_values(outliers) <= 0.01).mean() > 0.9
+
+    def test_a_row_entered_several_times_is_not(self):
+        X = banana(500, 0)
+        X[:10] = [0.0, 0.0, 5.0, 0.0]
+        assert (AutoencoderOutlierDetector(random_state=0).fit_predict(X)[:10] == -1).all()
+
+    @pytest.mark.parametrize("stored", [lambda X: X.astype(np.float32), lambda X: X.round(4)], ids=["float32", "CSV"])
+    def test_training_rows_are_recognised_in_fewer_digits(self, stored):
+        X = 1000.0 + 5.0 * banana(500, 0)
+        detector = AutoencoderOutlierDetector(contamination=0.1, random_state=0).fit(X)
+        assert (detector.predict(stored(X)) == -1).mean() == pytest.approx(0.1)
+
+
 class TestReasons:
     @each_method
     def test_rows_sum_to_the_score(self, method):

@@ -7,16 +7,21 @@ import math
 import torch
 from torch import Tensor
 
-# Squared distances below this share of the row's squared norm are rounding: the two coincide.
-COINCIDENCE = 1e-12
+# Rows this near, in squares of a feature's deviation and of the row's length, are one row that was stored with fewer
+# digits.
+COINCIDENCE = 1e-8
+# As many rows as may be copies of one, by chance or because they were entered several times. Rows, whatever they weigh:
+# weights may be in any unit.
+MAX_COPIES = 20
 
 
 class NearestRows:
-    r"""Squared distances to the nearest reference rows, a row that coincides with the query left out.
+    r"""Squared distances to the nearest reference rows; a few that coincide with the query are left out.
 
     The best denoiser of the reference rows alone is :math:`D(x, \sigma) = \sum_i p_i x_i` with
     :math:`p_i \propto \exp(-\|x - x_i\|^2 / 2 \sigma^2)`; as the noise falls, its residual becomes the distance to the
-    nearest row. A training row is its own nearest and would score zero; left out, it is measured as a new row is.
+    nearest row. A training row is its own nearest and would score zero; left out, it is measured as a new row is. Its
+    copies are left out with it up to `MAX_COPIES`; beyond, where rows repeat is a place where they are dense.
 
     Parameters
     ----------
@@ -32,10 +37,12 @@ class NearestRows:
         self._factors = torch.cat([-2.0 * references, torch.ones_like(norms), norms], 1).t().contiguous()
 
     def distances(self, x: Tensor) -> Tensor:
-        """Squared distances, shape (n_rows, n_references); infinite to references that coincide with the row."""
+        """Squared distances, shape (n_rows, n_references); infinite to references that are left out."""
         norms = x.square().sum(1, keepdim=True)
         distances = torch.cat([x, norms, torch.ones_like(norms)], 1) @ self._factors
-        return distances.masked_fill_(distances <= COINCIDENCE * norms, torch.inf)
+        coincide = distances <= COINCIDENCE * (norms + x.shape[1])
+        few = coincide.sum(1, keepdim=True) <= MAX_COPIES
+        return distances.clamp_min_(0.0).masked_fill_(coincide & few, torch.inf)
 
     @staticmethod
     def to_nearest(distances: Tensor, bags: Tensor) -> tuple[Tensor, Tensor]:

@@ -12,7 +12,9 @@ from skae._numerics._moments import (
     FloatArray,
     constant_safe_scale,
     dense_rows,
+    feature_ranges,
     row_blocks,
+    spread_rows,
     weighted_covariance,
     weighted_mean,
     weighted_variance,
@@ -26,6 +28,9 @@ N_STEPS = 3
 VARIANCE_FLOOR = 0.05
 # Standard deviations beyond which a value counts as this far: one wild value must not drown all others.
 CLIP = 20.0
+# Values further from the median than this many times the 95th percentile (in a Gaussian: CLIP deviations) count as this
+# far in mean and deviation: one of them could make all others look alike. Quantiles are those of at most so many rows.
+USUAL, WILD, MAX_QUANTILE_ROWS = 0.95, CLIP / 1.96, 20_000
 # Rows this close to the span of the axes, in shares of their length, are off it by rounding only.
 ON_SPAN = 1e-9
 
@@ -75,6 +80,7 @@ def robust_axes(X, scale_features: bool, sample_weight: FloatArray | None = None
     variance = weighted_variance(X, mean, sample_weight)
     if not np.isfinite(variance.sum()):
         raise ValueError("The variance of X is too large for float64; scale X.")
+    _tame(X, mean, variance, sample_weight)
     scale = constant_safe_scale(mean, variance, n_rows) if scale_features else np.full(n_features, _unit(variance))
     rows = np.concatenate([_clipped(X, part, mean, scale) for part in row_blocks(n_rows, n_features)])
     span = None
@@ -99,6 +105,24 @@ def robust_axes(X, scale_features: bool, sample_weight: FloatArray | None = None
     if axes.shape[1] < n_features:
         variances = np.append(variances, 0.0)
     return RobustAxes(mean, scale, centre, np.ascontiguousarray(axes), np.ascontiguousarray(variances))
+
+
+def _tame(X, mean: FloatArray, variance: FloatArray, sample_weight: FloatArray | None) -> None:
+    """Replace mean and variance of features that have wild values by those of the values clipped."""
+    chosen = spread_rows(X.shape[0], MAX_QUANTILE_ROWS)
+    weight = None if sample_weight is None else sample_weight[chosen]
+    lowest, highest = feature_ranges(X)
+    for feature in range(X.shape[1]):
+        # Cheap and safe: nothing is wild that is within a few deviations.
+        if max(highest[feature] - mean[feature], mean[feature] - lowest[feature]) ** 2 <= WILD * variance[feature]:
+            continue
+        column = dense_rows(X[:, [feature]], slice(None))[:, 0]
+        median = weighted_quantile(column[chosen], 0.5, weight)
+        reach = WILD * weighted_quantile(np.abs(column[chosen] - median), USUAL, weight)
+        if 0.0 < reach < max(highest[feature] - median, median - lowest[feature]):
+            column = np.clip(column, median - reach, median + reach)[:, np.newaxis]
+            mean[feature] = weighted_mean(column, sample_weight)[0]
+            variance[feature] = weighted_variance(column, mean[[feature]], sample_weight)[0]
 
 
 @np.errstate(over="ignore")  # infinite deviations are clipped like other large ones

@@ -11,7 +11,7 @@ import torch
 from skae._denoising_views import N_MEMBERS, NOISE_LEVELS, SQUARED_FLOOR, DenoisingViews
 from skae._model._activations import ACTIVATIONS
 from skae._model._denoiser import level_embedding
-from skae._model._nearest_rows import COINCIDENCE
+from skae._model._nearest_rows import COINCIDENCE, MAX_COPIES
 from skae._numerics._robust_axes import CLIP, ON_SPAN, RobustAxes
 from skae._numerics._view_scale import ViewScale
 from skae._onnx._graph import Symbol
@@ -83,7 +83,11 @@ class _DenoisingGraph:
         """`NearestRows.distances`, to references that are `seen` where `factors` times `references` are products."""
         norms = rows.square().total(1, keepdims=True)
         distances = (factors @ references) * -2.0 + norms + np.square(seen).sum(axis=1)
-        return (distances <= norms * COINCIDENCE).where(np.inf, distances)
+        distances = distances.apply("Max", 0.0)
+        coincide = distances <= (norms + float(seen.shape[1])) * COINCIDENCE
+        copies = coincide.cast(np.float64).total(1, keepdims=True)
+        left_out = coincide.apply("And", copies <= float(MAX_COPIES), dtype=bool)
+        return left_out.where(np.inf, distances)
 
     def _log_nearest(self, distances: Symbol) -> Symbol:
         first, *others = (distances.take(bag).reduce("ReduceMin", 1, keepdims=True) for bag in self.fitted.bags)
