@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.datasets import load_wine
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.linear_model import LogisticRegression
@@ -117,7 +118,26 @@ class TestNeverWorseThanPCA:
         np.testing.assert_allclose(1 - ours.score(curve), ours.best_loss_, rtol=1e-4)
 
 
+    def test_a_single_row_with_weight_is_not_held_out(self):
+        weight = [1.0] + [0.0] * 9
+        ours = AutoencoderTransformer(1, early_stopping=True, max_iter=1)
+        ours.fit(np.arange(30.0).reshape(10, 3), sample_weight=weight)
+        np.testing.assert_allclose(ours.mean_, [0.0, 1.0, 2.0])
+        assert ours.validation_loss_curve_ is None
+
+
 class TestScores:
+    def test_score_of_scaled_features_is_in_their_units(self):
+        X = load_wine().data
+        ours = AutoencoderTransformer(2, scale=True, max_iter=0).fit(X)
+        scaled, reconstructed = ((rows - ours.mean_) / ours.scale_ for rows in (X, ours.reconstruct(X)))
+        assert ours.score(X) == pytest.approx(r2_score(scaled, reconstructed, multioutput="variance_weighted"))
+
+    def test_score_of_nothing_observed_is_an_error(self, digits):
+        ours = AutoencoderTransformer(2, max_iter=0).fit(digits[0])
+        with pytest.raises(ValueError, match="X has no observed entry"):
+            ours.score(np.full((3, 64), np.nan))
+
     def test_score_is_r2_about_the_training_mean(self, digits):
         X, X_test = digits
         ours = AutoencoderTransformer(4, max_iter=0).fit(X)
