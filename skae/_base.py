@@ -15,6 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skae._model._activations import ACTIVATIONS
+from skae._numerics._copies import first_copies
 from skae._numerics._moments import row_indices
 from skae._numerics._shards import Shards, own_rows
 from skae._support._callbacks import CallbackSupportMixin, EpochReporter
@@ -208,14 +209,16 @@ class BaseAutoencoder(CallbackSupportMixin, VersionedStateMixin, DocumentationLi
 
     def _split(self, data: TrainingData, random_state: np.random.RandomState) -> Split:
         """Rows to train on and, if `early_stopping`, to hold out."""
-        held_out = getattr(self, "early_stopping", "auto")
-        if isinstance(held_out, str):
-            held_out = _automatic.early_stopping(data.shape_seen[0], self._resolved("max_iter", data))
-        if not held_out or data.n_rows < 2:  # of rows with weight there may be one
+        asked = getattr(self, "early_stopping", "auto")
+        copy_of = first_copies(data.X) if isinstance(asked, str) or asked else None
+        n_distinct = data.n_rows if copy_of is None else len(np.unique(copy_of))
+        if isinstance(asked, str):
+            asked = _automatic.early_stopping(n_distinct, self._resolved("max_iter", data))
+        if not asked or data.n_rows < 2:  # of rows with weight there may be one
             return Split(row_indices(data.n_rows), None, data.sample_weight)
-        whether = isinstance(held_out, bool | np.bool_)
-        fraction = _automatic.validation_fraction(*data.X.shape) if whether else float(held_out)
-        train_rows, held_out = _automatic.hold_out(data.n_rows, fraction, random_state)
+        whether = isinstance(asked, bool | np.bool_)
+        fraction = _automatic.validation_fraction(n_distinct, data.X.shape[1]) if whether else float(asked)
+        train_rows, held_out = _automatic.hold_out(data.n_rows, fraction, random_state, copy_of)
         return Split(train_rows, held_out, data.sample_weight)
 
 

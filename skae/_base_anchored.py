@@ -88,11 +88,11 @@ class BaseAnchored(BaseAutoencoder):
         )
         # Two kinds of CPU may find different bases of the same space.
         anchoring = processes_of(data.X).first("the principal axes", anchoring)
-        task = Task(n_components, whiten, split or self._split(data, random_state), earlier, apart_from)
+        task = Task(n_components, whiten, split, earlier, apart_from)
         fit = self._start(data, anchoring, task, random_state)
         start = None if earlier is None else to_tensor(earlier.weights, data.dtype, data.device)
         self._train(
-            fit.trainee, data, fit.rows, task.split, fit.result, lambda: fitted_attributes(fit), random_state, start
+            fit.trainee, data, fit.rows, fit.split, fit.result, lambda: fitted_attributes(fit), random_state, start
         )
         return fitted_attributes(fit) | self._kept_for_chunks(fit, data, random_state)
 
@@ -125,7 +125,8 @@ class BaseAnchored(BaseAutoencoder):
             )
         if isinstance(rows, ShardedRows):
             trainee = DataParallel(trainee, rows, generator)
-        return Fit(task, rows, anchoring, anchor, network, trainee)
+        split = task.split or self._split(data, random_state)
+        return Fit(task, rows, split, anchoring, anchor, network, trainee)
 
     def _low_precision_twin(
         self,

@@ -24,6 +24,7 @@ from skae._denoising_views import N_MEMBERS, DenoisingViews
 from skae._fitted import FittedAutoencoder
 from skae._model._denoiser import DenoiserEnsemble
 from skae._numerics._conformal import conformal_p_values
+from skae._numerics._copies import first_copies
 from skae._numerics._kept_rows import KeptRows, weighted_keys, with_largest_keys
 from skae._numerics._moments import row_blocks, row_indices, weighted_mean
 from skae._numerics._quantiles import lower_tail_threshold
@@ -197,7 +198,7 @@ class BaseDetector(BaseAnchored):
         n_components = plain_number(self.n_components)
         calibration, n_folds = split.held_out, self._n_folds_judged(*data.X.shape)
         if calibration is None and MIN_ROWS_OF_FOLDS <= data.n_rows < MIN_ROWS_A_FEATURE_TO_WHITEN * data.X.shape[1]:
-            train, calibration = _automatic.hold_out(data.n_rows, 1.0 / N_FOLDS, random_state)
+            train, calibration = _automatic.hold_out(data.n_rows, 1.0 / N_FOLDS, random_state, first_copies(data.X))
             split = Split(train, None, data.sample_weight)
         # Rows that calibrate scores must be as new to all of the autoencoder as later ones, but for what folds see to.
         apart = calibration is not None and not n_folds

@@ -59,7 +59,7 @@ class BaseIncremental(BaseAnchored):
 
     def _kept_for_chunks(self, fit: Fit, data: TrainingData, random_state: np.random.RandomState) -> dict[str, Any]:
         """The attributes that `_stream` reads after a `fit`: the covariance is then known by its leading axes."""
-        axes, split = fit.anchoring.axes, fit.task.split
+        axes, split = fit.anchoring.axes, fit.split
         weight = split.sample_weight
         chosen = np.zeros(0, dtype=np.intp)
         if data.X.shape[1] <= MAX_COVARIANCE_WIDTH:
@@ -112,10 +112,10 @@ class BaseIncremental(BaseAnchored):
     def _train_on_chunk(
         self, fit: Fit, data: TrainingData, course: Course | None, random_state: np.random.RandomState
     ) -> Course:
-        settings = self._settings_for_chunk(data, len(fit.task.split.train))
+        settings = self._settings_for_chunk(data, len(fit.split.train))
         course = course or Course(fit.network.parameters.clone(), fit.network.parameters.clone())
         with training_of(fit.trainee, settings):
-            course = train_on_chunk(fit.trainee, fit.rows, fit.task.split, settings, random_state, course, fit.result)
+            course = train_on_chunk(fit.trainee, fit.rows, fit.split, settings, random_state, course, fit.result)
         if self.verbose:
             loss = "" if not fit.result.losses else f"loss {fit.result.losses[0]:.6f}, "
             print(f"{data.n_seen} rows seen: {loss}loss kept {fit.result.best_loss:.6f}")

@@ -30,14 +30,14 @@ MAX_PREFIX_ROWS = 4096
 class Task:
     """What a fit is to make of rows.
 
-    Training sets out from an `earlier` autoencoder if there is one. `representative` are indices of the rows that stand
-    for all (None: all do): in `partial_fit` a sample of all rows seen, beside the chunk. `moments` are then those of
-    all rows seen.
+    Rows to hold out are drawn unless a `split` is given. Training sets out from an `earlier` autoencoder if there is
+    one. `representative` are indices of the rows that stand for all (None: all do): in `partial_fit` a sample of all
+    rows seen, beside the chunk. `moments` are then those of all rows seen.
     """
 
     n_components: int | float | None
     whiten: bool
-    split: Split
+    split: Split | None = None
     earlier: FittedAutoencoder | None = None
     representative: np.ndarray | None = None
     moments: RunningMoments | None = None
@@ -52,6 +52,7 @@ class Fit:
 
     task: Task
     rows: Rows
+    split: Split
     anchoring: AnchoringRows
     anchor: LinearAnchor
     network: AnchoredAutoencoder
@@ -67,7 +68,7 @@ class Fit:
 
     def weight(self, chosen: np.ndarray) -> np.ndarray | None:
         """The weights of the rows chosen, None where all are equal."""
-        weight = self.task.split.sample_weight
+        weight = self.split.sample_weight
         return None if weight is None else weight[chosen]
 
     def repeated(self, at_most: int) -> np.ndarray:
@@ -107,7 +108,7 @@ def fitted_attributes(fit: Fit) -> dict[str, Any]:
 
 def _shortest_sufficient(fit: Fit, shares: np.ndarray) -> tuple[AnchoredAutoencoder, np.ndarray]:
     """The shortest code that explains the share wanted of the rows held out (or trained on), whole if none does."""
-    split = fit.task.split
+    split = fit.split
     judged = split.train if split.held_out is None else split.held_out
     judged = judged[spread_rows(len(judged), MAX_PREFIX_ROWS)]
     explained = explained_by_prefixes(fit.network, fit.rows.take(judged), fit.weight(judged))
@@ -160,7 +161,7 @@ def _public_code_map(fit: Fit, network: AnchoredAutoencoder) -> np.ndarray:
 
 def _code_covariance(fit: Fit, network: AnchoredAutoencoder) -> tuple[np.ndarray, float]:
     """Covariance of the network's codes, and of how many rows it is: weights above one count as repetitions."""
-    weight, moments = fit.task.split.sample_weight, fit.task.moments
+    weight, moments = fit.split.sample_weight, fit.task.moments
     if fit.task.representative is None:
         own = [to_numpy(network.encode(x)) for _, x in fit.rows.blocks()]
         codes = np.concatenate([part for parts in fit.rows.processes.exchange("codes", own) for part in parts])

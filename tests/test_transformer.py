@@ -117,6 +117,20 @@ class TestNeverWorseThanPCA:
         assert ours.best_loss_ < ours.pca_loss_
         np.testing.assert_allclose(1 - ours.score(curve), ours.best_loss_, rtol=1e-4)
 
+    @pytest.mark.parametrize("copies", ["repeated", "drawn again", "a few many times"])
+    def test_copies_do_not_make_it_worse_than_pca(self, copies):
+        """A network that knows rows by heart must not be judged by their copies."""
+        rng = np.random.RandomState(0)
+        weights = rng.normal(size=(4, 10))
+        X, X_test = (np.sin(rng.normal(size=(n, 4)) @ weights) + 0.1 * rng.normal(size=(n, 10)) for n in (150, 2000))
+        drawn = {
+            "repeated": np.repeat(np.arange(150), 5),
+            "drawn again": rng.randint(150, size=300),
+            "a few many times": np.repeat(np.arange(60), 20),
+        }
+        X = X[drawn[copies]]
+        pca = AutoencoderTransformer(3, max_iter=0).fit(X)
+        assert AutoencoderTransformer(3, random_state=0).fit(X).score(X_test) >= pca.score(X_test) - 0.01
 
     def test_a_single_row_with_weight_is_not_held_out(self):
         weight = [1.0] + [0.0] * 9

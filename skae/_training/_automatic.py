@@ -96,11 +96,23 @@ def validation_fraction(n_rows: int, n_features: int) -> float:
     return min(0.25, wanted / n_rows)
 
 
-def hold_out(n_rows: int, fraction: float, random_state: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
-    """Random indices to train on and to hold out; both sorted, neither empty."""
-    n_held_out = min(max(1, round(fraction * n_rows)), n_rows - 1)
-    order = random_state.permutation(row_indices(n_rows))
+def hold_out(
+    n_rows: int, fraction: float, random_state: np.random.RandomState, copy_of: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Random indices to train on and to hold out; both sorted, neither empty.
+
+    `copy_of` has for each row the first that is the same, which may be itself. Of copies the first alone is held out,
+    and then none is trained on: a row that was learned by heart tells nothing.
+    """
+    rows = row_indices(n_rows)
+    distinct = rows if copy_of is None else rows[copy_of == rows]
+    if len(distinct) < 2:
+        copy_of, distinct = None, rows
+    n_held_out = min(max(1, round(fraction * len(distinct))), len(distinct) - 1)
+    order = random_state.permutation(distinct)
     held_out, train = order[:n_held_out], order[n_held_out:]
+    if copy_of is not None:
+        train = rows[~np.isin(copy_of, held_out)]
     held_out.sort()
     train.sort()
     return train, held_out

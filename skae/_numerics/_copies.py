@@ -1,0 +1,34 @@
+"""Rows that are copies of others."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skae._numerics._moments import own_blocks
+from skae._numerics._shards import processes_of
+
+# Of more rows copies are not sought.
+MAX_ROWS = 1_000_000
+# Rows alike that are more than this share of all are a state that new rows will often be in, rather than copies.
+MAX_SHARE = 0.1
+
+
+def first_copies(X) -> NDArray[np.intp] | None:
+    """For each row the index of the first row that is the same, which may be itself; None where all are different."""
+    n_rows, n_features = X.shape
+    if n_rows > MAX_ROWS:
+        return None
+    # Rows are told apart by sums of products with random odd numbers, modulo 2^64.
+    multipliers = np.random.RandomState(0).randint(2**64, size=n_features, dtype=np.uint64) | np.uint64(1)
+    hashes = np.zeros(n_rows, dtype=np.uint64)
+    for rows, block in own_blocks(X):
+        # 0.0 and -0.0 are one number with two representations.
+        bits = np.ascontiguousarray(block + 0.0, dtype=np.float64).view(np.uint64)
+        # Products carry differences to higher digits only, and short numbers differ in none but the highest.
+        bits ^= bits >> np.uint64(40)
+        hashes[rows] = bits @ multipliers
+    hashes = processes_of(X).sum("copies of rows", hashes.view(np.int64))
+    _, first, group, count = np.unique(hashes, return_index=True, return_inverse=True, return_counts=True)
+    copies = (1 < count) & (count <= MAX_SHARE * n_rows)
+    return np.where(copies[group], first[group], np.arange(n_rows)) if copies.any() else None

@@ -1,0 +1,43 @@
+"""Copies of rows against NumPy's unique rows."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from skae._numerics import _copies
+from skae._numerics._copies import first_copies
+
+RNG = np.random.RandomState(0)
+ROWS = {
+    "floats": RNG.normal(size=(500, 3))[RNG.randint(400, size=600)],
+    "float32": RNG.normal(size=(500, 3)).astype(np.float32)[RNG.randint(400, size=600)],
+    "digits": RNG.randint(0, 3, size=(2000, 6)).astype(float),
+    "signs": RNG.choice([-1.0, 1.0], size=(1000, 8)),
+    "powers of two": 2.0 ** RNG.randint(-20, 20, size=(1000, 2)),
+    "missing": np.where(RNG.uniform(size=(600, 4)) < 0.5, np.nan, 1.0),
+}
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_array], ids=["dense", "sparse"])
+@pytest.mark.parametrize("X", ROWS.values(), ids=ROWS)
+def test_first_copies_are_numpys(X, kind):
+    _, first, group = np.unique(np.nan_to_num(X, nan=7.0), axis=0, return_index=True, return_inverse=True)
+    counts = np.bincount(group.ravel())
+    assert counts.max() <= 0.1 * len(X)
+    np.testing.assert_array_equal(first_copies(kind(X)), first[group.ravel()])
+
+
+def test_zeros_of_either_sign_are_one_number():
+    X = np.vstack([np.eye(20), [[0.0] * 20], [[-0.0] * 20]])
+    np.testing.assert_array_equal(first_copies(X), [*range(21), 20])
+
+
+def test_none_where_all_differ_or_copies_are_a_tenth(monkeypatch):
+    X = np.arange(60.0).reshape(30, 2)
+    assert first_copies(X) is None
+    X[:4] = 0.0
+    assert first_copies(X) is None
+    X[:2] = 1.0
+    assert first_copies(X) is not None
+    monkeypatch.setattr(_copies, "MAX_ROWS", 29)
+    assert first_copies(X) is None
