@@ -291,10 +291,10 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
         most a is at most a: ``p_values(X) <= 0.01`` has a false-alarm rate of at most 1 %, at any number of training
         rows (Vovk et al. 2005). Calibration scores are those of up to 2,000 training rows, each compared with the
         others only and scored by the one denoiser that did not learn from it; with "reconstruction" it is the held-out
-        rows that calibrate. Where a covariance depends on single rows (below 200 rows, or four a feature up to 1,000),
-        all are scored by detectors fitted to the other four fifths (cross-conformal, Vovk 2015). New rows' scores use
-        all rows, so that none is wasted. The guarantee would be exact for scores that do not depend on single rows; it
-        is approximate here. With n calibration scores no p-value is below 1 / (n + 1).
+        rows that calibrate. Where a covariance depends on single rows (below 200 rows, or ten a feature), rows are
+        scored by detectors fitted to the other four fifths, all of them below 1,000 rows and else a fifth
+        (cross-conformal, Vovk 2015). New rows' scores use all rows, so that none is wasted. The guarantee would be
+        exact for scores that do not depend on single rows; it is approximate here. With n calibration scores no p-value is below 1 / (n + 1).
 
         Parameters
         ----------

@@ -400,6 +400,17 @@ class TestCombinations:
         with pytest.raises(ValueError, match=f"The '{next(iter(parameters))}' parameter"):
             AutoencoderTransformer(2, **parameters).fit(curve)
 
+    def test_weights_of_incomplete_rows(self):
+        """Two groups of rows in which features go together or against each other: fills follow the one that weighs."""
+        rng = np.random.RandomState(0)
+        first = rng.normal(size=(400, 1))
+        X = np.hstack([first, np.where(np.arange(400)[:, None] < 200, first, -first) + 0.1 * rng.normal(size=(400, 1))])
+        X[::5, 1] = np.nan
+        weight = np.where(np.arange(400) < 200, 100.0, 1.0)
+        for heavy, sign in [(weight, 1.0), (weight[::-1], -1.0)]:
+            filled = untrained(2).fit(X, sample_weight=heavy).reconstruct([[2.0, np.nan]])
+            np.testing.assert_allclose(filled[0, 1], sign * 2.0, atol=0.3)
+
     def test_corruption_of_ones_own(self, digits):
         X, X_test = digits
         shapes = set()

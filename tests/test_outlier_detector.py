@@ -276,8 +276,16 @@ class TestInterface:
     @pytest.mark.parametrize("n_components", [1, 3, 0.5, None])
     def test_codes(self, method, n_components):
         detector = AutoencoderOutlierDetector(method=method, n_components=n_components, random_state=0)
-        codes = detector.fit(banana(100, 0)).transform(banana(20, 1))
+        X, X_new = banana(100, 0), banana(20, 1)
+        codes = detector.fit(X).transform(X_new)
         assert codes.shape == (20, detector.n_components_)
+        assert codes.dtype == np.float64
+        assert detector.transform(X_new.astype(np.float32)).dtype == np.float32
+        if method == "denoising":
+            every = detector._views.robust_axes.coordinates(X_new)
+            np.testing.assert_allclose(codes, every[:, : detector.n_components_])
+        elif n_components is not None:
+            np.testing.assert_allclose(np.cov(detector.transform(X).T), np.eye(codes.shape[1]), atol=0.1)
         assert detector.get_feature_names_out()[0] == "autoencoderoutlierdetector0"
 
     @each_method

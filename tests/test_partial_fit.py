@@ -132,9 +132,18 @@ class TestTraining:
 
     def test_whitened_codes_are_white_on_all_rows_seen(self, digits):
         X = digits[0]
-        codes = follow(AutoencoderTransformer(4, whiten=True, random_state=0), X, evenly(X, 200)).transform(X)
-        # From the rows held out, about a hundred.
-        np.testing.assert_allclose(np.cov(codes.T), np.eye(4), atol=0.4)
+        model = follow(AutoencoderTransformer(4, whiten=True, random_state=0), X, evenly(X, 200))
+        sample = model.transform(model._kept["rows"])
+        np.testing.assert_allclose(np.cov(sample.T), np.eye(4), atol=1e-3)
+        # The rows held out are about a hundred.
+        np.testing.assert_allclose(np.cov(model.transform(X).T), np.eye(4), atol=0.4)
+
+    def test_a_fit_counts_as_the_steps_to_its_best_epoch(self, digits):
+        X = digits[0][:1000]
+        model = AutoencoderTransformer(4, max_iter=5, batch_size=100, early_stopping=0.1, random_state=0).fit(X)
+        best = int(np.argmin(model.validation_loss_curve_))
+        assert best > 0
+        assert model._kept["n_steps"] == 9 * best
 
     @pytest.mark.parametrize("n_components", [None, 0.7])
     def test_the_first_chunk_decides_the_length_of_the_code(self, rows, n_components):

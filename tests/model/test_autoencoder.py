@@ -127,6 +127,29 @@ def test_row_losses_are_what_training_minimises(x, member):
     torch.testing.assert_close(network.loss_and_gradient(x, None), network.row_losses(x).mean())
 
 
+def test_hidden_entries_are_the_task():
+    """Of a row's weight a hidden entry has ten times what a seen one has, a missing one nothing."""
+    nan = torch.nan
+    x = torch.tensor([[1.0, 2.0, 3.0, nan, nan], [1.0, 2.0, 3.0, 4.0, 5.0]], dtype=torch.float64)
+    corrupted = torch.tensor([[nan, 2.0, 3.0, nan, nan], [1.0, 2.0, 3.0, 4.0, 5.0]], dtype=torch.float64)
+    weight = torch.tensor([3.0, 1.0], dtype=torch.float64)
+    target, share = make_network(sees_missing=True)._target(x, corrupted, weight)
+    expected = [[0.75 / 1.2, 0.075 / 1.2, 0.075 / 1.2, 0.0, 0.0], [0.05] * 5]
+    torch.testing.assert_close(share, torch.tensor(expected, dtype=torch.float64))
+    torch.testing.assert_close(target[0], torch.tensor([1.0, 2.0, 3.0, 0.0, 0.0], dtype=torch.float64))
+
+
+def test_the_penalty_of_a_row_counts_as_its_weightiest_entry(x):
+    network = make_network(sparsity=0.2, sees_missing=True, corruption=NO_CORRUPTION)
+    x[0, :3] = torch.nan
+    z = network.encode(x)
+    errors = torch.nan_to_num((network.decode(z) - x).square())
+    share = torch.full_like(x, 0.2)
+    share[0] = torch.tensor([0.0, 0.0, 0.0, 0.5, 0.5])
+    expected = (errors * share).sum(1) + 2 * 0.2 * z.abs().sum(1) * share.amax(1)
+    torch.testing.assert_close(network.row_losses(x), expected)
+
+
 def test_metric_is_that_of_the_jacobian(x):
     network = make_network((4, 3))
     z = network.encode(x)
