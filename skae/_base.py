@@ -19,7 +19,7 @@ from skae._numerics._copies import first_copies
 from skae._numerics._moments import row_indices
 from skae._numerics._shards import Shards, own_rows
 from skae._support._callbacks import CallbackSupportMixin, EpochReporter
-from skae._support._distributed import Processes
+from skae._support._distributed import ProcessGroup
 from skae._support._documentation import DocumentationLinkMixin
 from skae._support._inputs import check_sample_weight
 from skae._support._parameters import (
@@ -133,7 +133,7 @@ class BaseAutoencoder(CallbackSupportMixin, VersionedStateMixin, DocumentationLi
         return self._check_X(X, reset=False)
 
     def _checked(
-        self, X, sample_weight, *, reset: bool = True, min_samples: int = 2, processes: Processes | None = None
+        self, X, sample_weight, *, reset: bool = True, min_samples: int = 2, processes: ProcessGroup | None = None
     ) -> TrainingData:
         """Everything `fit` is given, checked; rows without weight are left out, those of other processes are added."""
         settle_count()

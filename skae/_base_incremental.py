@@ -23,6 +23,7 @@ from skae._support._inputs import random_state_after
 from skae._support._torch import resolve_dtype, to_numpy, to_tensor
 from skae._training import _automatic
 from skae._training._loop import Course, Split, train_on_chunk
+from skae._training._rows import n_batches
 from skae._training._settings import TrainingSettings
 
 # Rows kept of a stream, which stand for all: held out they tell a network from its anchor, and they scale codes.
@@ -66,7 +67,6 @@ class BaseIncremental(BaseAnchored):
             sampled = split.train if split.held_out is None else split.held_out
             chosen = sampled[spread_rows(len(sampled), MAX_SAMPLED_ROWS)]
         rows = to_numpy(fit.rows.take(chosen)) * (axes.scale * fit.anchor.unit) + axes.mean
-        n_batches = max(1, len(split.train) // self._settings(data).batch_size)
         return {
             "n_samples_seen_": data.n_rows,
             "_kept": {
@@ -77,7 +77,7 @@ class BaseIncremental(BaseAnchored):
                 "row_weight": np.ones(len(chosen)) if weight is None else weight[chosen],
                 "keys": random_state.uniform(0.0, self._share_sampled(data), len(chosen)),
                 # The longer the fit, the more steps it takes to change it.
-                "n_steps": n_batches * fit.result.best_iter,
+                "n_steps": n_batches(len(split.train), self._settings(data).batch_size) * fit.result.best_iter,
             },
         }
 

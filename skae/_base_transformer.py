@@ -17,7 +17,7 @@ from skae._code_density import CodeDensity
 from skae._model._losses import LOSSES
 from skae._modules import DecoderModule, EncoderModule
 from skae._numerics._moments import feature_ranges, share_missing
-from skae._support._distributed import Processes
+from skae._support._distributed import ProcessGroup
 from skae._support._inputs import check_sample_weight, local_random_state
 from skae._support._parameters import AnyCallable, Boolean, Float, Integer, OneOf, plain_number
 from skae._support._tensors import as_array, in_kind, is_sound_tensor
@@ -69,7 +69,7 @@ class BaseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseInc
         )
 
     def _checked(
-        self, X, sample_weight, *, reset: bool = True, min_samples: int = 2, processes: Processes | None = None
+        self, X, sample_weight, *, reset: bool = True, min_samples: int = 2, processes: ProcessGroup | None = None
     ) -> TrainingData:
         data = super()._checked(X, sample_weight, reset=reset, min_samples=min_samples, processes=processes)
         data = replace(data, share_missing=share_missing(data.X))

@@ -294,7 +294,8 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
         rows that calibrate. Where a covariance depends on single rows (below 200 rows, or ten a feature), rows are
         scored by detectors fitted to the other four fifths, all of them below 1,000 rows and else a fifth
         (cross-conformal, Vovk 2015). New rows' scores use all rows, so that none is wasted. The guarantee would be
-        exact for scores that do not depend on single rows; it is approximate here. With n calibration scores no p-value is below 1 / (n + 1).
+        exact for scores that do not depend on single rows; it is approximate here. With n calibration scores no p-value
+        is below 1 / (n + 1).
 
         Parameters
         ----------

@@ -174,19 +174,18 @@ def estimate_moments(x: Tensor, weight: Tensor, generator: torch.Generator) -> t
         mean = weight @ filled
         centred = filled - mean
         covariance = (centred * weight[:, None]).t() @ centred
-        shrinkage = _shrinkage(centred, covariance)
+        shrinkage = _shrinkage(centred, weight, covariance)
         if iteration >= N_ITERATIONS * AVERAGED:
             kept.append((mean, covariance))
     means, covariances = zip(*kept, strict=True)
     return torch.stack(means).mean(0), _shrunk(torch.stack(covariances).mean(0), shrinkage)
 
 
-def _shrinkage(centred: Tensor, covariance: Tensor) -> float:
+def _shrinkage(centred: Tensor, weight: Tensor, covariance: Tensor) -> float:
     """Ledoit and Wolf's share of the identity: the covariance's sampling error over its distance from it."""
-    n_rows, n_features = centred.shape
-    off = covariance - torch.eye(n_features).to(covariance) * covariance.diagonal().mean()
+    off = covariance - torch.eye(len(covariance)).to(covariance) * covariance.diagonal().mean()
     distance = off.square().sum()
-    error = (centred.square().sum(1).square().mean() - covariance.square().sum()) / n_rows
+    error = (weight.square() * (centred.square().sum(1).square() - covariance.square().sum())).sum()
     return float((error / distance.clamp_min(1e-30)).clamp(0.0, 1.0))
 
 

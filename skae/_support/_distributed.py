@@ -17,7 +17,7 @@ class ErrorOnRank(ValueError):
     """An error that all processes know of."""
 
 
-class Processes:
+class ProcessGroup:
     """The processes of torch's default group, which all run the same fit.
 
     Whatever they do together starts with messages from each to all: one that has failed says so in place of what it
@@ -91,12 +91,12 @@ class Processes:
 
 
 @contextmanager
-def processes_of_fit(distributed: bool) -> Iterator[Processes | None]:
+def processes_of_fit(distributed: bool) -> Iterator[ProcessGroup | None]:
     """The processes that fit together (None: this one alone); what one of them raises, all raise."""
     if not distributed or not (dist.is_available() and dist.is_initialized()):
         yield None
         return
-    processes, failure = Processes(), None
+    processes, failure = ProcessGroup(), None
     with _interruptions_noted(processes):
         try:
             yield processes
@@ -108,7 +108,7 @@ def processes_of_fit(distributed: bool) -> Iterator[Processes | None]:
 
 
 @contextmanager
-def _interruptions_noted(processes: Processes) -> Iterator[None]:
+def _interruptions_noted(processes: ProcessGroup) -> Iterator[None]:
     """Have Ctrl-C noted, not raised: a process that left an exchange half done would leave the others waiting.
 
     A second one is raised as ever. Python tells signals to its main thread only.

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from skae._numerics._shards import Shards
-from skae._support._distributed import Processes
+from skae._support._distributed import ProcessGroup
 from skae._support._draws import RowGenerator
 from skae._support._torch import to_numpy
 from skae._training._loop import Network
@@ -24,7 +24,7 @@ class ShardedRows(Rows):
         self, X: Shards, mean: np.ndarray, scale: np.ndarray, dtype: torch.dtype, device: torch.device
     ) -> None:
         super().__init__(X, mean, scale, dtype, device)
-        self.processes: Processes = X.processes
+        self.processes: ProcessGroup = X.processes
         self._own, self._held = Rows(X.local, mean, scale, dtype, device), X.held
 
     def blocks(self) -> Iterator[tuple[slice, Tensor]]:
@@ -101,7 +101,7 @@ class DataParallel:
         self._sums[-2] = loss * share
 
 
-def as_shards(X, sample_weight, processes: Processes, must_agree: dict[str, Any]) -> tuple[Shards, Any]:
+def as_shards(X, sample_weight, processes: ProcessGroup, must_agree: dict[str, Any]) -> tuple[Shards, Any]:
     """The rows of all processes, and the weights of all rows in every process.
 
     Raises ValueError where processes were given what does not go together.

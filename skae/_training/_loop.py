@@ -14,7 +14,7 @@ from torch import Tensor
 from skae._numerics._moments import spread_rows
 from skae._support._torch import to_tensor
 from skae._training._optimizers import SOLVERS
-from skae._training._rows import Rows, split_evenly
+from skae._training._rows import Rows, n_batches, split_evenly
 from skae._training._schedule import learning_rate_factor
 from skae._training._settings import TrainingSettings
 
@@ -184,7 +184,7 @@ class _Stepper:
         gradient = torch.zeros_like(network.parameters)
         network.bind_gradient(gradient)
         self._optimizer = SOLVERS[settings.solver](network.parameters, gradient, settings.alpha)
-        self._n_steps = settings.max_iter * max(1, len(split.train) // settings.batch_size)
+        self._n_steps = settings.max_iter * n_batches(len(split.train), settings.batch_size)
         self._step = 0
 
     @torch.no_grad()

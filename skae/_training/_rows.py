@@ -65,7 +65,12 @@ class Rows:
 
 def split_evenly(array: np.ndarray, batch_size: int) -> list[np.ndarray]:
     """Parts of about `batch_size`, as even as can be."""
-    return np.array_split(array, max(1, len(array) // batch_size))
+    return np.array_split(array, n_batches(len(array), batch_size))
+
+
+def n_batches(n_rows: int, batch_size: int) -> int:
+    """How many batches of about `batch_size`, the last as large as others, rows make."""
+    return max(1, n_rows // batch_size)
 
 
 def float32_holds(mean: np.ndarray, scale: np.ndarray) -> bool:
