@@ -94,7 +94,7 @@ class AutoencoderTransformer(BaseTransformer):
         Whether to hold out rows, and to keep the parameters that reconstruct those best; parameters that do not beat
         PCA's loss there by more than one standard error are never kept. A float is the share of the rows to hold out;
         True holds out a quarter of the rows, at most 100, or beyond 2,000 rows a twentieth, at most 2,000. "auto" is
-        True from 50 rows, and from 20 if `max_iter` asks for training. Rows that repeat are counted, and held out, once.
+        True from 50 rows, and from 20 if `max_iter` asks for training. Of rows that repeat one is held out.
     warm_start : bool, default=False
         Whether `fit` sets out from the weights of the last one, its codes rotated to go with the new principal axes, in
         place of PCA. What shapes the network must be as it was; where `n_components` is a float or None, the length is
