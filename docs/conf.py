@@ -9,7 +9,8 @@ import sys
 import urllib.request
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE / "_ext"))
 
 import skae
 
@@ -93,12 +94,18 @@ html_static_path = ["_static"]
 html_css_files = ["skae.css"]
 html_copy_source = False
 html_show_sourcelink = False
+# Code needs the room that a table of contents would take.
+without_contents = [
+    "index",
+    "auto_examples/index",
+    *(f"auto_examples/{path.stem}" for path in (HERE.parent / "examples").glob("*.py")),
+]
 html_theme_options = {
     "navbar_align": "left",
     "header_links_before_dropdown": 6,
     "show_prev_next": True,
     "navigation_with_keys": False,
-    "secondary_sidebar_items": {"**": ["page-toc"], "index": [], "auto_examples/*": []},
+    "secondary_sidebar_items": {"**": ["page-toc"], **{name: [] for name in without_contents}},
     "show_toc_level": 2,
     "footer_start": ["copyright"],
     "footer_end": [],
