@@ -9,10 +9,11 @@ import sys
 import urllib.request
 from pathlib import Path
 
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE / "_ext"))
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
 import skae
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
 
 project = "skae"
 author = "The skae developers"
@@ -98,7 +99,7 @@ html_show_sourcelink = False
 without_contents = [
     "index",
     "auto_examples/index",
-    *(f"auto_examples/{path.stem}" for path in (HERE.parent / "examples").glob("*.py")),
+    *(f"auto_examples/{path.stem}" for path in EXAMPLES.glob("*.py")),
 ]
 html_theme_options = {
     "navbar_align": "left",
