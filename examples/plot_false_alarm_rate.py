@@ -121,9 +121,9 @@ for n, repeats in n_repeats.items():
 # The case at a glance
 # --------------------
 #
-# On average over detectors, no observed rate is above the band that perfect p-values would have. With 500 and with
-# 5,000 training rows the rates lie in it. With 50 they are below: there the calibration scores come from detectors that
-# were fitted to four fifths of the rows, and the rest looks a little more unusual to them than to one that knows all.
+# On average over detectors, the observed rates lie in the band that perfect p-values would have. With 50 training rows
+# they are in its lower half: there the calibration scores come from detectors that were fitted to four fifths of the
+# rows, and the rest looks a little more unusual to them than to one that knows all.
 #
 # A single detector is another matter: with 50 training rows its rate may be far from α, with 500 it is closer, and with
 # 5,000, of which 2,000 calibrate, closer still. That scatter is part of the promise, which speaks of chance over
