@@ -237,12 +237,12 @@ class BaseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseInc
         """
         X = self._check_fitted_X(X)
         weight = check_sample_weight(sample_weight, X)
-        if share_missing(X) == 1.0:
-            raise ValueError("X has no observed entry, and its reconstruction nothing to be compared with.")
         errors, norms = self._fitted.squared_errors(X, self.device)
         largest = max(errors.max(), norms.max()) or 1.0  # sums of squares need not be within float64
         error, norm = np.average(errors / largest, weights=weight), np.average(norms / largest, weights=weight)
         if norm == 0.0:
+            if share_missing(as_array(X)) == 1.0:
+                raise ValueError("X has no observed entry, and its reconstruction nothing to be compared with.")
             return 1.0 if error == 0.0 else 0.0
         return float(1.0 - error / norm)
 

@@ -16,9 +16,22 @@ MAX_SHARE = 0.1
 
 def first_copies(X) -> NDArray[np.intp] | None:
     """For each row the index of the first row that is the same, which may be itself; None where all are different."""
-    n_rows, n_features = X.shape
+    n_rows = X.shape[0]
     if n_rows > MAX_ROWS:
         return None
+    _, first, group, count = np.unique(_hashes(X), return_index=True, return_inverse=True, return_counts=True)
+    copies = (1 < count) & (count <= MAX_SHARE * n_rows)
+    return np.where(copies[group], first[group], np.arange(n_rows)) if copies.any() else None
+
+
+def n_distinct_rows(X) -> int:
+    """How many different rows there are, up to `MAX_ROWS`; beyond, how many rows."""
+    return X.shape[0] if X.shape[0] > MAX_ROWS else len(np.unique(_hashes(X)))
+
+
+def _hashes(X) -> NDArray[np.int64]:
+    """A number for each row, the same for rows that are the same."""
+    n_rows, n_features = X.shape
     # Rows are told apart by sums of products with random odd numbers, modulo 2^64.
     multipliers = np.random.RandomState(0).randint(2**64, size=n_features, dtype=np.uint64) | np.uint64(1)
     hashes = np.zeros(n_rows, dtype=np.uint64)
@@ -28,7 +41,4 @@ def first_copies(X) -> NDArray[np.intp] | None:
         # Products carry differences to higher digits only, and short numbers differ in none but the highest.
         bits ^= bits >> np.uint64(40)
         hashes[rows] = bits @ multipliers
-    hashes = processes_of(X).sum("copies of rows", hashes.view(np.int64))
-    _, first, group, count = np.unique(hashes, return_index=True, return_inverse=True, return_counts=True)
-    copies = (1 < count) & (count <= MAX_SHARE * n_rows)
-    return np.where(copies[group], first[group], np.arange(n_rows)) if copies.any() else None
+    return processes_of(X).sum("copies of rows", hashes.view(np.int64))

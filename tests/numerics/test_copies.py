@@ -5,7 +5,7 @@ import pytest
 from scipy import sparse
 
 from skae._numerics import _copies
-from skae._numerics._copies import first_copies
+from skae._numerics._copies import first_copies, n_distinct_rows
 
 RNG = np.random.RandomState(0)
 ROWS = {
@@ -25,6 +25,7 @@ def test_first_copies_are_numpys(X, kind):
     counts = np.bincount(group.ravel())
     assert counts.max() <= 0.1 * len(X)
     np.testing.assert_array_equal(first_copies(kind(X)), first[group.ravel()])
+    assert n_distinct_rows(kind(X)) == len(first)
 
 
 def test_zeros_of_either_sign_are_one_number():
