@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -15,7 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skae._model._activations import ACTIVATIONS
-from skae._numerics._copies import first_copies
+from skae._numerics._copies import first_copies, n_distinct_rows
 from skae._numerics._moments import row_indices
 from skae._numerics._shards import Shards, own_rows
 from skae._support._callbacks import CallbackSupportMixin, EpochReporter
@@ -74,6 +75,10 @@ class TrainingData:
     @property
     def shape_seen(self) -> tuple[int, int]:
         return self.n_seen or self.n_rows, self.X.shape[1]
+
+    @cached_property
+    def n_distinct_rows(self) -> int:
+        return n_distinct_rows(self.X)
 
     def take(self, chosen: np.ndarray) -> TrainingData:
         """The rows chosen by a mask."""

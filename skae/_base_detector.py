@@ -24,7 +24,7 @@ from skae._denoising_views import N_MEMBERS, DenoisingViews
 from skae._fitted import FittedAutoencoder
 from skae._model._denoiser import DenoiserEnsemble
 from skae._numerics._conformal import conformal_p_values
-from skae._numerics._copies import first_copies, n_distinct_rows
+from skae._numerics._copies import first_copies
 from skae._numerics._kept_rows import KeptRows, weighted_keys, with_largest_keys
 from skae._numerics._moments import row_blocks, row_indices, weighted_mean
 from skae._numerics._quantiles import lower_tail_threshold
@@ -102,7 +102,7 @@ class BaseDetector(BaseAnchored):
         Rows that repeat count once, as those of integer weight do. With "reconstruction" it is rows held out that
         calibrate else.
         """
-        n_rows, n_features = n_distinct_rows(data.X), data.X.shape[1]
+        n_rows, n_features = data.n_distinct_rows, data.X.shape[1]
         if n_rows < MIN_ROWS_OF_FOLDS or n_rows >= max(MIN_ROWS, MIN_ROWS_A_FEATURE * n_features):
             return 0
         if self.method == "denoising":
@@ -198,7 +198,7 @@ class BaseDetector(BaseAnchored):
     def _fit_reconstruction(self, data: TrainingData, random_state: np.random.RandomState) -> dict[str, Any]:
         split = self._split(data, random_state)
         n_components = plain_number(self.n_components)
-        calibration, n_folds, n_distinct = split.held_out, self._n_folds_judged(data), n_distinct_rows(data.X)
+        calibration, n_folds, n_distinct = split.held_out, self._n_folds_judged(data), data.n_distinct_rows
         if calibration is None and MIN_ROWS_OF_FOLDS <= n_distinct < MIN_ROWS_A_FEATURE_TO_WHITEN * data.X.shape[1]:
             train, calibration = _automatic.hold_out(data.n_rows, 1.0 / N_FOLDS, random_state, first_copies(data.X))
             split = Split(train, None, data.sample_weight)
@@ -231,7 +231,7 @@ class BaseDetector(BaseAnchored):
         scores = scale.scores(seen)
         if isinstance(self.contamination, str):
             for_one = _next_to_lowest(scores)
-            if data.n_rows < MIN_ROWS_OF_ONE_FOLD and n_distinct_rows(data.X) >= MIN_ROWS_OF_FOLDS:
+            if data.n_rows < MIN_ROWS_OF_ONE_FOLD and data.n_distinct_rows >= MIN_ROWS_OF_FOLDS:
                 # Rows look more usual to what was fitted to them: new ones must not pay for that.
                 own = _next_to_lowest(scale.scores(views.views(data.X, self.device)))
                 for_one = min(own, lower_tail_threshold(scores, MAX_SHARE_FOR_ONE, weight))

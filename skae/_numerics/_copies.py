@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from skae._numerics._moments import own_blocks
-from skae._numerics._shards import processes_of
+from skae._numerics._shards import Shards, own_rows, processes_of
 
 # Of more rows copies are not sought.
 MAX_ROWS = 1_000_000
@@ -35,10 +36,21 @@ def _hashes(X) -> NDArray[np.int64]:
     # Rows are told apart by sums of products with random odd numbers, modulo 2^64.
     multipliers = np.random.RandomState(0).randint(2**64, size=n_features, dtype=np.uint64) | np.uint64(1)
     hashes = np.zeros(n_rows, dtype=np.uint64)
-    for rows, block in own_blocks(X):
-        # 0.0 and -0.0 are one number with two representations.
-        bits = np.ascontiguousarray(block + 0.0, dtype=np.float64).view(np.uint64)
-        # Products carry differences to higher digits only, and short numbers differ in none but the highest.
-        bits ^= bits >> np.uint64(40)
-        hashes[rows] = bits @ multipliers
+    local = own_rows(X)
+    if sparse.issparse(local):  # what is not stored is zero, and adds nothing
+        own = X.own if isinstance(X, Shards) else slice(None)
+        sums = np.append(np.uint64(0), np.cumsum(_mixed_bits(local.data) * multipliers[local.indices]))
+        hashes[own] = np.diff(sums[local.indptr])
+    else:
+        for rows, block in own_blocks(X):
+            hashes[rows] = _mixed_bits(block) @ multipliers
     return processes_of(X).sum("copies of rows", hashes.view(np.int64))
+
+
+def _mixed_bits(values: np.ndarray) -> NDArray[np.uint64]:
+    """The bits of numbers, zero those of either zero, so that short numbers differ in low ones as well.
+
+    Products carry differences to higher digits only.
+    """
+    bits = np.ascontiguousarray(values + 0.0, dtype=np.float64).view(np.uint64)
+    return bits ^ (bits >> np.uint64(40))
