@@ -90,10 +90,9 @@ class BaseDetector(BaseAnchored):
             fitted = fit(data, random_state)
             n_folds = 0 if self._is_fold else self._n_folds_judged(data)
             if n_folds:
-                self._state = fitted["_state"]
                 count = as_counts(data.sample_weight, data.n_rows)
                 judged, seen = self._seen_by_others(data, n_folds, random_state)
-                fitted |= self._calibrated(self._views, data, count, seen, count[judged])
+                fitted |= self._calibrated(_views_in(fitted["_state"]), data, count, seen, count[judged])
         return fitted
 
     def _n_folds_judged(self, data: TrainingData) -> int:
@@ -136,15 +135,20 @@ class BaseDetector(BaseAnchored):
     def _seen_by_others(
         self, data: TrainingData, n_folds: int, random_state: np.random.RandomState
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Indices of the rows in some folds, and the views of each by a detector that was fitted without its fold."""
-        fold = random_state.permutation(data.n_rows) % N_FOLDS
+        """Indices of the rows in some folds, and the views of each by a detector that was fitted without its fold.
+
+        Rows that are the same are in one fold.
+        """
+        copy_of = first_copies(data.X)
+        first, group = np.unique(row_indices(data.n_rows) if copy_of is None else copy_of, return_inverse=True)
+        fold = (random_state.permutation(len(first)) % N_FOLDS)[group]
         other = type(self)(**self.get_params(deep=False) | {"verbose": False})
         other._is_fold = True
         judged, seen = [], []
         for k in range(n_folds):
-            other._state = other._fit_detector(data.take(fold != k), random_state)["_state"]
+            views = _views_in(other._fit_detector(data.take(fold != k), random_state)["_state"])
             judged.append(np.flatnonzero(fold == k))
-            seen.append(other._views.views(data.X[judged[-1]], self.device))
+            seen.append(views.views(data.X[judged[-1]], self.device))
         return np.concatenate(judged), np.concatenate(seen)
 
     def _say_how_it_ended(self, result: TrainingResult, max_iter: int) -> None:
@@ -248,10 +252,7 @@ class BaseDetector(BaseAnchored):
 
     @property
     def _views(self) -> DenoisingViews | ReconstructionViews:
-        state = self._state["views"]
-        if "autoencoder" in state:
-            return ReconstructionViews(FittedAutoencoder(**state["autoencoder"]), state["code_mean"])
-        return DenoisingViews(**state)
+        return _views_in(self._state)
 
     @property
     def _view_scale(self) -> ViewScale:
@@ -275,6 +276,14 @@ class BaseDetector(BaseAnchored):
         with single_thread_if(X.shape[0] < MIN_ROWS_FOR_THREADS):
             codes = self._views.codes(X, self.device)
         return codes[:, : self.n_components_]
+
+
+def _views_in(state: dict[str, Any]) -> DenoisingViews | ReconstructionViews:
+    """The views that a fitted state describes."""
+    views = state["views"]
+    if "autoencoder" in views:
+        return ReconstructionViews(FittedAutoencoder(**views["autoencoder"]), views["code_mean"])
+    return DenoisingViews(**views)
 
 
 def _next_to_lowest(scores: np.ndarray) -> float:
