@@ -32,6 +32,7 @@ from skae._numerics._robust_axes import robust_axes
 from skae._numerics._view_scale import ViewScale
 from skae._reconstruction_views import ReconstructionViews
 from skae._support._inputs import random_state_after
+from skae._support._made_once import MadeOnce
 from skae._support._parameters import Float, Integer, LayerSizes, OneOf, plain_number
 from skae._support._threads import single_thread_if
 from skae._support._torch import make_generator, resolve_dtype, to_numpy, to_tensor
@@ -60,6 +61,8 @@ MIN_ROWS_A_FEATURE_TO_WHITEN = 2
 MAX_KEPT_ROWS, MAX_KEPT_NUMBERS = 20_000, 20_000_000
 # After `fit`, which need not be followed by `partial_fit`, they must not make a large file.
 MAX_KEPT_ROWS_OF_FIT, MAX_KEPT_NUMBERS_OF_FIT = 8192, 4_000_000
+# Ready for the next rows: making them takes longer than scoring one.
+_VIEWS: MadeOnce[DenoisingViews | ReconstructionViews] = MadeOnce()
 
 
 class BaseDetector(BaseAnchored):
@@ -252,7 +255,7 @@ class BaseDetector(BaseAnchored):
 
     @property
     def _views(self) -> DenoisingViews | ReconstructionViews:
-        return _views_in(self._state)
+        return _VIEWS.of(self, self._state, lambda: _views_in(self._state))
 
     @property
     def _view_scale(self) -> ViewScale:

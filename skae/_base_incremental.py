@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -20,6 +19,7 @@ from skae._numerics._moments import spread_rows, stacked_rows
 from skae._numerics._principal_axes import MAX_COVARIANCE_WIDTH, PrincipalAxes
 from skae._numerics._running_moments import RunningMoments
 from skae._support._inputs import random_state_after
+from skae._support._made_once import MadeOnce
 from skae._support._torch import resolve_dtype, to_numpy, to_tensor
 from skae._training import _automatic
 from skae._training._loop import Course, Split, train_on_chunk
@@ -28,9 +28,8 @@ from skae._training._settings import TrainingSettings
 
 # Rows kept of a stream, which stand for all: held out they tell a network from its anchor, and they scale codes.
 MAX_SAMPLED_ROWS = 500
-# What estimators have ready for the next rows: making it takes as long as encoding one. Beside the estimators, whose
-# state stays arrays, and no longer than they live.
-_READY: WeakKeyDictionary[BaseIncremental, tuple[dict[str, Any], FittedAutoencoder]] = WeakKeyDictionary()
+# Ready for the next rows: making it takes as long as encoding one.
+_AUTOENCODERS: MadeOnce[FittedAutoencoder] = MadeOnce()
 
 
 @dataclass(frozen=True)
@@ -47,11 +46,7 @@ class BaseIncremental(BaseAnchored):
 
     @property
     def _fitted(self) -> FittedAutoencoder:
-        state, fitted = _READY.get(self, (None, None))
-        if fitted is None or state is not self._state:
-            fitted = FittedAutoencoder(**self._state)
-            _READY[self] = self._state, fitted
-        return fitted
+        return _AUTOENCODERS.of(self, self._state, lambda: FittedAutoencoder(**self._state))
 
     @property
     def _earlier(self) -> FittedAutoencoder | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from scipy import sparse
@@ -19,6 +18,7 @@ from skae._modules import DecoderModule, EncoderModule
 from skae._numerics._moments import feature_ranges, share_missing
 from skae._support._distributed import ProcessGroup
 from skae._support._inputs import check_sample_weight, local_random_state
+from skae._support._made_once import MadeOnce
 from skae._support._parameters import AnyCallable, Boolean, Float, Integer, OneOf, plain_number
 from skae._support._tensors import as_array, in_kind, is_sound_tensor
 from skae._support._threads import settle_count
@@ -34,9 +34,8 @@ EXCLUSIVE = {
 # The range of X that losses need, and the words for it.
 RANGES = {"binary_cross_entropy": (0.0, 1.0, "in [0, 1]"), "poisson": (0.0, np.inf, ">= 0")}
 
-# Densities that estimators have drawn from and the codes they are of, as long as the estimators live: fitting one takes
-# seconds. Beside the estimators, whose state stays arrays.
-_DENSITIES: WeakKeyDictionary[BaseTransformer, tuple[np.ndarray, CodeDensity]] = WeakKeyDictionary()
+# Densities of codes to draw from: fitting one takes seconds.
+_DENSITIES: MadeOnce[CodeDensity] = MadeOnce()
 
 
 class BaseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseIncremental):
@@ -277,11 +276,10 @@ class BaseTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseInc
 
     @property
     def _density(self) -> CodeDensity:
-        codes, density = _DENSITIES.get(self, (None, None))
-        if density is None or codes is not self._codes:
-            density = CodeDensity.of(self._codes.astype(np.float64), self._fitted.network("cpu").bottleneck)
-            _DENSITIES[self] = self._codes, density
-        return density
+        def make() -> CodeDensity:
+            return CodeDensity.of(self._codes.astype(np.float64), self._fitted.network("cpu").bottleneck)
+
+        return _DENSITIES.of(self, self._codes, make)
 
     def encoder_module(self):
         """Return `transform` as a torch module whose parameters can be trained further.

@@ -92,8 +92,9 @@ def start_views(
 def with_medians(views: DenoisingViews, coordinates: np.ndarray, weight: np.ndarray, device: str) -> DenoisingViews:
     """The views with the denoisers' median squared residuals over weighted rows."""
     with torch.no_grad():
-        whitened = to_tensor(coordinates * views.whitening, torch.float64, resolve_device(device))
-        squares = to_numpy(views.squared_residuals(whitened))
+        where = resolve_device(device)
+        whitened = to_tensor(coordinates * views.whitening, torch.float64, where)
+        squares = to_numpy(views.on(where).squared_residuals(whitened))
     medians = [[weighted_quantile(values, 0.5, weight) for values in members] for members in squares]
     return replace(views, residual_medians=np.maximum(medians, 1e-12))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -26,8 +27,8 @@ WHITENING_FLOOR = 0.1
 N_NEIGHBORS = 20
 # Added to mean squared coordinates: rows that coincide with others are not infinitely usual.
 SQUARED_FLOOR = 1e-3
-# 4 million numbers (32 MB): the distances of a block of rows to all references.
-BLOCK_ELEMENTS = 1 << 22
+# A million numbers (8 MB), which caches hold: the distances of a block of rows to all references.
+BLOCK_ELEMENTS = 1 << 20
 VIEWS = ("denoisers", "nearest", "nearest_whitened", "kth_whitened")
 
 
@@ -73,42 +74,8 @@ class DenoisingViews:
         """The four views of each row, shape (n_rows, 4)."""
         views = np.empty((X.shape[0], len(VIEWS)))
         for part, coordinates in self._blocks(X, device):
-            views[part] = to_numpy(torch.stack(self._views(coordinates), 1))
+            views[part] = to_numpy(self.on(coordinates.device).views(coordinates))
         return views
-
-    def _views(self, plain: Tensor) -> list[Tensor]:
-        whitened = plain * to_tensor(self.whitening, plain.dtype, plain.device)
-        distances = self._nearest(plain, False).distances(plain)
-        ratios = (self.squared_residuals(whitened) / self._medians(plain)).mean(0)
-        denoisers = 0.5 * torch.log((ratios * self._judges(distances)).sum(0) + SQUARED_FLOOR)
-        nearest_plain = self._log_nearest(distances)
-        nearest = self._nearest(plain, True)
-        distances = nearest.distances(whitened)
-        kth, _ = nearest.to_kth(distances, self.n_neighbors)
-        return [denoisers, nearest_plain, self._log_nearest(distances), self._log_distance(kth)]
-
-    def _log_nearest(self, distances: Tensor) -> Tensor:
-        """Mean over bags of the logarithm of the distance to the nearest reference."""
-        nearest, _ = NearestRows.to_nearest(distances, self._bags(distances))
-        return self._log_distance(nearest).mean(1)
-
-    def _log_distance(self, squares: Tensor) -> Tensor:
-        return 0.5 * torch.log(_finite(squares) + SQUARED_FLOOR * self.references.shape[1])
-
-    def _judges(self, distances: Tensor) -> Tensor:
-        """Weight of each member in the judgement of each row, shape (n_members, n_rows).
-
-        All weigh the same, but for references: those judge that did not learn from them, if there are any.
-        """
-        judges = distances.new_ones((N_MEMBERS, len(distances)))
-        coincide = distances.isinf()
-        known = coincide.any(1).nonzero()[:, 0]
-        if len(known) > 0:
-            fold = to_tensor(self.reference_fold, torch.int64, distances.device)
-            learned = [coincide[known][:, fold != member].any(1) for member in range(N_MEMBERS)]
-            judges[:, known] = 1.0 - torch.stack(learned).to(judges.dtype)
-            judges[:, judges.sum(0) == 0] = 1.0
-        return judges / judges.sum(0)
 
     def feature_shares(self, X, view: np.ndarray, device: str) -> np.ndarray:
         """Share of each feature in each row's view `view` (an index per row), shape of X; rows sum to one."""
@@ -120,45 +87,22 @@ class DenoisingViews:
             for index in np.unique(chosen):
                 rows = np.flatnonzero(chosen == index)
                 squares = np.zeros((len(rows), X.shape[1]))
-                for difference in self._differences(plain[torch.as_tensor(rows, device=plain.device)], int(index)):
+                seen = plain[torch.as_tensor(rows, device=plain.device)]
+                for difference in self.on(plain.device).differences(seen, int(index)):
                     squares += np.square(_in_features(axes, difference, deviations[rows]))
                 shares[part.start + rows] = squares
         total = shares.sum(axis=1, keepdims=True)
         return np.divide(shares, total, out=np.full_like(shares, 1.0 / X.shape[1]), where=total > 0)
 
-    def _differences(self, plain: Tensor, view: int) -> Iterator[np.ndarray]:
-        """Differences between rows and their denoised selves whose squares the view adds up, in coordinates."""
-        whitened = plain * to_tensor(self.whitening, plain.dtype, plain.device)
-        if view == 0:
-            medians = self._medians(plain)
-            for level, noise in enumerate(NOISE_LEVELS):
-                for member, residual in enumerate(self._residuals(whitened, noise)):
-                    yield to_numpy(residual / medians[level, member].sqrt())
-            return
-        rows = plain if view == 1 else whitened
-        nearest = self._nearest(plain, view > 1)
-        distances = nearest.distances(rows)
-        if view < 3:
-            distances, indices = nearest.to_nearest(distances, self._bags(plain))
-        else:
-            distances, indices = (found[:, None] for found in nearest.to_kth(distances, self.n_neighbors))
-        references = to_tensor(self.references * (self.whitening if view > 1 else 1.0), plain.dtype, plain.device)
-        # The view adds up logarithms over bags: each counts by its share, not by its size.
-        sizes = (_finite(distances) + SQUARED_FLOOR * plain.shape[1]).sqrt()
-        for bag in range(indices.shape[1]):
-            yield to_numpy((rows - references[indices[:, bag]]) / sizes[:, bag, None])
+    def on(self, device: torch.device) -> _ViewsOn:
+        """What computes them there; made once for each device."""
+        if device not in self._made:
+            self._made[device] = _ViewsOn(self, device)
+        return self._made[device]
 
-    def squared_residuals(self, whitened: Tensor) -> Tensor:
-        """Squared lengths of the denoisers' residuals, shape (n_levels, n_members, n_rows)."""
-        return torch.stack([self._residuals(whitened, noise).square().sum(2) for noise in NOISE_LEVELS])
-
-    def _residuals(self, whitened: Tensor, noise: float) -> Tensor:
-        network, split = self.network(whitened.device), self.n_network_axes
-        seen = whitened[:, :split].to(network.parameters.dtype)
-        residuals = network.residuals(seen, noise).to(whitened.dtype)
-        variances = to_tensor(self.whitened_variances[split:], whitened.dtype, whitened.device)
-        unseen = whitened[:, split:] * (-(noise**2) / (variances + noise**2))
-        return torch.cat([residuals, unseen.expand(len(residuals), -1, -1)], 2)
+    @cached_property
+    def _made(self) -> dict[torch.device, _ViewsOn]:
+        return {}
 
     @property
     def n_network_axes(self) -> int:
@@ -181,22 +125,116 @@ class DenoisingViews:
         variances = to_tensor(self.whitened_variances[: self.n_network_axes], dtype, device)
         return DenoiserEnsemble(architecture, variances, to_tensor(self.weights, dtype, device))
 
-    def _nearest(self, like: Tensor, whitened: bool) -> NearestRows:
-        references = self.references * self.whitening if whitened else self.references
-        weight = to_tensor(self.reference_weight, like.dtype, like.device)
-        return NearestRows(to_tensor(references, like.dtype, like.device), weight)
-
-    def _bags(self, like: Tensor) -> Tensor:
-        return to_tensor(self.bags, torch.int64, like.device)
-
-    def _medians(self, like: Tensor) -> Tensor:
-        return to_tensor(self.residual_medians, like.dtype, like.device)[:, :, None]
-
     def _blocks(self, X, device: str) -> Iterator[tuple[slice, Tensor]]:
         axes, where = self.robust_axes, resolve_device(device)
         with torch.no_grad():
             for part in row_blocks(X.shape[0], max(X.shape[1], len(self.references)), BLOCK_ELEMENTS):
                 yield part, to_tensor(axes.coordinates(X, part), torch.float64, where)
+
+
+class _ViewsOn:
+    """The views of rows given by their plain coordinates, computed on one device in float64."""
+
+    def __init__(self, state: DenoisingViews, device: torch.device) -> None:
+        self._state, self._device = state, device
+
+    def views(self, plain: Tensor) -> Tensor:
+        """The four views of each row, shape (n_rows, 4)."""
+        whitened = plain * self._whitening
+        distances, left_out = self._nearest.distances(plain)
+        ratios = (self.squared_residuals(whitened) / self._medians).mean(0)
+        judged = (ratios * self._judges(len(plain), left_out)).sum(0)
+        denoisers = 0.5 * torch.log(judged + SQUARED_FLOOR)
+        nearest = self._log_nearest(distances)
+        distances, _ = self._nearest_whitened.distances(whitened)
+        kth, _ = self._nearest_whitened.to_kth(distances, self._state.n_neighbors)
+        return torch.stack([denoisers, nearest, self._log_nearest(distances), self._log_distance(kth)], 1)
+
+    def _log_nearest(self, distances: Tensor) -> Tensor:
+        """Mean over bags of the logarithm of the distance to the nearest reference."""
+        nearest, _ = NearestRows.to_nearest(distances, self._bags)
+        return self._log_distance(nearest).mean(1)
+
+    def _log_distance(self, squares: Tensor) -> Tensor:
+        return 0.5 * torch.log(_finite(squares) + SQUARED_FLOOR * self._state.references.shape[1])
+
+    def _judges(self, n_rows: int, left_out: Tensor) -> Tensor:
+        """Weight of each member in the judgement of each row, shape (n_members, n_rows).
+
+        All weigh the same, but for references: those judge that did not learn from them, if there are any.
+        """
+        judges = self._medians.new_ones((N_MEMBERS, n_rows))
+        rows, references = left_out.unbind(1)
+        for member in range(N_MEMBERS):
+            judges[member, rows[self._fold[references] != member]] = 0.0
+        judges[:, judges.sum(0) == 0] = 1.0
+        return judges / judges.sum(0)
+
+    def differences(self, plain: Tensor, view: int) -> Iterator[np.ndarray]:
+        """Differences between rows and their denoised selves whose squares the view adds up, in coordinates."""
+        whitened = plain * self._whitening
+        if view == 0:
+            for noise, medians in zip(NOISE_LEVELS, self._medians, strict=True):
+                for residual, median in zip(self._residuals(whitened, noise), medians, strict=True):
+                    yield to_numpy(residual / median.sqrt())
+            return
+        rows, nearest = (plain, self._nearest) if view == 1 else (whitened, self._nearest_whitened)
+        distances, _ = nearest.distances(rows)
+        if view < 3:
+            distances, indices = nearest.to_nearest(distances, self._bags)
+        else:
+            distances, indices = (found[:, None] for found in nearest.to_kth(distances, self._state.n_neighbors))
+        # The view adds up logarithms over bags: each counts by its share, not by its size.
+        sizes = (_finite(distances) + SQUARED_FLOOR * plain.shape[1]).sqrt()
+        for bag in range(indices.shape[1]):
+            yield to_numpy((rows - nearest.references[indices[:, bag]]) / sizes[:, bag, None])
+
+    def squared_residuals(self, whitened: Tensor) -> Tensor:
+        """Squared lengths of the denoisers' residuals, shape (n_levels, n_members, n_rows)."""
+        return torch.stack([self._residuals(whitened, noise).square().sum(2) for noise in NOISE_LEVELS])
+
+    def _residuals(self, whitened: Tensor, noise: float) -> Tensor:
+        split = self._state.n_network_axes
+        seen = whitened[:, :split].to(self._network.parameters.dtype)
+        residuals = self._network.residuals(seen, noise).to(whitened.dtype)
+        unseen = whitened[:, split:] * (-(noise**2) / (self._unseen_variances + noise**2))
+        return torch.cat([residuals, unseen.expand(len(residuals), -1, -1)], 2)
+
+    @cached_property
+    def _network(self) -> DenoiserEnsemble:
+        return self._state.network(self._device)
+
+    @cached_property
+    def _unseen_variances(self) -> Tensor:
+        return self._tensor(self._state.whitened_variances[self._state.n_network_axes :])
+
+    @cached_property
+    def _whitening(self) -> Tensor:
+        return self._tensor(self._state.whitening)
+
+    @cached_property
+    def _medians(self) -> Tensor:
+        return self._tensor(self._state.residual_medians)[:, :, None]
+
+    @cached_property
+    def _nearest(self) -> NearestRows:
+        return NearestRows(self._tensor(self._state.references), self._tensor(self._state.reference_weight))
+
+    @cached_property
+    def _nearest_whitened(self) -> NearestRows:
+        references = self._tensor(self._state.references) * self._whitening
+        return NearestRows(references, self._tensor(self._state.reference_weight))
+
+    @cached_property
+    def _bags(self) -> Tensor:
+        return to_tensor(self._state.bags, torch.int64, self._device)
+
+    @cached_property
+    def _fold(self) -> Tensor:
+        return to_tensor(self._state.reference_fold, torch.int64, self._device)
+
+    def _tensor(self, array: np.ndarray) -> Tensor:
+        return to_tensor(array, torch.float64, self._device)
 
 
 def _finite(squared_distances: Tensor) -> Tensor:

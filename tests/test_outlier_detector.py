@@ -324,7 +324,7 @@ class TestInterface:
         assert of_heavy.mean() == pytest.approx(0.5, abs=0.12)
         np.testing.assert_array_equal(detector._state["calibration_weight"], np.ones(150))
         whitened = torch.from_numpy(views.references * views.whitening)
-        medians = np.median(views.squared_residuals(whitened).numpy(), axis=2)
+        medians = np.median(views.on(whitened.device).squared_residuals(whitened).numpy(), axis=2)
         np.testing.assert_allclose(views.residual_medians, medians, rtol=0.1)
 
     @short

@@ -31,18 +31,24 @@ class NearestRows:
     """
 
     def __init__(self, references: Tensor, weight: Tensor) -> None:
-        self._weight = weight
+        self.references, self._weight = references, weight
         # One product then makes the squared distance: (x, |x|^2, 1) . (-2 r, 1, |r|^2).
         norms = references.square().sum(1, keepdim=True)
         self._factors = torch.cat([-2.0 * references, torch.ones_like(norms), norms], 1).t().contiguous()
 
-    def distances(self, x: Tensor) -> Tensor:
-        """Squared distances, shape (n_rows, n_references); infinite to references that are left out."""
+    def distances(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Squared distances, shape (n_rows, n_references), infinite to references that are left out.
+
+        And which are left out: their rows and references, shape (n_left_out, 2).
+        """
         norms = x.square().sum(1, keepdim=True)
         distances = torch.cat([x, norms, torch.ones_like(norms)], 1) @ self._factors
-        coincide = distances <= COINCIDENCE * (norms + x.shape[1])
-        few = coincide.sum(1, keepdim=True) <= MAX_COPIES
-        return distances.clamp_min_(0.0).masked_fill_(coincide & few, torch.inf)
+        # One pass over all distances: what follows is about few of them.
+        coincide = (distances <= COINCIDENCE * (norms + x.shape[1])).nonzero()
+        rows, references = coincide.unbind(1)
+        few = rows.bincount(minlength=len(x))[rows] <= MAX_COPIES
+        distances[rows, references] = distances[rows, references].clamp_min_(0.0).masked_fill_(few, torch.inf)
+        return distances, coincide[few]
 
     @staticmethod
     def to_nearest(distances: Tensor, bags: Tensor) -> tuple[Tensor, Tensor]:

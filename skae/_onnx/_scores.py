@@ -111,7 +111,7 @@ class _DenoisingGraph:
         return values.at(place.apply("Min", last.apply("Max", 0)))
 
     def _judges(self, distances: Symbol) -> Symbol:
-        """`DenoisingViews._judges`, shape (n_members, n_rows)."""
+        """`_ViewsOn._judges`, shape (n_members, n_rows)."""
         coincide = distances.apply("IsInf", dtype=bool).cast(np.float64)
         learned_from = self.fitted.reference_fold[:, np.newaxis] != np.arange(N_MEMBERS)
         judges = (coincide @ learned_from < 0.5).cast(np.float64)
@@ -120,7 +120,7 @@ class _DenoisingGraph:
         return (judges / judges.total(1, keepdims=True)).apply("Transpose", attributes={"perm": [1, 0]})
 
     def _squared_residuals(self, whitened: Symbol) -> Symbol:
-        """`DenoisingViews.squared_residuals`, all levels at once: shape (n_levels, n_members, n_rows)."""
+        """`_ViewsOn.squared_residuals`, all levels at once: shape (n_levels, n_members, n_rows)."""
         fitted, split = self.fitted, self.fitted.n_network_axes
         seen = whitened.columns(0, split).cast(fitted.weights.dtype)
         squares = self._network_residuals(seen).cast(np.float64).square().total(3)

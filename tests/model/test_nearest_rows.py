@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from sklearn.neighbors import NearestNeighbors
 
-from skae._model._nearest_rows import NearestRows
+from skae._model._nearest_rows import MAX_COPIES, NearestRows
 
 RNG = np.random.RandomState(0)
 REFERENCES, QUERIES = RNG.normal(size=(40, 3)), RNG.normal(size=(10, 3))
@@ -17,7 +17,8 @@ def nearest_rows(references, weight=None):
 
 def test_kth_and_bags_are_scikit_learns():
     nearest = nearest_rows(REFERENCES)
-    distances = nearest.distances(torch.as_tensor(QUERIES))
+    distances, left_out = nearest.distances(torch.as_tensor(QUERIES))
+    assert len(left_out) == 0
     expected, indices = NearestNeighbors(n_neighbors=5).fit(REFERENCES).kneighbors(QUERIES)
     fifth, which = nearest.to_kth(distances, 5)
     np.testing.assert_allclose(fifth.sqrt(), expected[:, 4])
@@ -34,7 +35,9 @@ def test_kth_and_bags_are_scikit_learns():
 
 def test_a_row_is_not_its_own_neighbour():
     nearest = nearest_rows(REFERENCES)
-    first, which = nearest.to_kth(nearest.distances(torch.as_tensor(REFERENCES)), 1)
+    distances, left_out = nearest.distances(torch.as_tensor(REFERENCES))
+    np.testing.assert_array_equal(left_out, np.repeat(np.arange(40), 2).reshape(40, 2))
+    first, which = nearest.to_kth(distances, 1)
     expected, indices = NearestNeighbors(n_neighbors=2).fit(REFERENCES).kneighbors(REFERENCES)
     np.testing.assert_allclose(first.sqrt(), expected[:, 1])
     np.testing.assert_array_equal(which, indices[:, 1])
@@ -44,11 +47,21 @@ def test_weights_are_repetitions():
     weight = RNG.randint(1, 4, size=40)
     weighted, repeated = nearest_rows(REFERENCES, weight.astype(float)), nearest_rows(np.repeat(REFERENCES, weight, 0))
     x = torch.as_tensor(QUERIES)
-    expected, _ = repeated.to_kth(repeated.distances(x), 7)
-    np.testing.assert_allclose(weighted.to_kth(weighted.distances(x), 7)[0], expected)
+    expected, _ = repeated.to_kth(repeated.distances(x)[0], 7)
+    np.testing.assert_allclose(weighted.to_kth(weighted.distances(x)[0], 7)[0], expected)
 
 
 def test_where_every_reference_coincides_the_distance_is_infinite():
     nearest = nearest_rows(np.ones((5, 2)))
-    distances = nearest.distances(torch.ones(1, 2, dtype=torch.float64))
+    distances, _ = nearest.distances(torch.ones(1, 2, dtype=torch.float64))
     assert torch.isinf(nearest.to_kth(distances, 3)[0]).all()
+
+
+def test_many_copies_are_a_dense_place_and_few_are_left_out():
+    few, many = np.zeros((MAX_COPIES, 2)), np.ones((MAX_COPIES + 1, 2))
+    nearest = nearest_rows(np.concatenate([few, many]))
+    distances, left_out = nearest.distances(torch.as_tensor(np.array([[0.0, 0.0], [1.0, 1.0]])))
+    np.testing.assert_array_equal(left_out[:, 0], np.zeros(MAX_COPIES))
+    np.testing.assert_array_equal(left_out[:, 1], np.arange(MAX_COPIES))
+    assert torch.isinf(distances[0, :MAX_COPIES]).all()
+    np.testing.assert_allclose(distances[1], [2.0] * MAX_COPIES + [0.0] * (MAX_COPIES + 1), atol=1e-15)
