@@ -155,9 +155,11 @@ class BaseAutoencoder(CallbackSupportMixin, VersionedStateMixin, DocumentationLi
     def _alike_everywhere(self) -> dict[str, Any]:
         """What processes that fit together must have in common, as far as values can be compared."""
         parameters = self.get_params(deep=False).items()
+        parameters = {key: tuple(value) if isinstance(value, list) else value for key, value in parameters}
         own = ("device", "random_state", "verbose")
         names = list(getattr(self, "feature_names_in_", ()))
-        return {key: value for key, value in parameters if key not in own and not callable(value)} | {"names": names}
+        compared = {key: value for key, value in parameters.items() if key not in own and not callable(value)}
+        return compared | {"names": names}
 
     def _train(
         self,

@@ -36,6 +36,7 @@ from skae._support._made_once import MadeOnce
 from skae._support._parameters import Float, Integer, LayerSizes, OneOf, plain_number
 from skae._support._threads import single_thread_if
 from skae._support._torch import make_generator, resolve_dtype, to_numpy, to_tensor
+from skae._support._warnings import warn
 from skae._training import _automatic, _automatic_denoising
 from skae._training._loop import Split, TrainingResult
 from skae._training._mixed_precision import MixedPrecision
@@ -45,6 +46,12 @@ from skae._training._rows import Rows
 AUTO_THRESHOLD = 2.0
 # It is raised until a training row is an outlier, if no more than this share of new rows are outliers then.
 MAX_SHARE_FOR_ONE = 0.1
+# Where more of the training rows than this are flagged, the threshold, which is for new rows, says nothing of them.
+MAX_SHARE_FLAGGED = 0.25
+OVERFITTED = (
+    "Rows are so few for their features that those fitted to look more unusual than new ones: labels are for new rows "
+    "only. {} first."
+)
 # Fewer rows than this are not worth waking threads for.
 MIN_ROWS_FOR_THREADS = 1500
 # Scores this close, relative to themselves, are equal.
@@ -240,8 +247,11 @@ class BaseDetector(BaseAnchored):
             for_one = _next_to_lowest(scores)
             if data.n_rows < MIN_ROWS_OF_ONE_FOLD and data.n_distinct_rows >= MIN_ROWS_OF_FOLDS:
                 # Rows look more usual to what was fitted to them: new ones must not pay for that.
-                own = _next_to_lowest(scale.scores(views.views(data.X, self.device)))
-                for_one = min(own, lower_tail_threshold(scores, MAX_SHARE_FOR_ONE, weight))
+                own = scale.scores(views.views(data.X, self.device))
+                for_one = min(_next_to_lowest(own), lower_tail_threshold(scores, MAX_SHARE_FOR_ONE, weight))
+                if (own < -np.logaddexp(0.0, AUTO_THRESHOLD)).mean() > MAX_SHARE_FLAGGED:
+                    remedy = "Reduce the features" if self.method == "denoising" else "Try method='denoising'"
+                    warn(OVERFITTED.format(remedy), UserWarning)
             offset = max(-np.logaddexp(0.0, AUTO_THRESHOLD), for_one)
         else:
             offset = lower_tail_threshold(scale.scores(views.views(data.X, self.device)), self.contamination, count)

@@ -16,6 +16,8 @@ from skae._numerics._principal_axes import PrincipalAxes
 
 # What users call the parts of an architecture that have another name there.
 WORDS = {"module": "network", "sees_missing": "whether entries are missing or hidden"}
+# Parts of an architecture that shape nothing, as long as they are numbers.
+PENALTIES = ("beta", "sparsity")
 
 
 def continued(
@@ -23,8 +25,8 @@ def continued(
 ) -> Architecture:
     """The architecture, with a copy of the earlier one's module, to be run with the earlier weights.
 
-    A network that sees which entries are missing goes on to do so when none is. Else both must be the same, or it is a
-    ValueError.
+    A network that sees which entries are missing goes on to do so when none is, and penalties may change. Else both
+    must be the same, or it is a ValueError.
     """
     before = Architecture(**earlier.architecture)
     if before.sees_missing:
@@ -33,7 +35,7 @@ def continued(
         old, new = getattr(before, name), getattr(architecture, name)
         if isinstance(old, nn.Module) and isinstance(new, nn.Module):
             old, new = _layout(old), _layout(new)
-        if old != new:
+        if old != new and not (name in PENALTIES and isinstance(old, float) and isinstance(new, float)):
             raise ValueError(
                 "Training can only go on from earlier weights with the architecture they are of: "
                 f"{WORDS.get(name, name)} was {old!r} and is now {new!r}. "

@@ -24,7 +24,8 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
     ----------
     method : {"denoising", "reconstruction"}, default="denoising"
         "reconstruction" is the classical alternative: the error of an autoencoder with a bottleneck of `n_components`
-        that starts at PCA, and the Mahalanobis distance of its code.
+        that starts at PCA, and the Mahalanobis distance of its code. It is for more rows than features: below two rows
+        a feature, those it was fitted to may look more unusual than new ones, and `fit` warns where they do.
     n_components : int, float or None, default=0.9
         Number of columns of the codes that `transform` gives, as in `AutoencoderTransformer`; at most one a feature
         with "denoising". With "reconstruction" it is the width of the bottleneck. A share asks for as many as principal
@@ -32,7 +33,7 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
     contamination : "auto" or float, default="auto"
         Share of the training rows to label as outliers, in (0, 0.5], rounded down to whole rows. "auto" labels rows
         whose score is at least twice as far from the median as that of the 95th percentile of the training rows, and
-        at least one training row, unless all score alike.
+        at least one training row, unless all score alike or more than a tenth of new rows would score as low.
     hidden_layer_sizes : tuple of int or "auto", default="auto"
         Widths of the hidden layers: (96, 96, 96) for "denoising", (256, 128) for "reconstruction" if "auto".
     activation : {"silu", "relu", "gelu", "tanh", "identity"}, default="silu"

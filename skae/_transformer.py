@@ -97,8 +97,8 @@ class AutoencoderTransformer(BaseTransformer):
         True from 50 rows, and from 20 if `max_iter` asks for training. Of rows that repeat one is held out.
     warm_start : bool, default=False
         Whether `fit` sets out from the weights of the last one, its codes rotated to go with the new principal axes, in
-        place of PCA. What shapes the network must be as it was; where `n_components` is a float or None, the length is
-        kept.
+        place of PCA. `loss` and what shapes the network must be as they were; where `n_components` is a float or None,
+        the length is kept.
     dtype : {"auto", "bfloat16", "float32", "float64"}, default="auto"
         Precision to compute in. "auto" is float64 up to 256 rows and float32 beyond. "bfloat16": products of training
         in bfloat16, worth it where the CPU (AMX, AVX-512-BF16) or GPU has it. Output has the input's dtype.

@@ -73,7 +73,7 @@ def extreme_rows(rows):
 
 EXTREMES = extreme_rows(X)
 MANY_EXTREMES = extreme_rows(np.random.RandomState(0).normal(size=(200, 4)))
-TOO_LARGE = r"too large for (float64; scale X|dtype\('float(32|64)'\))|scale X or lower learning_rate_init"
+TOO_LARGE = r"too large for (float64: divide X|dtype\('float(32|64)'\))|scale X or lower learning_rate_init"
 
 
 # scikit-learn's own check for infinite values adds up numbers that cancel.
@@ -120,6 +120,12 @@ class TestExtremes:
         for method in METHODS[name]:
             given = rows[:, :1] if method == "inverse_transform" else rows
             assert np.isfinite(getattr(estimator, method)(given)).all()
+
+    @pytest.mark.parametrize("make", [AutoencoderTransformer, AutoencoderOutlierDetector])
+    def test_deviations_that_float64_does_not_hold(self, make):
+        """Dividing by an infinite one would make every row the mean."""
+        with pytest.raises(ValueError, match="too large for float64: divide X by a constant first"):
+            make(scale=True).fit(X * 1e200)
 
     @pytest.mark.parametrize("unit", [1e-50, 1e50])
     def test_units_that_float32_does_not_hold(self, unit):

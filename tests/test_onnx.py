@@ -5,9 +5,12 @@ import re
 import numpy as np
 import pytest
 import torch
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import StackingClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
@@ -213,8 +216,21 @@ class TestPipelines:
 
     def test_classifier_on_codes(self):
         pipeline = make_pipeline(StandardScaler(), transformer(), LogisticRegression()).fit(X, X[:, 0] > 0)
-        graph = to_onnx(pipeline, options={LogisticRegression: {"zipmap": False}})
-        assert_near(run(graph, X_NEW)["probabilities"], pipeline.predict_proba(X_NEW), "probabilities")
+        for options in (
+            {LogisticRegression: {"zipmap": False}},
+            {"zipmap": False},
+            {"logisticregression__zipmap": False},
+            {"logisticregression": {"zipmap": False}},
+        ):
+            graph = to_onnx(pipeline, fill_missing=False, options=options)
+            assert_near(run(graph, X_NEW)["probabilities"], pipeline.predict_proba(X_NEW), "probabilities")
+
+    def test_a_search_is_its_best_estimator(self):
+        pipeline = make_pipeline(StandardScaler(), transformer())
+        search = GridSearchCV(pipeline, {"autoencodertransformer__alpha": [0.01, 0.1]}, cv=2).fit(X)
+        outputs = run(to_onnx(search, reconstruct=True), X_NEW)
+        assert_near(outputs["codes"], search.transform(X_NEW), "codes")
+        assert "reconstruction" in outputs
 
     def test_columns_of_a_frame(self):
         pd = pytest.importorskip("pandas")
@@ -261,7 +277,10 @@ class TestErrors:
     def test_a_detector_gives_no_codes_to_other_steps(self):
         fitted = make_pipeline(detector(), StandardScaler()).fit(X)
         union = FeatureUnion([("outliers", detector())]).fit(X)
-        for estimator in (fitted, union):
+        within = make_pipeline(detector(), LogisticRegression())
+        stacked = StackingClassifier([("first", within)], cv=2).fit(X, X[:, 0] > 0)
+        calibrated = CalibratedClassifierCV(within, cv=2).fit(X, X[:, 0] > 0)
+        for estimator in (fitted, union, stacked, calibrated):
             with pytest.raises(NotImplementedError, match="as last step only"):
                 to_onnx(estimator)
 

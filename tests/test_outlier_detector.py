@@ -18,6 +18,7 @@ from skae import AutoencoderOutlierDetector
 
 METHODS = ["denoising", "reconstruction"]
 each_method = pytest.mark.parametrize("method", METHODS)
+few_rows = pytest.mark.filterwarnings("ignore:Rows are so few for their features")
 
 
 def banana(n_rows, seed):
@@ -81,6 +82,7 @@ class TestRobustToOddFeatures:
         assert np.isfinite(detector.score_samples(np.ones((2, 3)))).all()
         assert detector.score_samples([[1.0, 1.0, 5.0]])[0] < detector.score_samples([[1.0, 1.0, 1.0]])[0]
 
+    @few_rows
     @each_method
     def test_more_features_than_rows(self, method):
         X = np.random.RandomState(0).normal(size=(40, 100))
@@ -92,7 +94,9 @@ class TestRobustToOddFeatures:
 
     def test_features_by_the_ten_thousand(self):
         X = sparse.random(40, 50_000, density=1e-3, format="csr", random_state=0)
-        assert np.isfinite(AutoencoderOutlierDetector(random_state=0).fit(X).score_samples(X)).all()
+        with pytest.warns(UserWarning, match="Reduce the features first"):
+            detector = AutoencoderOutlierDetector(random_state=0).fit(X)
+        assert np.isfinite(detector.score_samples(X)).all()
 
     def test_units_do_not_matter(self, fitted):
         units = np.array([1e-3, 1e3, 1.0, 50.0])
@@ -147,6 +151,19 @@ def assert_at_most(levels, rates, n_rows):
     assert (np.mean(rates, axis=0) <= allowed + 2.576 * np.sqrt(variance / len(rates))).all()
 
 
+class TestFewRowsForTheirFeatures:
+    X = np.random.RandomState(0).normal(size=(60, 120))
+
+    def test_labels_of_training_rows_that_mean_nothing_are_announced(self):
+        with pytest.warns(UserWarning, match="labels are for new rows only. Try method='denoising'"):
+            detector = AutoencoderOutlierDetector(method="reconstruction", random_state=0).fit(self.X)
+        assert (detector.predict(self.X) == -1).mean() > 0.25
+
+    def test_the_way_out(self):
+        labels = AutoencoderOutlierDetector(random_state=0).fit_predict(self.X)
+        assert (labels == -1).mean() <= 0.1
+
+
 class TestPValues:
     @pytest.mark.parametrize(("n_rows", "n_repeats"), [(50, 60), (200, 15), (500, 12), (5000, 3)])
     def test_false_alarm_rate(self, n_rows, n_repeats):
@@ -157,6 +174,7 @@ class TestPValues:
             rates.append([(p_values <= level).mean() for level in LEVELS])
         assert_at_most(LEVELS, rates, n_rows)
 
+    @few_rows
     @each_method
     @pytest.mark.parametrize(("n_rows", "n_features"), [(30, 60), (120, 60), (300, 100), (300, 200), (1050, 150)])
     def test_false_alarm_rate_with_many_features(self, method, n_rows, n_features):

@@ -27,6 +27,15 @@ CUTS = {
 }
 
 
+def test_a_number_is_the_weight_of_every_row_of_a_chunk(digits):
+    X = digits[0]
+    ours, expected = AutoencoderTransformer(2, max_iter=0), AutoencoderTransformer(2, max_iter=0)
+    ours.partial_fit(X[:200], sample_weight=3.0).partial_fit(X[200:400], sample_weight=1)
+    expected.partial_fit(X[:200], sample_weight=np.full(200, 3.0)).partial_fit(X[200:400])
+    np.testing.assert_array_equal(ours.mean_, expected.mean_)
+    np.testing.assert_allclose(ours.mean_, (3 * X[:200].mean(0) + X[200:400].mean(0)) / 4)
+
+
 def follow(model, X, cuts, sample_weight=None):
     for start, end in zip([0, *cuts], [*cuts, len(X)], strict=True):
         weight = None if sample_weight is None else sample_weight[start:end]
@@ -266,7 +275,7 @@ class TestFailureChangesNothing:
             ({}, np.full((3, 64), np.nan), "Only fit learns from rows with missing entries"),
             ({}, np.zeros((3, 63)), "X has 63 features, but AutoencoderTransformer is expecting 64"),
             ({}, np.zeros((0, 64)), "minimum of 1 is required"),
-            ({}, np.full((3, 64), 1e200), "scale X"),
+            ({}, np.full((3, 64), 1e200), "divide X"),
             ({"n_components": 4}, np.zeros((3, 64)), "n_components was 3 and is now 4"),
             ({"hidden_layer_sizes": (4,)}, np.zeros((3, 64)), r"hidden_layer_sizes was \(256, 128\) and is now \(4,\)"),
             ({"learning_rate_init": 1e300}, np.eye(64), "lower learning_rate_init"),

@@ -228,6 +228,7 @@ class TestSetOutput:
     @pytest.mark.parametrize("name", ["transformer", "denoising"])
     @pytest.mark.parametrize("library", ["pandas", "polars"])
     def test_data_frames_on_request(self, fitted, name, library):
+        pytest.importorskip(library)
         asked = clone(fitted[name]).set_output(transform=library)
         frame = asked.fit(X).transform(torch.tensor(X))
         assert type(frame).__module__.split(".")[0] == library

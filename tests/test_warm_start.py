@@ -106,6 +106,8 @@ def test_without_training_codes_are_pcas_whatever_came_before(digits, parameters
         ({"activation": "relu"}, "activation was 'silu' and is now 'relu'"),
         ({"ordered": True}, "ordered was False and is now True"),
         ({"network": Dense}, "network was None and is now"),
+        ({"loss": "huber"}, "loss was 'squared_error' and is now 'huber'"),
+        ({"sparsity": 0.1}, "sparsity was None and is now 0.1"),
         ({"corruption": "masking"}, "whether entries are missing or hidden was False"),
     ],
 )
@@ -115,6 +117,21 @@ def test_another_architecture_is_an_error_that_changes_nothing(digits, change, m
     with pytest.raises(ValueError, match=message):
         warm.set_params(**change).fit(digits[0])
     assert vars(warm) == before | change
+
+
+@pytest.mark.parametrize(
+    ("parameters", "change"),
+    [({"variational": True}, {"beta": 0.9}), ({"sparsity": 0.1}, {"sparsity": 0.3})],
+    ids=str,
+)
+def test_a_penalty_may_change_between_fits(digits, parameters, change):
+    X = digits[0][:300]
+    warm = model(**parameters, warm_start=True, max_iter=5).fit(X)
+    weights = warm._state["weights"]
+    warm.set_params(**change, learning_rate_init=1e-12).fit(X)
+    np.testing.assert_allclose(warm._state["weights"], weights, atol=1e-6)
+    assert np.abs(weights).max() > 0.01
+    assert all(warm._fitted.architecture[name] == value for name, value in change.items())
 
 
 def test_another_number_of_features(digits):

@@ -147,12 +147,19 @@ def weighted_covariance(X, mean: FloatArray, scale: FloatArray, sample_weight: F
     return covariance / (n_rows if sample_weight is None else sample_weight.sum())
 
 
+def check_variance(variance) -> None:
+    """Raise ValueError if a variance is beyond float64."""
+    if not np.isfinite(variance).all():
+        raise ValueError("The variance of X is too large for float64: divide X by a constant first.")
+
+
 def constant_safe_scale(mean: FloatArray, variance: FloatArray, n_rows: int) -> FloatArray:
     """Standard deviations, with 1 for features that are constant up to rounding.
 
     The mean of `n_rows` equal numbers is off by up to `n_rows` units of rounding. A spread within that carries no
     information, and dividing by it would turn rounding into signal (scikit-learn's StandardScaler has the same bound).
     """
+    check_variance(variance)
     rounding = n_rows * np.finfo(np.float64).eps * np.abs(mean)
     scale = np.sqrt(variance)
     return np.where(scale > rounding, scale, 1.0)

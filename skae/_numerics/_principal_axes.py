@@ -11,6 +11,7 @@ from sklearn.utils.extmath import randomized_svd, svd_flip
 
 from skae._numerics._moments import (
     FloatArray,
+    check_variance,
     constant_safe_scale,
     dense_rows,
     own_blocks,
@@ -108,8 +109,7 @@ def n_axes_for_share(variances: FloatArray, total_variance: float, share: float)
 
 
 def _finite(total_variance) -> float:
-    if not np.isfinite(total_variance):
-        raise ValueError("The variance of X is too large for float64; scale X.")
+    check_variance(total_variance)
     return float(total_variance)
 
 

@@ -10,6 +10,7 @@ from sklearn.utils.extmath import svd_flip
 
 from skae._numerics._moments import (
     FloatArray,
+    check_variance,
     constant_safe_scale,
     dense_rows,
     feature_ranges,
@@ -78,8 +79,7 @@ def robust_axes(X, scale_features: bool, sample_weight: FloatArray | None = None
     n_rows, n_features = X.shape
     mean = weighted_mean(X, sample_weight)
     variance = weighted_variance(X, mean, sample_weight)
-    if not np.isfinite(variance.sum()):
-        raise ValueError("The variance of X is too large for float64; scale X.")
+    check_variance(variance.sum())
     _tame(X, mean, variance, sample_weight)
     scale = constant_safe_scale(mean, variance, n_rows) if scale_features else np.full(n_features, _unit(variance))
     rows = np.concatenate([_clipped(X, part, mean, scale) for part in row_blocks(n_rows, n_features)])

@@ -5,6 +5,9 @@ skl2onnx is imported inside functions only: skae works without it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from importlib import import_module
 from typing import Any
 
@@ -29,10 +32,13 @@ _CONSTRAINTS: dict[str, tuple[Constraint, ...]] = {
     "target_opset": (Integer(OPSET), OneOf((None,))),
     "options": (InstanceOf((dict,), "a dict"), OneOf((None,))),
 }
+# What the call of `to_onnx` under way asks of transformers: which of them reconstructs, and `fill_missing`. Not options
+# of skl2onnx, which takes names or classes of steps, not both.
+_ASKED: ContextVar[tuple[Any, bool | str]] = ContextVar("_ASKED", default=(None, "auto"))
 
 
 def to_onnx(estimator, X=None, *, reconstruct=False, fill_missing="auto", target_opset=None, options=None):
-    """Convert a fitted estimator, or a pipeline it is part of, to an ONNX graph.
+    """Convert a fitted estimator, or what it is part of, to an ONNX graph.
 
     Runtimes of ONNX compute it without Python, scikit-learn or torch. The graph of an `AutoencoderTransformer` returns
     "codes", that of an `AutoencoderOutlierDetector` "label" (+1 and -1) and "scores" (its `decision_function`), both of
@@ -41,7 +47,8 @@ def to_onnx(estimator, X=None, *, reconstruct=False, fill_missing="auto", target
     Parameters
     ----------
     estimator : estimator
-        A fitted `AutoencoderTransformer`, `AutoencoderOutlierDetector`, or Pipeline.
+        A fitted `AutoencoderTransformer`, `AutoencoderOutlierDetector`, or Pipeline, ColumnTransformer, FeatureUnion or
+        other estimator around them that skl2onnx converts; of a search, its ``best_estimator_``.
     X : array-like of shape (n_samples, n_features), default=None
         Rows of the type that the graph is to take: of float32 or float64; of a DataFrame every column becomes an input.
         None makes one float32 input named "X".
@@ -99,6 +106,8 @@ def to_onnx(estimator, X=None, *, reconstruct=False, fill_missing="auto", target
     given = {"reconstruct": reconstruct, "fill_missing": fill_missing, "target_opset": target_opset, "options": options}
     check_parameters("to_onnx", given, _CONSTRAINTS)
     check_is_fitted(estimator)
+    while hasattr(estimator, "best_estimator_"):
+        estimator = estimator.best_estimator_
     final = estimator[-1] if isinstance(estimator, Pipeline) else estimator
     if reconstruct and not isinstance(final, AutoencoderTransformer):
         raise ValueError(
@@ -106,13 +115,22 @@ def to_onnx(estimator, X=None, *, reconstruct=False, fill_missing="auto", target
         )
     _check_detectors(estimator)
     _register(skl2onnx)
-    options = {AutoencoderTransformer: {"fill_missing": fill_missing}} | (options or {})
-    if reconstruct:
-        options |= {id(final): {"reconstruct": True}}
     types = None
     if X is None:
         types = [("X", skl2onnx.common.data_types.FloatTensorType([None, estimator.n_features_in_]))]
-    return skl2onnx.to_onnx(estimator, X=_example(X), initial_types=types, target_opset=target_opset, options=options)
+    with _asking(final if reconstruct else None, fill_missing):
+        return skl2onnx.to_onnx(
+            estimator, X=_example(X), initial_types=types, target_opset=target_opset, options=options
+        )
+
+
+@contextmanager
+def _asking(reconstructing: Any, fill_missing: bool | str) -> Iterator[None]:
+    token = _ASKED.set((reconstructing, fill_missing))
+    try:
+        yield
+    finally:
+        _ASKED.reset(token)
 
 
 def _example(X):
@@ -145,6 +163,10 @@ def _check_detectors(estimator: Any, *, transforms: bool = False) -> None:
         parts = estimator.transformer_list if isinstance(estimator, FeatureUnion) else estimator.transformers_
         for part in parts:
             _check_detectors(part[1], transforms=True)
+    else:  # stacking, voting and bagging; calibration
+        parts = [*getattr(estimator, "estimators_", ()), *getattr(estimator, "calibrated_classifiers_", ())]
+        for part in parts:
+            _check_detectors(getattr(part, "estimator", part))
 
 
 def _register(skl2onnx: Any) -> None:
@@ -154,11 +176,8 @@ def _register(skl2onnx: Any) -> None:
         _transformer_shapes,
         _convert_transformer,
         parser=_parse_transformer,
-        options={"reconstruct": [True, False], "fill_missing": [True, False, "auto"]},
     )
-    skl2onnx.update_registered_converter(
-        AutoencoderOutlierDetector, DETECTOR, _detector_shapes, _convert_detector, options={}
-    )
+    skl2onnx.update_registered_converter(AutoencoderOutlierDetector, DETECTOR, _detector_shapes, _convert_detector)
 
 
 # skl2onnx checks the names of a parser's arguments.
@@ -167,7 +186,7 @@ def _parse_transformer(scope, model, inputs, custom_parsers=None):
     operator = scope.declare_local_operator(TRANSFORMER, model)
     operator.inputs = inputs
     names = ["codes"]
-    if scope.get_options(model, {"reconstruct": False})["reconstruct"]:
+    if _ASKED.get()[0] is model:
         names.append("reconstruction")
     for name in names:
         operator.outputs.append(scope.declare_local_variable(name, guess_type(inputs[0].type)))
@@ -188,8 +207,7 @@ def _detector_shapes(operator: Any) -> None:
 
 def _convert_transformer(scope: Any, operator: Any, container: Any) -> None:
     transformer, X = operator.raw_operator, _rows(scope, operator, container)
-    fill = container.get_options(transformer, {"fill_missing": "auto"})["fill_missing"]
-    fitted = transformer._fitted
+    (_, fill), fitted = _ASKED.get(), transformer._fitted
     autoencoder = AutoencoderGraph(fitted, fitted.architecture["sees_missing"] if fill == "auto" else bool(fill))
     z = autoencoder.encode(autoencoder.standardised(X))
     codes, *reconstruction = operator.outputs

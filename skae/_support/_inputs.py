@@ -36,14 +36,16 @@ def unchanged_on_error(estimator) -> Iterator[None]:
 
 
 def check_sample_weight(sample_weight, X) -> np.ndarray | None:
-    """Weights of the rows as float64, or None where all are equal.
+    """Weights of the rows as float64, or None where all are one.
 
-    A number stands for equal weights. Raises ValueError for weights that are negative, all zero or of another length.
+    A number stands for as many equal weights. Raises ValueError for weights that are negative, all zero or of another
+    length.
     """
     if sample_weight is None:
         return None
-    equal = np.isscalar(sample_weight)
-    if equal:
+    if np.isscalar(sample_weight):
+        if sample_weight == 1:
+            return None
         sample_weight = np.full(X.shape[0], sample_weight)
     weights = check_array(as_array(sample_weight), ensure_2d=False, dtype=np.float64, input_name="sample_weight")
     if weights.ndim != 1:
@@ -56,7 +58,7 @@ def check_sample_weight(sample_weight, X) -> np.ndarray | None:
     largest = weights.max()
     if not MIN_LARGEST_WEIGHT <= largest <= MAX_LARGEST_WEIGHT:
         weights = weights / largest * min(max(largest, MIN_LARGEST_WEIGHT), MAX_LARGEST_WEIGHT)
-    return None if equal else weights
+    return weights
 
 
 def check_finite_result(result, computed_in):

@@ -8,7 +8,8 @@ from typing import Any
 FORMAT_VERSION = 1
 _KEY = "_skae_format"
 
-# For `skops.io.load(file, trusted=SKOPS_TRUSTED)`: fitted state is NumPy arrays and plain values, no other types.
+# For `skops.io.load(file, trusted=SKOPS_TRUSTED)`: fitted state is NumPy arrays and plain values, no other types, but
+# for a custom network, which skops does not save.
 SKOPS_TRUSTED = [
     "skae._outlier_detector.AutoencoderOutlierDetector",
     "skae._transformer.AutoencoderTransformer",

@@ -65,5 +65,5 @@ def test_some_axes_give_them_and_the_total_variance_back():
 
 
 def test_too_large_for_float64():
-    with pytest.raises(ValueError, match="too large for float64; scale X"):
+    with pytest.raises(ValueError, match="too large for float64: divide X"):
         RunningMoments.of(X * 1e200).axes(2, True)
