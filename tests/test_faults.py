@@ -13,7 +13,6 @@ from fault_cases import (
     CALLS,
     ESTIMATORS,
     FITS,
-    FRAME,
     N,
     X,
     contents,
@@ -21,8 +20,10 @@ from fault_cases import (
     each_estimator,
     few_epochs,
     fitted_estimators,
+    frame,
     inputs_of,
     outcome,
+    pd,
     read_only,
     state,
     with_value,
@@ -31,7 +32,6 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.decomposition import PCA
 
-pd = pytest.importorskip("pandas")
 pytestmark = few_epochs
 
 
@@ -42,7 +42,7 @@ def fitted():
 
 @pytest.fixture(scope="module")
 def fitted_to_frame():
-    return fitted_estimators(rows=FRAME)
+    return fitted_estimators(rows=frame())
 
 
 @cache
@@ -72,8 +72,8 @@ REFUSED = {
     "strings": lambda: with_value("three", object),
     "objects": lambda: with_value({}, object),
     "words": lambda: np.full((N, 4), "word"),
-    "string column": lambda: FRAME.assign(b="word"),
-    "categories": lambda: FRAME.assign(b=pd.Categorical(["low", "high"] * (N // 2))),
+    "string column": lambda: frame().assign(b="word"),
+    "categories": lambda: frame().assign(b=pd.Categorical(["low", "high"] * (N // 2))),
     "no rows": lambda: np.empty((0, 4)),
     "no columns": lambda: np.empty((N, 0)),
     "one dimension": lambda: X[:, 0],
@@ -89,9 +89,9 @@ MISSING = {
     "NaN in float32": lambda: with_value(np.nan, np.float32),
     "NaN in CSR": lambda: sparse.csr_array(with_value(np.nan)),
     "None among numbers": lambda: with_value(None, object),
-    "pd.NA": lambda: FRAME.astype("Float64").mask(FRAME > 5.0, pd.NA),
+    "pd.NA": lambda: frame().astype("Float64").mask(frame() > 5.0, pd.NA),
     "pd.NA among objects": lambda: with_value(pd.NA, object),
-    "NaT": lambda: FRAME.assign(b=pd.NaT),
+    "NaT": lambda: frame().assign(b=pd.NaT),
 }
 
 
@@ -152,7 +152,7 @@ class TestNames:
     def test_other_columns_are_refused(self, fitted_to_frame, name, method, columns, words):
         if method == "inverse_transform":
             pytest.skip("codes have no names")
-        rows = FRAME.rename(columns={"d": "e"} if "e" in columns else {})[columns]
+        rows = frame().rename(columns={"d": "e"} if "e" in columns else {})[columns]
         before, given = state(fitted_to_frame[name]), contents(rows)
         with pytest.raises(ValueError, match="The feature names should match those that were passed") as caught:
             getattr(fitted_to_frame[name], method)(rows)
@@ -173,7 +173,7 @@ class TestNames:
 
     @each_estimator
     def test_names_not_all_strings(self, name):
-        rows = FRAME.rename(columns={"a": 0})
+        rows = frame().rename(columns={"a": 0})
         (_, ours), (_, theirs) = outcome(clone(ESTIMATORS[name]).fit, rows), outcome(PCA(2).fit, rows)
         assert (type(ours), str(ours)) == (type(theirs), str(theirs))
 
@@ -189,7 +189,7 @@ SAME = {
     "objects": lambda rows: rows.astype(object),
     "numbers as strings": lambda rows: np.array([[repr(float(value)) for value in row] for row in rows], dtype=object),
     "list": np.ndarray.tolist,
-    "DataFrame": pd.DataFrame,
+    "DataFrame": lambda rows: pd.DataFrame(rows),
     "nullable": lambda rows: pd.DataFrame(rows).astype("Float64"),
     "numbers as categories": lambda rows: pd.DataFrame(rows).astype("category"),
     "numbers as strings in a DataFrame": lambda rows: pd.DataFrame(rows).map(lambda value: repr(float(value))),

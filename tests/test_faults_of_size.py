@@ -18,6 +18,7 @@ from fault_cases import (
     fitted_estimators,
     inputs_of,
     outcome,
+    pd,
     read_only,
     state,
     with_value,
@@ -26,7 +27,6 @@ from sklearn.base import clone
 
 from skae import AutoencoderOutlierDetector, AutoencoderTransformer
 
-pd = pytest.importorskip("pandas")
 pytestmark = few_epochs
 
 
@@ -186,10 +186,16 @@ WEIGHTS = {
     "big-endian": np.full(N, 2.0, dtype=">f8"),
     "read-only": read_only(np.full(N, 2.0)),
     "a list": [2.0] * N,
-    "a Series": pd.Series([2.0] * N, index=np.arange(N) + 100),
+    "a Series": lambda: pd.Series([2.0] * N, index=np.arange(N) + 100),
     "a number": 2.0,
     "a NumPy number": np.float32(2.0),
 }
+
+
+def equal_weights(case):
+    return WEIGHTS[case]() if callable(WEIGHTS[case]) else WEIGHTS[case]
+
+
 UNEQUAL_WEIGHTS = {
     "nearly all tiny": np.r_[np.full(N - 1, 1e-60), 1.0],
     "nearly all huge": np.r_[np.full(N - 1, 1e60), 1.0],
@@ -224,7 +230,7 @@ class TestWeights:
     @each_estimator
     @pytest.mark.parametrize("case", WEIGHTS)
     def test_equal_weights_are_none(self, fitted, name, case):
-        weight = WEIGHTS[case]
+        weight = equal_weights(case)
         given = contents(np.asarray(weight))
         ours = clone(ESTIMATORS[name]).fit(X, sample_weight=weight)
         assert contents(np.asarray(weight)) == given
@@ -261,5 +267,5 @@ class TestWeights:
 
     @pytest.mark.parametrize("case", WEIGHTS)
     def test_score_with_equal_weights(self, fitted, case):
-        score = fitted["transformer"].score(X, sample_weight=WEIGHTS[case])
+        score = fitted["transformer"].score(X, sample_weight=equal_weights(case))
         assert score == pytest.approx(fitted["transformer"].score(X))

@@ -9,13 +9,13 @@ from fault_cases import (
     CALLS,
     ESTIMATORS,
     FITS,
-    FRAME,
     X,
     each_call,
     each_dtype,
     each_estimator,
     few_epochs,
     fitted_estimators,
+    frame,
     inputs_of,
     outcome,
     state,
@@ -178,7 +178,7 @@ class TestErrors:
 
     @pytest.mark.parametrize(("name", "method"), [call for call in PREDICTIONS if call[1] != "inverse_transform"])
     def test_names_seen_in_fit_are_missed(self, name, method):
-        fitted = clone(ESTIMATORS[name]).fit(FRAME)
+        fitted = clone(ESTIMATORS[name]).fit(frame())
         with pytest.warns(UserWarning, match="X does not have valid feature names, but Autoencoder"):
             getattr(fitted, method)(torch.tensor(X))
 
@@ -230,10 +230,10 @@ class TestSetOutput:
     def test_data_frames_on_request(self, fitted, name, library):
         pytest.importorskip(library)
         asked = clone(fitted[name]).set_output(transform=library)
-        frame = asked.fit(X).transform(torch.tensor(X))
-        assert type(frame).__module__.split(".")[0] == library
-        assert list(frame.columns) == list(asked.get_feature_names_out())
-        np.testing.assert_array_equal(frame.to_numpy(), fitted[name].transform(X))
+        codes = asked.fit(X).transform(torch.tensor(X))
+        assert type(codes).__module__.split(".")[0] == library
+        assert list(codes.columns) == list(asked.get_feature_names_out())
+        np.testing.assert_array_equal(codes.to_numpy(), fitted[name].transform(X))
 
 
 @pytest.mark.skipif(
