@@ -249,7 +249,8 @@ class BaseDetector(BaseAnchored):
                 # Rows look more usual to what was fitted to them: new ones must not pay for that.
                 own = scale.scores(views.views(data.X, self.device))
                 for_one = min(_next_to_lowest(own), lower_tail_threshold(scores, MAX_SHARE_FOR_ONE, weight))
-                if (own < -np.logaddexp(0.0, AUTO_THRESHOLD)).mean() > MAX_SHARE_FLAGGED:
+                few = data.n_distinct_rows < MIN_ROWS_A_FEATURE_TO_WHITEN * data.X.shape[1]
+                if few and (own < -np.logaddexp(0.0, AUTO_THRESHOLD)).mean() > MAX_SHARE_FLAGGED:
                     remedy = "Reduce the features" if self.method == "denoising" else "Try method='denoising'"
                     warn(OVERFITTED.format(remedy), UserWarning)
             offset = max(-np.logaddexp(0.0, AUTO_THRESHOLD), for_one)
