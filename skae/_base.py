@@ -155,11 +155,9 @@ class BaseAutoencoder(CallbackSupportMixin, VersionedStateMixin, DocumentationLi
     def _alike_everywhere(self) -> dict[str, Any]:
         """What processes that fit together must have in common, as far as values can be compared."""
         parameters = self.get_params(deep=False).items()
-        parameters = {key: tuple(value) if isinstance(value, list) else value for key, value in parameters}
         own = ("device", "random_state", "verbose")
         names = list(getattr(self, "feature_names_in_", ()))
-        compared = {key: value for key, value in parameters.items() if key not in own and not callable(value)}
-        return compared | {"names": names}
+        return {key: _comparable(value) for key, value in parameters if key not in own} | {"names": names}
 
     def _train(
         self,
@@ -227,6 +225,13 @@ class BaseAutoencoder(CallbackSupportMixin, VersionedStateMixin, DocumentationLi
         fraction = _automatic.validation_fraction(n_distinct, data.X.shape[1]) if whether else float(asked)
         train_rows, held_out = _automatic.hold_out(data.n_rows, fraction, random_state, copy_of)
         return Split(train_rows, held_out, data.sample_weight)
+
+
+def _comparable(value: Any) -> Any:
+    """A parameter as what processes can compare: a list is as good as a tuple, and callables are not looked into."""
+    if callable(value):
+        return "a callable"
+    return tuple(value) if isinstance(value, list) else value
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from skae._fit import Fit, Task, fitted_attributes
 from skae._fitted import FittedAutoencoder
 from skae._model._gaussian_fill import GaussianFill
 from skae._numerics._kept_rows import KeptRows
-from skae._numerics._moments import spread_rows, stacked_rows
+from skae._numerics._moments import dense_rows, spread_rows, stacked_rows
 from skae._numerics._principal_axes import MAX_COVARIANCE_WIDTH, PrincipalAxes
 from skae._numerics._running_moments import RunningMoments
 from skae._support._inputs import random_state_after
@@ -34,11 +34,11 @@ _AUTOENCODERS: MadeOnce[FittedAutoencoder] = MadeOnce()
 
 @dataclass(frozen=True)
 class _Stream:
-    """What is known of all rows seen, and where training stands (None: it has not begun)."""
+    """What is known of all rows seen, and where training stands."""
 
     moments: RunningMoments
     sample: KeptRows
-    course: Course | None
+    course: Course
 
 
 class BaseIncremental(BaseAnchored):
@@ -61,14 +61,13 @@ class BaseIncremental(BaseAnchored):
         if data.X.shape[1] <= MAX_COVARIANCE_WIDTH:
             sampled = split.train if split.held_out is None else split.held_out
             chosen = sampled[spread_rows(len(sampled), MAX_SAMPLED_ROWS)]
-        rows = to_numpy(fit.rows.take(chosen)) * (axes.scale * fit.anchor.unit) + axes.mean
         return {
             "n_samples_seen_": data.n_rows,
             "_kept": {
                 "weight": float(data.n_rows if weight is None else weight.sum()),
                 "variances": axes.variances,
                 "total_variance": axes.total_variance,
-                "rows": rows.astype(data.X.dtype),
+                "rows": dense_rows(data.X, chosen),
                 "row_weight": np.ones(len(chosen)) if weight is None else weight[chosen],
                 "keys": random_state.uniform(0.0, self._share_sampled(data), len(chosen)),
                 # The longer the fit, the more steps it takes to change it.
@@ -176,17 +175,15 @@ def _fill(axes: PrincipalAxes, moments: RunningMoments | None) -> GaussianFill:
 def _kept(stream: _Stream) -> dict[str, Any]:
     """The stream as the attributes that `BaseIncremental._stream` reads."""
     moments, sample, course = stream.moments, stream.sample, stream.course
-    kept: dict[str, Any] = {
+    kept = {
         "weight": moments.weight,
         "covariance": moments.covariance,
         "rows": sample.rows,
         "row_weight": sample.weight,
         "keys": sample.keys,
-        "n_steps": 0,
+        "n_steps": course.n_steps,
+        "course": [to_numpy(vector).copy() for vector in (course.parameters, course.average, *course.memory)],
     }
-    if course is not None:
-        vectors = (course.parameters, course.average, *course.memory)
-        kept |= {"n_steps": course.n_steps, "course": [to_numpy(vector).copy() for vector in vectors]}
     return {"n_samples_seen_": moments.n_rows, "_kept": kept}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from skae._base_transformer import BaseTransformer
+from skae._fitted import FittedAutoencoder
 from skae._numerics._shards import processes_of
 from skae._support._callbacks import with_callbacks
 from skae._support._distributed import processes_of_fit
@@ -303,7 +304,10 @@ class AutoencoderTransformer(BaseTransformer):
                     "distributed=True needs a process group: launch with torchrun and call "
                     "torch.distributed.init_process_group before fit."
                 )
-            random_state = processes_of(data.X).first("random_state", local_random_state(self.random_state))
+            group = processes_of(data.X)
+            random_state = group.first("random_state", local_random_state(self.random_state))
+            state = group.first("the earlier fit", None if earlier is None else self._state)
+            earlier = None if state is None else FittedAutoencoder(**state)
             n_components = plain_number(self.n_components)
             fitted = self._fit_autoencoder(data, n_components, self.whiten, random_state, earlier=earlier)
             for name, value in fitted.items():

@@ -84,6 +84,8 @@ FAULTS = {
     "weights": (SECOND, np.ones(len(SECOND)), {}),
     "parameter_out_of_range": (SECOND, None, {"alpha": -1.0}),
     "another_parameter": (SECOND, None, {"max_iter": 7}),
+    "network_of_one_process": (SECOND, None, {"network": Dense}),
+    "another_length_of_weights": (SECOND, np.ones(len(SECOND) - 1), {}),
 }
 
 
@@ -153,6 +155,13 @@ def run_all(rank):
     before, fitted, outcomes = global_state(), {}, {}
     for name, (rows, weights, parameters) in EQUAL.items():
         fitted[name] = fit(shard(rows, rank), shard(weights, rank), parameters)[0]
+    # Fitted alone before, each to its own shard: the first process' weights are where all go on from.
+    warm = AutoencoderTransformer(**SETTINGS, warm_start=True, early_stopping=False).fit(shard(X, rank))
+    fitted["warm"] = warm.set_params(distributed=True, max_iter=2).fit(shard(X, rank))
+    # A list is as good as a tuple, a tensor as an array.
+    layers = [16] if rank == 0 else (16,)
+    weights = torch.ones(len(shard(X, rank)), requires_grad=True) if rank == 0 else np.ones(len(shard(X, rank)))
+    fitted["kinds"] = fit(shard(X, rank), weights, {"hidden_layer_sizes": layers})[0]
     # No seed: the first process draws one for all.
     fitted["random"] = fit(shard(X, rank), None, {"random_state": None})[0]
     for name, arguments in FAULTS.items():

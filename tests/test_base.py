@@ -1,5 +1,6 @@
 """What every estimator of the package promises: determinism, untouched globals, honest interruptions, progress."""
 
+import copy
 import threading
 
 import numpy as np
@@ -130,6 +131,21 @@ class TestProgress:
         assert model.best_loss_ < model.pca_loss_
 
 
+@pytest.mark.parametrize("estimator", [ESTIMATORS["transformer"], ESTIMATORS["denoising"]])
+def test_a_first_fit_cut_off_leaves_nothing(estimator, digits, monkeypatch):
+    from skae._training import _loop
+
+    def cut_off(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_loop._Judge, "restore_best", cut_off)
+    model = clone(estimator)
+    before = dict(vars(model))
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(digits[0][:300])
+    assert vars(model) == before
+
+
 class Ended(Callback):
     """A callback that notes when it is ended."""
 
@@ -179,6 +195,20 @@ class TestCallbacks:
         model = clone(estimator).set_callbacks(callback).fit(digits[0][:100])
         assert callback.epochs == [1, 2, 3]
         assert model.n_iter_ == 3
+
+    @short
+    def test_what_it_keeps_stays_as_it_was(self, estimator, digits):
+        X, kept = digits[0][:300], []
+
+        class Keeps(Callback):
+            def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+                if context.task_name == "epoch":
+                    kept.append((fitted_estimator, fitted_estimator.score_samples(X)))
+
+        clone(estimator).set_params(max_iter=3).set_callbacks(Keeps()).fit(X)
+        assert [len(fitted.loss_curve_) for fitted, _ in kept] == [1, 2, 3]
+        for fitted, scores in kept:  # a copy has nothing ready: it reads the state
+            np.testing.assert_array_equal(copy.deepcopy(fitted).score_samples(X), scores)
 
     @short
     @pytest.mark.parametrize("settings", [{"max_iter": 5}, {"n_iter_no_change": 1}, {"max_iter": 0}])

@@ -147,6 +147,18 @@ def run_python(code, tmp_path):
     return output
 
 
+FORK_WITHIN = """
+import os, torch
+from skae._support._threads import single_thread_if
+torch.set_num_threads(2)
+with single_thread_if(True):
+    child = os.fork() == 0
+if child:
+    os._exit(torch.get_num_threads())
+print(os.waitstatus_to_exitcode(os.wait()[1]), torch.get_num_threads())
+"""
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks are POSIX's")
 class TestProcesses:
     def test_search_in_two_jobs_equals_one(self, tmp_path):
@@ -155,6 +167,9 @@ class TestProcesses:
 
     def test_child_of_a_process_that_used_threads(self, tmp_path):
         assert run_python(FORK, tmp_path) == "equal\n"
+
+    def test_child_of_a_process_that_is_on_one_thread_for_now(self, tmp_path):
+        assert run_python(FORK_WITHIN, tmp_path) == "1 2\n"
 
     def test_child_of_a_process_whose_factories_draw(self, tmp_path):
         assert run_python(FORK_OF_A_FACTORY, tmp_path).endswith("no deadlock\n")

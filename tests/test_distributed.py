@@ -4,9 +4,12 @@ import json
 import os
 import pickle
 import re
+import signal
 import socket
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import distributed_cases
 import joblib
@@ -19,6 +22,7 @@ from processes import run
 from sklearn.base import clone
 
 from skae import AutoencoderTransformer
+from skae._support._distributed import _interruptions_noted
 
 pytestmark = pytest.mark.skipif(not dist.is_available(), reason="torch was built without torch.distributed")
 SECONDS = 10
@@ -46,7 +50,7 @@ def ranks(job, folder):
     ]
 
 
-@pytest.mark.parametrize("name", [*EQUAL, "random"])
+@pytest.mark.parametrize("name", [*EQUAL, "random", "warm", "kinds"])
 def test_both_ranks_have_the_same_fit(ranks, name):
     first, second = (fitted[name] for fitted, _ in ranks)
     for key in ("mean", "encoder_axes", "weights", "code_map"):
@@ -84,6 +88,8 @@ MESSAGES = {
     "weights": "Processes need the same sample_weight: rank 0 has None, rank 1 has 'an array'",
     "parameter_out_of_range": "Rank 1 of 2 raised ValueError: The 'alpha' parameter",
     "another_parameter": "Processes need the same max_iter: rank 0 has 10, rank 1 has 7",
+    "network_of_one_process": "Processes need the same network: rank 0 has None, rank 1 has 'a callable'",
+    "another_length_of_weights": "Rank 1 of 2 raised ValueError: Found input variables with inconsistent numbers",
     "reading": "Rank 1 of 2 raised OSError: the disk is full",
     "everywhere": "corruption='swap' cannot be combined with distributed=True",
     "callback_fails": "Rank 1 of 2 raised OSError: the disk is full",
@@ -144,6 +150,18 @@ class TestGroupOfOne:
         np.testing.assert_array_equal(together.transform(X), alone.fit(X).transform(X))
         assert together.loss_curve_ == alone.loss_curve_
 
+    def test_in_any_thread(self):
+        """Only the main thread may note signals."""
+        model = AutoencoderTransformer(**SETTINGS, distributed=True)
+        with ThreadPoolExecutor(1) as pool:
+            fitted = pool.submit(model.fit, X).result()
+        np.testing.assert_array_equal(fitted.transform(X), clone(model).fit(X).transform(X))
+
+    def test_the_names_of_columns_must_agree(self):
+        model, other = AutoencoderTransformer(), AutoencoderTransformer()
+        other.feature_names_in_ = np.array(["a", "b"], dtype=object)
+        assert model._alike_everywhere() != other._alike_everywhere()
+
     def test_raises_what_an_ordinary_fit_does(self):
         with pytest.raises(ValueError, match=r"^The 'alpha' parameter"):
             AutoencoderTransformer(alpha=-1.0, distributed=True).fit(X)
@@ -153,6 +171,16 @@ class TestGroupOfOne:
     def test_a_callable_corruption_is_refused(self):
         with pytest.raises(ValueError, match="cannot be combined with distributed=True"):
             AutoencoderTransformer(corruption=lambda rows, random_state: rows, distributed=True).fit(X)
+
+
+def test_a_second_interruption_is_raised():
+    processes, before = SimpleNamespace(interrupted=False), signal.getsignal(signal.SIGINT)
+    with _interruptions_noted(processes):
+        signal.raise_signal(signal.SIGINT)
+        assert processes.interrupted
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 GUIDE = Path(__file__).parents[1] / "docs" / "guide_distributed.md"

@@ -136,6 +136,12 @@ class TestExtremes:
         assert (scores < 0).all()
         np.testing.assert_allclose(ours.score_samples(rows.astype(np.float32)), scores, rtol=1e-5)
 
+    def test_squares_that_float32_does_not_hold(self):
+        ours = AutoencoderTransformer(2, dtype="float32", max_iter=2).fit(X)
+        assert np.isfinite(ours.score(1e25 * X))
+        with pytest.raises(ValueError, match=r"too large for dtype\('float32'\)"):
+            ours.transform(1e200 * X)
+
     def test_a_row_far_from_all_others_in_float32(self):
         """A fold without it is 1e40 times narrower: p-values need its distance all the same."""
         rows = np.zeros((30, 1), dtype=np.float32)
@@ -254,6 +260,11 @@ class TestWeights:
         assert np.isfinite([ours.best_loss_, ours.pca_loss_, *ours.loss_curve_]).all()
         if name == "transformer":
             assert np.isfinite(ours.score(X, sample_weight=UNEQUAL_WEIGHTS[case]))
+
+    def test_batches_of_tiny_weights(self):
+        weight = np.where(np.arange(N) % 2, 1e-60, 1.0)
+        ours = AutoencoderTransformer(2, dtype="float32", batch_size=2, max_iter=2, early_stopping=False)
+        assert np.isfinite(ours.fit(X, sample_weight=weight).loss_curve_).all()
 
     @each_estimator
     @pytest.mark.parametrize("case", REFUSED_WEIGHTS)

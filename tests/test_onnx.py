@@ -280,7 +280,8 @@ class TestErrors:
         within = make_pipeline(detector(), LogisticRegression())
         stacked = StackingClassifier([("first", within)], cv=2).fit(X, X[:, 0] > 0)
         calibrated = CalibratedClassifierCV(within, cv=2).fit(X, X[:, 0] > 0)
-        for estimator in (fitted, union, stacked, calibrated):
+        columns = ColumnTransformer([("outliers", detector(), [0, 1])]).fit(X)
+        for estimator in (fitted, union, columns, stacked, calibrated):
             with pytest.raises(NotImplementedError, match="as last step only"):
                 to_onnx(estimator)
 

@@ -36,6 +36,13 @@ def test_a_number_is_the_weight_of_every_row_of_a_chunk(digits):
     np.testing.assert_allclose(ours.mean_, (3 * X[:200].mean(0) + X[200:400].mean(0)) / 4)
 
 
+@pytest.mark.parametrize("model", [AutoencoderTransformer(2, max_iter=0), AutoencoderOutlierDetector(max_iter=0)])
+def test_streams_have_no_end(digits, model):
+    model = clone(model).set_params(random_state=0).fit(digits[0][:100])
+    model.n_samples_seen_ = 2**32
+    assert model.partial_fit(digits[0][100:200]).n_samples_seen_ == 2**32 + 100
+
+
 def follow(model, X, cuts, sample_weight=None):
     for start, end in zip([0, *cuts], [*cuts, len(X)], strict=True):
         weight = None if sample_weight is None else sample_weight[start:end]

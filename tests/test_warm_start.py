@@ -1,5 +1,7 @@
 """Fits that set out from the weights of the last one."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from family_cases import Dense, short
@@ -167,6 +169,21 @@ class TestAligned:
         else:
             assert distance(rotated) < 0.1
 
+    def test_units_do_not_matter(self):
+        X = np.random.RandomState(1).normal(size=(2000, 4)) * [3.0, 2.9, 1.0, 0.9]
+        earlier = FittedAutoencoder(**AutoencoderTransformer(2, max_iter=0, dtype="float64").fit(X)._state)
+        units = np.array([1e-3, 1.0, 1.0, 1e3])
+        other = replace(
+            earlier,
+            scale=earlier.scale * units,
+            encoder_axes=earlier.encoder_axes * units[:, np.newaxis],
+            decoder_axes=earlier.decoder_axes / units,
+        )
+        axes = principal_axes(X, 2, random_state=self.RNG)
+        anchor = LinearAnchor.from_axes(axes).rotated(np.linalg.qr(np.random.RandomState(3).normal(size=(2, 2)))[0])
+        first, second = (aligned(anchor, axes, before, signs_only=False).encoder_axes for before in (earlier, other))
+        np.testing.assert_allclose(second, first, atol=1e-9)
+
     def test_the_autoencoder_is_the_same_and_scores_are_pcas(self):
         axes = self.axes(self.X)
         anchor = LinearAnchor.from_axes(axes)
@@ -177,3 +194,12 @@ class TestAligned:
         np.testing.assert_allclose(
             rotated.encoder_axes @ rotated.score_map(3), anchor.encoder_axes @ anchor.score_map(3)
         )
+
+
+def test_atoms_keep_their_directions_in_the_units_of_X(digits):
+    X, other = digits[0][:600], digits[0][600:] * np.linspace(0.5, 2.0, 64)
+    warm = model(n_components=32, sparsity=2, scale=True, max_iter=1, warm_start=True).fit(X)
+    atoms = warm._state["decoder_axes"] * warm.scale_
+    warm.set_params(max_iter=0).fit(other)
+    both = (warm._state["decoder_axes"] * warm.scale_, atoms)
+    np.testing.assert_allclose(*(rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in both), atol=1e-9)

@@ -38,6 +38,9 @@ def _hashes(X) -> NDArray[np.int64]:
     hashes = np.zeros(n_rows, dtype=np.uint64)
     local = own_rows(X)
     if sparse.issparse(local):  # what is not stored is zero, and adds nothing
+        if not local.has_canonical_format:
+            local = local.copy()
+            local.sum_duplicates()
         own = X.own if isinstance(X, Shards) else slice(None)
         sums = np.append(np.uint64(0), np.cumsum(_mixed_bits(local.data) * multipliers[local.indices]))
         hashes[own] = np.diff(sums[local.indptr])
@@ -48,9 +51,11 @@ def _hashes(X) -> NDArray[np.int64]:
 
 
 def _mixed_bits(values: np.ndarray) -> NDArray[np.uint64]:
-    """The bits of numbers, zero those of either zero, so that short numbers differ in low ones as well.
+    """The bits of numbers, the same for both zeros and for all NaN, so that short numbers differ in low ones as well.
 
     Products carry differences to higher digits only.
     """
-    bits = np.ascontiguousarray(values + 0.0, dtype=np.float64).view(np.uint64)
+    numbers = np.ascontiguousarray(values + 0.0, dtype=np.float64)
+    numbers[np.isnan(numbers)] = np.nan
+    bits = numbers.view(np.uint64)
     return bits ^ (bits >> np.uint64(40))

@@ -35,11 +35,10 @@ def unchanged_on_error(estimator) -> Iterator[None]:
         raise
 
 
-def check_sample_weight(sample_weight, X) -> np.ndarray | None:
-    """Weights of the rows as float64, or None where all are one.
+def as_weights(sample_weight, X) -> np.ndarray | None:
+    """Finite weights of the rows as float64, or None where all are one.
 
-    A number stands for as many equal weights. Raises ValueError for weights that are negative, all zero or of another
-    length.
+    A number stands for as many equal weights. Raises ValueError for weights of another length.
     """
     if sample_weight is None:
         return None
@@ -51,6 +50,18 @@ def check_sample_weight(sample_weight, X) -> np.ndarray | None:
     if weights.ndim != 1:
         raise ValueError(f"Sample weights must be 1D array or scalar, got {weights.ndim}D array.")
     check_consistent_length(X, weights)
+    return weights
+
+
+def check_sample_weight(sample_weight, X) -> np.ndarray | None:
+    """Weights of the rows as float64, or None where all are one.
+
+    A number stands for as many equal weights. Raises ValueError for weights that are negative, all zero or of another
+    length.
+    """
+    weights = as_weights(sample_weight, X)
+    if weights is None:
+        return None
     if np.any(weights < 0):
         raise ValueError("Negative values in data passed to `sample_weight`.")
     if not np.any(weights > 0):
@@ -85,5 +96,6 @@ def random_state_after(random_state, n_seen: int) -> np.random.RandomState:
     An int seed is combined with the number of rows seen: chunks of equal size would else be treated alike, row by row.
     """
     if isinstance(random_state, Integral):
-        return np.random.RandomState([int(random_state), n_seen])
+        high, low = divmod(n_seen, 1 << 32)
+        return np.random.RandomState([int(random_state), low] + ([high] if high else []))
     return local_random_state(random_state)

@@ -12,6 +12,7 @@ from torch import Tensor
 from skae._numerics._shards import Shards
 from skae._support._distributed import ProcessGroup
 from skae._support._draws import RowGenerator
+from skae._support._inputs import as_weights
 from skae._support._torch import to_numpy
 from skae._training._loop import Network
 from skae._training._rows import Rows, split_evenly
@@ -106,18 +107,12 @@ def as_shards(X, sample_weight, processes: ProcessGroup, must_agree: dict[str, A
 
     Raises ValueError where processes were given what does not go together.
     """
-    weighted = sample_weight is not None and not np.isscalar(sample_weight)
+    sample_weight = as_weights(sample_weight, X)
     must_agree = must_agree | {
         "number of features": X.shape[1],
         "dtype of X": str(X.dtype),
-        "sample_weight": "an array" if weighted else sample_weight,
+        "sample_weight": None if sample_weight is None else "an array",
     }
-    if weighted:
-        sample_weight = np.asarray(sample_weight, dtype=np.float64)
-        if len(sample_weight) != X.shape[0]:
-            raise ValueError(
-                f"Found input variables with inconsistent numbers of samples: {[X.shape[0], len(sample_weight)]}"
-            )
     for rank, facts in enumerate(told := processes.exchange("the parameters", must_agree)):
         for name, value in facts.items():
             if value != told[0][name]:
@@ -126,6 +121,6 @@ def as_shards(X, sample_weight, processes: ProcessGroup, must_agree: dict[str, A
                 )
     sizes = processes.exchange("the numbers of rows", X.shape[0])
     shards = Shards(X, sum(sizes[: processes.rank]), sum(sizes), processes)
-    if weighted:
+    if sample_weight is not None:
         sample_weight = np.concatenate(processes.exchange("sample_weight", sample_weight))
     return shards, sample_weight

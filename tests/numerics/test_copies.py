@@ -42,3 +42,21 @@ def test_none_where_all_differ_or_copies_are_a_tenth(monkeypatch):
     assert first_copies(X) is not None
     monkeypatch.setattr(_copies, "MAX_ROWS", 29)
     assert first_copies(X) is None
+
+
+def test_each_row_is_known_by_its_first_copy():
+    rows = np.arange(40.0).reshape(20, 2)
+    rows[1] = rows[0]
+    np.testing.assert_array_equal(first_copies(rows), [0, 0, *range(2, 20)])
+
+
+def test_every_nan_is_the_same():
+    rows = np.where(RNG.uniform(size=(60, 4)) < 0.3, np.nan, RNG.normal(size=(60, 4)))
+    signed = np.where(np.isnan(rows), np.copysign(np.nan, -1.0), rows)
+    assert n_distinct_rows(np.concatenate([rows, signed])) == n_distinct_rows(rows)
+
+
+def test_entries_stored_in_parts_are_added_up():
+    rows = sparse.csr_array(([1.0, 2.0, 3.0], [0, 0, 0], [0, 2, 3]), shape=(2, 2))
+    assert n_distinct_rows(rows) == 1
+    assert rows.nnz == 3

@@ -56,3 +56,9 @@ def test_constant_features_are_not_scaled():
     scale = _moments.constant_safe_scale(mean, _moments.weighted_variance(X, mean), len(X))
     assert scale[0] == 1.0
     assert scale[1] == pytest.approx(X[:, 1].std())
+
+
+def test_observed_variance_far_from_zero():
+    holes = np.where(np.random.RandomState(1).uniform(size=X.shape) < 0.2, np.nan, X)
+    _, variance = _moments.observed_moments(holes + 1e8)
+    np.testing.assert_allclose(variance, np.nanvar(holes, axis=0), rtol=1e-6)

@@ -84,3 +84,10 @@ def test_threshold_with_weights_and_ties():
         assert (values < lower_tail_threshold(values, share, weight)).sum() == expected
         repeated = np.repeat(values, weight.astype(int))
         assert lower_tail_threshold(repeated, share) == pytest.approx(lower_tail_threshold(values, share, weight))
+
+
+@pytest.mark.parametrize("n", [3, 10, 49, 199])
+def test_a_share_is_exact_though_sums_of_weights_are_rounded(n):
+    values = np.arange(float(n))
+    for k in range(1, n):
+        assert (values < lower_tail_threshold(values, k / n, np.full(n, 0.1))).sum() == k

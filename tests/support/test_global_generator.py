@@ -39,3 +39,15 @@ def test_threads_take_turns():
     with ThreadPoolExecutor(4) as pool:
         together = list(pool.map(lambda seed: drawn(seed, 2000), range(8)))
     assert together == [drawn(seed, 2000) for seed in range(8)]
+
+
+def test_one_within_another_does_not_wait_for_it():
+    with ThreadPoolExecutor(1) as pool:
+        with global_generator_seeded_from(torch.Generator()):
+            pass
+
+        def nested():
+            with global_generator_seeded_from(torch.Generator()), global_generator_seeded_from(torch.Generator()):
+                return True
+
+        assert pool.submit(nested).result(timeout=60)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skae._support._parameters import Boolean, Float, Integer, LayerSizes, OddInteger, OneOf, check_parameters
+from skae._support._parameters import Boolean, Float, Integer, LayerSizes, OddInteger, OneOf, Seed, check_parameters
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,7 @@ from skae._support._parameters import Boolean, Float, Integer, LayerSizes, OddIn
         (Float(0, 1, low_open=True, high_open=True), [0.5], [0, 1, 0.0, 1.0]),
         (OneOf(("auto", None)), ["auto", None], ["Auto", 0, np.array(["auto", "auto"])]),
         (Boolean(), [True, np.True_], [0, 1, "True", None]),
+        (Seed(), [None, 0, 2**32 - 1, np.random.RandomState(0)], [-1, 2**32, 1.0, "0"]),
         (LayerSizes(), [(), (3,), [4, np.int32(5)]], [3, (0,), (2.0,), "33", None]),
     ],
     ids=lambda value: type(value).__name__,

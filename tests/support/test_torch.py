@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from skae._support._torch import resolve_device, to_tensor
+from skae._support._torch import resolve_device, resolve_dtype, to_tensor
 
 ARRAY = np.arange(6.0).reshape(2, 3)
 READ_ONLY = ARRAY.copy()
@@ -28,8 +28,13 @@ def test_memory_is_shared_where_it_can_be():
 
 
 @pytest.mark.parametrize(
-    ("device", "words"), [("mps", "no float64"), ("mps:0", "Use 'cpu' instead"), ("abacus", "available here")]
+    ("device", "words"),
+    [("mps", "no float64"), ("mps:0", "Use 'cpu' instead"), ("abacus", "available here"), ("meta", "available here")],
 )
 def test_devices_that_will_not_do(device, words):
     with pytest.raises(ValueError, match=f"The 'device' parameter .*{words}"):
         resolve_device(device)
+
+
+def test_few_rows_are_computed_in_float64():
+    assert [resolve_dtype("auto", n_rows) for n_rows in (256, 257)] == [torch.float64, torch.float32]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from skae._training._loop import Course, NonFiniteError, Split, TrainingResult, train, train_on_chunk
+from skae._training._loop import Course, NonFiniteError, Split, TrainingResult, _Judge, train, train_on_chunk
 from skae._training._rows import Rows
 from skae._training._schedule import learning_rate_factor
 from skae._training._settings import TrainingSettings
@@ -290,3 +290,21 @@ def test_rows_are_centred_before_they_are_rounded(dtype):
     expected = (far.astype(np.float64) - mean) / scale
     # The mean of float32 rows is rounded as they are: by a sixteenth here.
     np.testing.assert_allclose(rows, expected, atol=1e-6 if dtype == np.float64 else 0.07)
+
+
+def test_few_heavy_rows_make_a_gain_less_certain():
+    weight = np.array([100.0] + [1.0] * 9)
+    judge = object.__new__(_Judge)
+    judge._split, judge._start_rows = Split(np.arange(10), np.arange(10), weight), np.arange(10.0)
+    gains = np.arange(10.0)
+    variance = np.average((gains - np.average(gains, weights=weight)) ** 2, weights=weight)
+    expected = np.sqrt(variance * np.square(weight).sum()) / weight.sum()
+    assert judge._standard_error(np.zeros(10)) == pytest.approx(expected)
+
+
+def test_an_end_worse_than_the_start_is_not_kept_though_nothing_is_held_out():
+    network = Mean()
+    network.parameters.copy_(torch.as_tensor(X.mean(axis=0)))
+    start = network.parameters.clone()
+    run(network, earlier=start + 50.0, solver="sgd", learning_rate_init=1.0, batch_size=5, max_iter=1)
+    assert torch.equal(network.parameters, start)
