@@ -67,11 +67,13 @@ class BaseAnchored(BaseAutoencoder):
         split: Split | None = None,
         earlier: FittedAutoencoder | None = None,
         apart: bool = False,
+        finished: Callable[[dict[str, Any]], dict[str, Any]] = lambda fitted: fitted,
     ) -> dict[str, Any]:
         """Find the principal axes and train the anchored autoencoder; the fitted attributes.
 
         Training sets out from an `earlier` autoencoder if there is one. `apart` keeps rows held out away from the axes
-        and the map of codes as well.
+        and the map of codes as well. `finished` makes the estimator's attributes of the autoencoder's, at the end and
+        whenever a callback asks.
         """
         if earlier is not None and not isinstance(n_components, int | np.integer):
             n_components = earlier.architecture["n_components"]
@@ -92,9 +94,16 @@ class BaseAnchored(BaseAutoencoder):
         fit = self._start(data, anchoring, task, random_state)
         start = None if earlier is None else to_tensor(earlier.weights, data.dtype, data.device)
         self._train(
-            fit.trainee, data, fit.rows, fit.split, fit.result, lambda: fitted_attributes(fit), random_state, start
+            fit.trainee,
+            data,
+            fit.rows,
+            fit.split,
+            fit.result,
+            lambda: finished(fitted_attributes(fit)),
+            random_state,
+            start,
         )
-        return fitted_attributes(fit) | self._kept_for_chunks(fit, data, random_state)
+        return finished(fitted_attributes(fit)) | self._kept_for_chunks(fit, data, random_state)
 
     def _kept_for_chunks(self, fit: Fit, data: TrainingData, random_state: np.random.RandomState) -> dict[str, Any]:
         """What `partial_fit` needs of a fit."""

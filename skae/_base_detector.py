@@ -218,16 +218,19 @@ class BaseDetector(BaseAnchored):
             split = Split(train, None, data.sample_weight)
         # Rows that calibrate scores must be as new to all of the autoencoder as later ones, but for what folds see to.
         apart = calibration is not None and not n_folds
-        fitted = self._fit_autoencoder(data, n_components, True, random_state, split, apart=apart)
-        autoencoder = FittedAutoencoder(**fitted.pop("_state"))
-        count = as_counts(data.sample_weight, data.n_rows)
-        codes = autoencoder.encode(data.X[split.train], self.device)
-        views = ReconstructionViews(autoencoder, weighted_mean(codes, count[split.train]))
         calibration = split.train if calibration is None else calibration
+        count = as_counts(data.sample_weight, data.n_rows)
         names = {"n_components_", *training_attributes(TrainingResult())}
-        kept = {name: value for name, value in fitted.items() if name in names}
-        seen = views.views(data.X[calibration], self.device)
-        return kept | self._calibrated(views, data, count, seen, count[calibration])
+
+        def finished(fitted: dict[str, Any]) -> dict[str, Any]:
+            autoencoder = FittedAutoencoder(**fitted["_state"])
+            codes = autoencoder.encode(data.X[split.train], self.device)
+            views = ReconstructionViews(autoencoder, weighted_mean(codes, count[split.train]))
+            seen = views.views(data.X[calibration], self.device)
+            kept = {name: value for name, value in fitted.items() if name in names}
+            return kept | self._calibrated(views, data, count, seen, count[calibration])
+
+        return self._fit_autoencoder(data, n_components, True, random_state, split, apart=apart, finished=finished)
 
     def _calibrated(
         self,
