@@ -252,10 +252,7 @@ class BaseDetector(BaseAnchored):
                 # Rows look more usual to what was fitted to them: new ones must not pay for that.
                 own = scale.scores(views.views(data.X, self.device))
                 for_one = min(_next_to_lowest(own), lower_tail_threshold(scores, MAX_SHARE_FOR_ONE, weight))
-                few = data.n_distinct_rows < MIN_ROWS_A_FEATURE_TO_WHITEN * data.X.shape[1]
-                if few and (own < -np.logaddexp(0.0, AUTO_THRESHOLD)).mean() > MAX_SHARE_FLAGGED:
-                    remedy = "Reduce the features" if self.method == "denoising" else "Try method='denoising'"
-                    warn(OVERFITTED.format(remedy), UserWarning)
+                self._warn_of_too_few_rows(data, own)
             offset = max(-np.logaddexp(0.0, AUTO_THRESHOLD), for_one)
         else:
             offset = lower_tail_threshold(scale.scores(views.views(data.X, self.device)), self.contamination, count)
@@ -266,6 +263,13 @@ class BaseDetector(BaseAnchored):
             "calibration_weight": weight,
         }
         return {"offset_": float(offset), "_state": state}
+
+    def _warn_of_too_few_rows(self, data: TrainingData, scores: np.ndarray) -> None:
+        """Warn if labels of the training rows, which have these scores, mean nothing; a fold has fewer rows by nature."""
+        few = data.n_distinct_rows < MIN_ROWS_A_FEATURE_TO_WHITEN * data.X.shape[1]
+        if few and not self._is_fold and (scores < -np.logaddexp(0.0, AUTO_THRESHOLD)).mean() > MAX_SHARE_FLAGGED:
+            remedy = "Reduce the features" if self.method == "denoising" else "Try method='denoising'"
+            warn(OVERFITTED.format(remedy), UserWarning)
 
     @property
     def _views(self) -> DenoisingViews | ReconstructionViews:

@@ -14,7 +14,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skae import AutoencoderOutlierDetector
+from skae import AutoencoderOutlierDetector, _base_detector
 
 METHODS = ["denoising", "reconstruction"]
 each_method = pytest.mark.parametrize("method", METHODS)
@@ -158,6 +158,14 @@ class TestFewRowsForTheirFeatures:
         with pytest.warns(UserWarning, match="labels are for new rows only. Try method='denoising'"):
             detector = AutoencoderOutlierDetector(method="reconstruction", random_state=0).fit(self.X)
         assert (detector.predict(self.X) == -1).mean() > 0.25
+
+    def test_folds_say_nothing_of_their_own(self, monkeypatch):
+        """Four fifths of the rows may be too few where all are not."""
+        monkeypatch.setattr(_base_detector, "MAX_SHARE_FLAGGED", -1.0)
+        X = np.random.RandomState(0).normal(size=(110, 50))
+        AutoencoderOutlierDetector(max_iter=1, random_state=0).fit(X)
+        with pytest.warns(UserWarning, match="labels are for new rows only"):
+            AutoencoderOutlierDetector(max_iter=1, random_state=0).fit(X[:90])
 
     def test_the_way_out(self):
         labels = AutoencoderOutlierDetector(random_state=0).fit_predict(self.X)
