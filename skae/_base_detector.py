@@ -265,7 +265,7 @@ class BaseDetector(BaseAnchored):
         return {"offset_": float(offset), "_state": state}
 
     def _warn_of_too_few_rows(self, data: TrainingData, scores: np.ndarray) -> None:
-        """Warn if labels of the training rows, which have these scores, mean nothing; a fold has fewer rows by nature."""
+        """Warn if labels of the training rows, which have these scores, mean nothing; of folds rows are always few."""
         few = data.n_distinct_rows < MIN_ROWS_A_FEATURE_TO_WHITEN * data.X.shape[1]
         if few and not self._is_fold and (scores < -np.logaddexp(0.0, AUTO_THRESHOLD)).mean() > MAX_SHARE_FLAGGED:
             remedy = "Reduce the features" if self.method == "denoising" else "Try method='denoising'"

@@ -163,9 +163,9 @@ class TestFewRowsForTheirFeatures:
         """Four fifths of the rows may be too few where all are not."""
         monkeypatch.setattr(_base_detector, "MAX_SHARE_FLAGGED", -1.0)
         X = np.random.RandomState(0).normal(size=(110, 50))
-        AutoencoderOutlierDetector(max_iter=1, random_state=0).fit(X)
+        AutoencoderOutlierDetector(max_iter=0, random_state=0).fit(X)
         with pytest.warns(UserWarning, match="labels are for new rows only"):
-            AutoencoderOutlierDetector(max_iter=1, random_state=0).fit(X[:90])
+            AutoencoderOutlierDetector(max_iter=0, random_state=0).fit(X[:90])
 
     def test_the_way_out(self):
         labels = AutoencoderOutlierDetector(random_state=0).fit_predict(self.X)
