@@ -1,14 +1,15 @@
 """Autoencoders as scikit-learn estimators, anchored on PCA."""
 
 import skae.networks  # noqa: F401  (an attribute, and no name that `import *` brings)
-from skae._displays._feature_error import FeatureErrorDisplay
+from skae._displays._feature_contribution import FeatureContributionDisplay
 from skae._displays._latent_space import LatentSpaceDisplay
 from skae._displays._loss_curve import LossCurveDisplay
 from skae._displays._outlier_score import OutlierScoreDisplay
 from skae._displays._reconstruction import ReconstructionDisplay
-from skae._onnx._conversion import to_onnx
+#ONNX from skae._onnx._conversion import to_onnx
 from skae._outlier_detector import AutoencoderOutlierDetector
-from skae._support._persistence import SKOPS_TRUSTED
+from skae._rows._processes import distributed
+from skae._saved_state import SKOPS_TRUSTED
 from skae._transformer import AutoencoderTransformer
 
 __version__ = "0.1.0.dev0"
@@ -17,11 +18,12 @@ __all__ = [
     "SKOPS_TRUSTED",
     "AutoencoderOutlierDetector",
     "AutoencoderTransformer",
-    "FeatureErrorDisplay",
+    "FeatureContributionDisplay",
     "LatentSpaceDisplay",
     "LossCurveDisplay",
     "OutlierScoreDisplay",
     "ReconstructionDisplay",
     "__version__",
-    "to_onnx",
+    "distributed",
+    #ONNX "to_onnx",
 ]

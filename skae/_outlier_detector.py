@@ -1,35 +1,56 @@
-"""AutoencoderOutlierDetector: outliers as rows that denoising moves, with p-values and reasons."""
+"""AutoencoderOutlierDetector: outliers as rows that denoising moves, with p-values and contributions of features."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
-from sklearn.base import ClassNamePrefixFeaturesOutMixin, OutlierMixin, TransformerMixin
+from sklearn.base import OutlierMixin
 
-from skae._base_detector import BaseDetector
-from skae._support._callbacks import with_callbacks
-from skae._support._inputs import local_random_state, unchanged_on_error
-from skae._support._tensors import in_kind
+from skae._detector._calibration import Calibration, calibrate, cross_fitted_components
+from skae._detector._scorer import ScorerFit, ScorerParameters
+from skae._detector._scorers import SCORERS
+from skae._estimator import AUTO, BaseAutoencoder, training_attributes
+from skae._rows._processes import is_distributed
+from skae._rows._reservoir import Reservoir, draw_priorities, highest_priorities
+from skae._rows._row_source import RowSource
+from skae._rows._training_rows import TrainingRows
+from skae._support._callbacks import Report, silent, with_callbacks
+from skae._support._constraints import Float, LayerSizes, OneOf, plain_number
+from skae._support._random_state import local_random_state, random_state_after
+from skae._support._tensors import like
+from skae._support._threads import single_thread_if
+from skae._support._torch import resolve_dtype
+from skae._support._validation import unchanged_on_error
+
+# Fewer rows than this are not worth waking threads for.
+MIN_ROWS_FOR_THREADS = 1500
+# Rows of a stream, and numbers in them, that are kept to fit to.
+MAX_STREAM_ROWS, MAX_STREAM_NUMBERS = 20_000, 20_000_000
+# After `fit`, which need not be followed by `partial_fit`, they must not make a large file.
+MAX_FIT_ROWS, MAX_FIT_NUMBERS = 8192, 4_000_000
 
 
-class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OutlierMixin, BaseDetector):
+class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
     r"""Outlier detection by denoising: unusual rows are those that move when noise is removed from them.
 
     A denoiser learns to restore rows from Gaussian noise. On clean rows its residual is proportional to the gradient of
     the log-density [1]_ [2]_: rows where the data are dense stay, others are drawn towards them. Three denoisers are
     trained at all noise levels at once, each a correction to the Wiener filter of a robust covariance; the training
-    rows themselves are a fourth, whose residual is the distance to the nearest row [3]_. A row is as unusual as the
-    most alarmed of these views finds it, each measured by its own upper tail over the training rows.
+    rows themselves give three more scores, the distances to the nearest and to the 20th nearest of them [3]_. Each
+    score is measured by its own upper tail over the training rows, and a row is as unusual as the highest of them says.
 
     Parameters
     ----------
     method : {"denoising", "reconstruction"}, default="denoising"
         "reconstruction" is the classical alternative: the error of an autoencoder with a bottleneck of `n_components`
         that starts at PCA, and the Mahalanobis distance of its code. It is for more rows than features: below two rows
-        a feature, those it was fitted to may look more unusual than new ones, and `fit` warns where they do.
+        per feature, the rows it was fitted to may look more unusual than new ones, and `fit` warns if they do.
     n_components : int, float or None, default=0.9
-        Number of columns of the codes that `transform` gives, as in `AutoencoderTransformer`; at most one a feature
-        with "denoising". With "reconstruction" it is the width of the bottleneck. A share asks for as many as principal
-        components need to explain that much of the variance.
+        Number of columns of the codes that `transform` gives, as in `AutoencoderTransformer`; with "denoising" at
+        most one per feature. With "reconstruction" it is the width of the bottleneck. A share asks for as many
+        components as principal components need to explain that much of the variance.
     contamination : "auto" or float, default="auto"
         Share of the training rows to label as outliers, in (0, 0.5], rounded down to whole rows. "auto" labels rows
         whose score is at least twice as far from the median as that of the 95th percentile of the training rows, and
@@ -39,34 +60,31 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
     activation : {"silu", "relu", "gelu", "tanh", "identity"}, default="silu"
         Activation function of the hidden layers.
     scale : bool, default=True
-        Whether features are divided by their standard deviation first, so that their units do not matter.
-    solver : {"adamw", "adam", "sgd"}, default="adamw"
-        Optimiser.
+        If True, features are divided by their standard deviation first, so that their units do not matter.
     alpha : float or "auto", default="auto"
-        L2 decay: 0.001 for "denoising", ``min(1, 500 / n_samples)`` for "reconstruction" if "auto"; 0.0003 times that
-        for "adam" and "sgd", which add the decay to the gradient.
+        L2 decay. "auto" is 0.001 for "denoising" and ``min(1, 500 / n_samples)`` for "reconstruction".
     batch_size : int or "auto", default="auto"
         Rows per step. "auto" is 64 for "denoising", else as in `AutoencoderTransformer`.
     learning_rate_init : float or "auto", default="auto"
-        Highest learning rate: 0.003 for "denoising", 0.008 for "reconstruction" if "auto"; for "sgd"
-        ``min(40, 0.4 * n_features)`` times that.
+        Highest learning rate of AdamW. "auto" is 0.003 for "denoising" and 0.008 for "reconstruction".
     max_iter : int or "auto", default="auto"
-        Number of epochs at most. For "denoising" "auto" makes 400 steps, no more than rows but one epoch at least (a
-        network trained for long learns the outliers too), else it is as in `AutoencoderTransformer`; below 50 rows it
-        is 0: no network, only closed forms.
+        Maximum number of epochs. For "denoising", "auto" is as many as make 400 steps, at most one step per row, but at
+        least one epoch: a network trained for long learns the outliers too. For "reconstruction" it is as in
+        `AutoencoderTransformer`. Below 50 rows it is 0: no network, only closed forms.
     n_iter_no_change : int or "auto", default=20
         Training stops after this many epochs that did not lower the loss by 0.01 %; "auto" is half of `max_iter`, at
         least 20.
     dtype : {"auto", "bfloat16", "float32", "float64"}, default="auto"
-        Precision of the networks. "auto" is float64 up to 256 rows and float32 beyond. "bfloat16": products of training
-        in bfloat16, worth it where the CPU (AMX, AVX-512-BF16) or GPU has it. Scores are float64.
+        Precision of the networks. "auto" is float64 up to 256 rows and float32 beyond. "bfloat16": the products of
+        training are in bfloat16, which is faster where the CPU (AMX, AVX-512-BF16) or GPU supports it. Scores are
+        float64.
     device : str, default="auto"
-        Where to compute, as torch names it; "mps" lacks float64 and is refused. "auto" is CUDA where there is one, else
+        Where to compute, as torch names it; "mps" lacks float64 and is refused. "auto" is CUDA if available, else
         the CPU.
     verbose : bool or int, default=False
-        Whether to print the loss of every epoch.
+        If True, print the loss of every epoch.
     random_state : int, RandomState instance or None, default=None
-        Draws bags of training rows, initial weights, batches and noise. Pass an int for results that repeat.
+        Draws bags of training rows, initial weights, batches and noise. Pass an int for reproducible results.
 
     Attributes
     ----------
@@ -75,14 +93,14 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
     offset_ : float
         ``decision_function = score_samples - offset_``, as in `IsolationForest`.
     n_iter_ : int
-        Number of epochs run; where there are none, the closed forms count as one.
+        Number of epochs run; 1 if there are none.
     loss_curve_ : list of float
         Training loss of every epoch.
     validation_loss_curve_ : list of float or None
         With "reconstruction", the loss on held-out rows, starting with PCA's.
     best_loss_ : float
         Loss of the parameters kept.
-    pca_loss_ : float
+    initial_loss_ : float
         Loss before training: that of the Wiener filter, or of PCA.
     n_samples_seen_ : int
         Number of rows seen by `fit`, and by `partial_fit` since.
@@ -94,7 +112,7 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
     Raises
     ------
     ValueError
-        If a parameter is out of its range, the input is not finite, or training meets values that are not.
+        If a parameter is out of its range, the input is not finite, or training diverges.
 
     See Also
     --------
@@ -130,9 +148,15 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
     >>> detector = AutoencoderOutlierDetector(random_state=0).fit(X)
     >>> detector.predict([[0.0, 0.0, 0.0], [0.0, 9.0, 0.0]])
     array([ 1, -1])
-    >>> detector.feature_errors([[0.0, 9.0, 0.0]]).argmax()
+    >>> detector.feature_contributions([[0.0, 9.0, 0.0]]).argmax()
     np.int64(1)
     """
+
+    _constraints = BaseAutoencoder._constraints | {
+        "method": (OneOf(SCORERS),),
+        "contamination": (Float(0, 0.5, low_open=True), AUTO),
+        "hidden_layer_sizes": (LayerSizes(), AUTO),
+    }
 
     def __init__(
         self,
@@ -143,7 +167,6 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
         hidden_layer_sizes="auto",
         activation="silu",
         scale=True,
-        solver="adamw",
         alpha="auto",
         batch_size="auto",
         learning_rate_init="auto",
@@ -160,7 +183,6 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.scale = scale
-        self.solver = solver
         self.alpha = alpha
         self.batch_size = batch_size
         self.learning_rate_init = learning_rate_init
@@ -171,18 +193,9 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
         self.verbose = verbose
         self.random_state = random_state
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
-
-    @property
-    def _n_features_out(self) -> int:
-        return self.n_components_
-
     @with_callbacks
     def fit(self, X, y=None, sample_weight=None):
-        """Fit the denoisers and calibrate their scores.
+        """Fit the scorer and calibrate its scores.
 
         Parameters
         ----------
@@ -197,14 +210,12 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
         Returns
         -------
         AutoencoderOutlierDetector
-            The fitted estimator. If `fit` raises, it is what it was before.
+            The fitted estimator. If `fit` raises, the estimator is unchanged.
         """
         with unchanged_on_error(self):
-            data = self._checked(X, sample_weight)
-            fitted = self._fit_detector(data, local_random_state(self.random_state))
-            _, kept = self._with_earlier_rows(data, anew=True)
-            for name, value in (fitted | kept).items():
-                setattr(self, name, value)
+            rows = self._check_training_rows(X, sample_weight)
+            attributes = self._fit(rows, local_random_state(self.random_state))
+            self._set(attributes | self._sampled(rows, None, MAX_FIT_ROWS, MAX_FIT_NUMBERS)[1])
         return self
 
     @with_callbacks
@@ -213,7 +224,7 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
 
         At most 20,000 rows and 20 million numbers are kept, each row as likely as any other (or as its weight says);
         after `fit` 8,192 rows and 4 million numbers. A call takes as long as `fit` on those: pass few large chunks.
-        While all are kept the result is that of `fit`.
+        While all rows are kept the result is that of `fit`.
 
         Parameters
         ----------
@@ -227,20 +238,20 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
         Returns
         -------
         AutoencoderOutlierDetector
-            The fitted estimator. If `partial_fit` raises, it is what it was before.
+            The fitted estimator. If `partial_fit` raises, the estimator is unchanged.
         """
         with unchanged_on_error(self):
-            chunk = self._checked(X, sample_weight, reset=not hasattr(self, "_state"), min_samples=1)
-            data, kept = self._with_earlier_rows(chunk)
-            for name, value in (self._fit_detector(data, local_random_state(self.random_state)) | kept).items():
-                setattr(self, name, value)
+            chunk = self._check_training_rows(X, sample_weight, reset=not self._is_fitted_before, min_samples=1)
+            before = getattr(self, "_reservoir", None)
+            rows, reservoir = self._sampled(chunk, before, MAX_STREAM_ROWS, MAX_STREAM_NUMBERS)
+            self._set(self._fit(rows, local_random_state(self.random_state)) | reservoir)
         return self
 
     def score_samples(self, X):
         r"""Return the normality of each row: below zero, and the lower the more unusual.
 
-        The score is :math:`-\log(1 + e^u)`, where the most alarmed view puts the row at u: 0 is the median of the
-        training rows, 1 their 95th percentile, and the scale is that of the logarithm of distances.
+        The score is :math:`-\log(1 + e^u)` of the highest component score u, which is 0 at the median of the training
+        rows and 1 at their 95th percentile, on the scale of the logarithm of distances.
 
         Parameters
         ----------
@@ -252,7 +263,7 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
         ndarray of shape (n_samples,)
             Scores.
         """
-        return in_kind(self._score_samples(self._check_fitted_X(X)), X)
+        return like(self._score_samples(self._check_fitted_X(X)), X)
 
     def decision_function(self, X):
         """Return ``score_samples(X) - offset_``: negative for outliers.
@@ -267,7 +278,7 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
         ndarray of shape (n_samples,)
             Scores about the threshold.
         """
-        return in_kind(self._score_samples(self._check_fitted_X(X)) - self.offset_, X)
+        return like(self._score_samples(self._check_fitted_X(X)) - self.offset_, X)
 
     def predict(self, X):
         """Label rows.
@@ -283,20 +294,21 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
             -1 for outliers, +1 for inliers.
         """
         scores = self._score_samples(self._check_fitted_X(X))
-        return in_kind(np.where(scores < self.offset_, -1, 1), X)
+        return like(np.where(scores < self.offset_, -1, 1), X)
 
     def p_values(self, X):
-        r"""Return conformal p-values: how often a normal row scores as low as this one.
+        r"""Return conformal p-values: the share of normal rows that score as low as a row or lower.
 
-        If the training rows are exchangeable with new normal rows, the chance that a new normal row's p-value is at
-        most a is at most a: ``p_values(X) <= 0.01`` has a false-alarm rate of at most 1 %, at any number of training
-        rows (Vovk et al. 2005). Calibration scores are those of up to 2,000 training rows, each compared with the
-        others only and scored by the one denoiser that did not learn from it; with "reconstruction" it is the held-out
-        rows that calibrate. Where a covariance depends on single rows (below 200 rows, or ten a feature), rows are
-        scored by detectors fitted to the other four fifths, all of them below 1,000 rows and else a fifth
-        (cross-conformal, Vovk 2015). New rows' scores use all rows, so that none is wasted. The guarantee would be
-        exact for scores that do not depend on single rows; it is approximate here. With n calibration scores no p-value
-        is below 1 / (n + 1).
+        A p-value of 0.01 means that about 1 % of normal rows score this low or lower: among new normal rows,
+        ``p_values(X) <= 0.01`` has a false-alarm rate of about 1 % (Vovk et al. 2005 [4]_). The rate would be at most
+        1 % if scores did not depend on single training rows. Pass rows that the detector was not fitted to: of its
+        training rows about 1 % get a p-value this low, however many of them are outliers.
+
+        Scores are compared with those of calibration rows: up to 2,000 training rows, each compared with the others
+        only and scored by the one denoiser that did not learn from it; with "reconstruction" the held-out rows. Where
+        a covariance depends on single rows (below 200 rows, or ten per feature), rows are scored by detectors fitted to
+        the other four fifths, all of them below 1,000 rows and else a fifth (cross-conformal [5]_). With n calibration
+        rows no p-value is below 1 / (n + 1).
 
         Parameters
         ----------
@@ -309,13 +321,13 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
             Values in (0, 1].
         """
         scores = self._score_samples(self._check_fitted_X(X))
-        return in_kind(self._p_values(scores), X)
+        return like(self._calibration.p_values(scores), X)
 
-    def feature_errors(self, X):
+    def feature_contributions(self, X):
         """Return what each feature contributes to each row's score.
 
-        The most alarmed view of a row grows with the squared differences between the row and its denoised self (or the
-        training rows nearest to it); each feature is given its share of them. Rows sum to ``-score_samples(X)``.
+        The highest component score of a row grows with the squared differences between the row and its denoised self
+        (or the nearest training rows), and each feature is given its share of them. Rows sum to ``-score_samples(X)``.
 
         Parameters
         ----------
@@ -327,10 +339,10 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
         ndarray or DataFrame of shape (n_samples, n_features)
             Contributions, at least zero; a DataFrame with the same columns and index if X is one of pandas.
         """
-        errors = self._feature_errors(self._check_fitted_X(X))
+        contributions = self._feature_contributions(self._check_fitted_X(X))
         if hasattr(X, "iloc"):
-            return type(X)(errors, index=X.index, columns=X.columns)
-        return in_kind(errors, X)
+            return type(X)(contributions, index=X.index, columns=X.columns)
+        return like(contributions, X)
 
     def transform(self, X):
         """Encode rows, for maps of outliers.
@@ -346,4 +358,106 @@ class AutoencoderOutlierDetector(ClassNamePrefixFeaturesOutMixin, TransformerMix
             In the dtype of X (float64 for integers). With "denoising" the leading coordinates on the axes of the robust
             covariance, in standard deviations of a feature; with "reconstruction" the codes of the autoencoder.
         """
-        return in_kind(self._codes(self._check_fitted_X(X)), X)
+        return like(self._codes(self._check_fitted_X(X)), X)
+
+    def _fit(self, rows: TrainingRows, random_state: np.random.RandomState) -> dict[str, Any]:
+        """The fitted attributes."""
+        if is_distributed():
+            raise ValueError("AutoencoderOutlierDetector fits in one process: call it outside of skae.distributed().")
+        scorer_class, X = SCORERS[self.method], rows.source.local
+
+        def fit_scorer(rows: TrainingRows, report: Report = silent) -> ScorerFit:
+            return scorer_class.fit(rows, self._scorer_parameters(), random_state, report)
+
+        def attributes(fitted: ScorerFit, judged: np.ndarray, components: np.ndarray) -> dict[str, Any]:
+            def all_components() -> np.ndarray:
+                return fitted.scorer.component_scores(X, self.device)
+
+            contamination, remedy = plain_number(self.contamination), scorer_class.overfitting_remedy
+            calibration = calibrate(rows, judged, components, all_components, contamination, remedy)
+            return training_attributes(fitted.training) | {
+                "n_components_": fitted.n_components,
+                "offset_": calibration.offset,
+                "_method": self.method,
+                "_scorer": fitted.scorer,
+                "_calibration": calibration,
+            }
+
+        def attributes_so_far(fitted: ScorerFit) -> dict[str, Any]:
+            judged = fitted.calibration_rows
+            return attributes(fitted, judged, fitted.scorer.component_scores(X[judged], self.device))
+
+        with single_thread_if(rows.n_rows < MIN_ROWS_FOR_THREADS):
+            fitted = fit_scorer(rows, self._reporter(rows, attributes_so_far))
+            # A run that ended at `max_iter` made as many epochs.
+            self._warn_if_unconverged(fitted.training, len(fitted.training.losses))
+            n_folds = scorer_class.n_folds(rows.n_distinct_rows, rows.n_features)
+            if not n_folds:
+                return attributes_so_far(fitted)
+            return attributes(fitted, *cross_fitted_components(fit_scorer, rows, n_folds, random_state, self.device))
+
+    def _scorer_parameters(self) -> ScorerParameters:
+        sizes = self.hidden_layer_sizes
+        return ScorerParameters(
+            plain_number(self.n_components),
+            sizes if isinstance(sizes, str) else tuple(int(width) for width in sizes),
+            self.activation,
+            bool(self.scale),
+            self._training_parameters(),
+            self.device,
+        )
+
+    def _sampled(
+        self, chunk: TrainingRows, before: Reservoir | None, max_rows: int, max_numbers: int
+    ) -> tuple[TrainingRows, dict[str, Any]]:
+        """A sample of all rows seen, the chunk's among them, to fit to; and the attributes that keep it."""
+        n_before = 0 if before is None else self.n_samples_seen_
+        n_seen = n_before + chunk.n_rows
+        weight = np.ones(chunk.n_rows) if chunk.sample_weight is None else chunk.sample_weight
+        priorities = draw_priorities(weight, random_state_after(self.random_state, n_before))
+        at_most = max(1, min(max_rows, max_numbers // chunk.n_features))
+        reservoir = Reservoir.of(chunk.source.local, weight, priorities, highest_priorities(priorities, at_most))
+        if before is not None:
+            if len(before) < n_before:  # a sample of this size is uniform, a larger one would not be
+                at_most = min(at_most, len(before))
+            reservoir = before.followed_by(reservoir)
+            reservoir = reservoir.select(highest_priorities(reservoir.priorities, at_most))
+        # Once rows are left out, their weights have already decided which.
+        weigh = len(reservoir) == n_seen and (reservoir.weight != 1.0).any()
+        rows = replace(
+            chunk,
+            source=RowSource(reservoir.rows),
+            sample_weight=reservoir.weight if weigh else None,
+            dtype=resolve_dtype(self.dtype, len(reservoir)),
+        )
+        return rows, {"n_samples_seen_": n_seen, "_reservoir": reservoir}
+
+    def _score_samples(self, X) -> np.ndarray:
+        with single_thread_if(X.shape[0] < MIN_ROWS_FOR_THREADS):
+            return self._calibration.scale.scores(self._scorer.component_scores(X, self.device))
+
+    def _feature_contributions(self, X) -> np.ndarray:
+        scorer, scale = self._scorer, self._calibration.scale
+        with single_thread_if(X.shape[0] < MIN_ROWS_FOR_THREADS):
+            components = scorer.component_scores(X, self.device)
+            shares = scorer.feature_shares(X, scale.argmax_component(components), self.device)
+        return shares * -scale.scores(components)[:, np.newaxis]
+
+    def _codes(self, X) -> np.ndarray:
+        with single_thread_if(X.shape[0] < MIN_ROWS_FOR_THREADS):
+            return self._scorer.codes(X, self.device)[:, : self.n_components_]
+
+    def _fitted_to_state(self) -> dict[str, Any]:
+        state: dict[str, Any] = {
+            "_scorer": self._scorer.to_state(),
+            "_calibration": self._calibration.to_state(),
+        }
+        # What callbacks are given during fit has no `_reservoir` yet.
+        return state | ({"_reservoir": dict(vars(self._reservoir))} if hasattr(self, "_reservoir") else {})
+
+    def _fitted_from_state(self, state: dict[str, Any]) -> dict[str, Any]:
+        fitted: dict[str, Any] = {
+            "_scorer": SCORERS[state["_method"]].from_state(state["_scorer"]),
+            "_calibration": Calibration.from_state(state["_calibration"]),
+        }
+        return fitted | ({"_reservoir": Reservoir(**state["_reservoir"])} if "_reservoir" in state else {})

@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
-from skae._base_transformer import BaseTransformer
-from skae._fitted import FittedAutoencoder
-from skae._numerics._shards import processes_of
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+
+from skae._autoencoder._codes import CODES
+from skae._autoencoder._config import AutoencoderConfig
+from skae._autoencoder._corruption import CORRUPTIONS
+from skae._autoencoder._fit import AutoencoderFit, fit
+from skae._autoencoder._fitted import FittedAutoencoder
+from skae._autoencoder._losses import LOSSES
+from skae._autoencoder._partial_fit import IncrementalState, state_after_fit, update
+from skae._autoencoder._torch_modules import DecoderModule, EncoderModule
+from skae._defaults._autoencoder import CORRUPTION_LEVEL, autoencoder_settings, chunk_settings
+from skae._defaults._parameters import resolved
+from skae._estimator import AUTO, BaseAutoencoder, training_attributes
+from skae._linalg._moments import feature_ranges, missing_share
+from skae._rows._processes import is_distributed, processes_of_fit
+from skae._rows._row_source import RowSource
+from skae._rows._training_rows import TrainingRows
 from skae._support._callbacks import with_callbacks
-from skae._support._distributed import processes_of_fit
-from skae._support._inputs import local_random_state, unchanged_on_error
-from skae._support._parameters import Boolean, plain_number
+from skae._support._constraints import AnyCallable, Boolean, Float, Integer, OneOf, plain_number
+from skae._support._random_state import local_random_state, random_state_after
+from skae._support._tensors import as_array, is_valid_tensor, like
+from skae._support._threads import settle_count
+from skae._support._torch import resolve_dtype
+from skae._support._validation import check_sample_weight, unchanged_on_error
 
 
-class AutoencoderTransformer(BaseTransformer):
+class AutoencoderTransformer(BaseAutoencoder):
     r"""Non-linear dimensionality reduction by an autoencoder that starts at PCA and only improves on it.
 
     The encoder and the decoder are PCA's projections plus a correction each,
@@ -21,101 +43,94 @@ class AutoencoderTransformer(BaseTransformer):
         z = V^\top \tilde x + f(\tilde x), \qquad \hat x = V z + g(z), \qquad \tilde x = (x - \mu) / s,
 
     where V holds the principal axes and the perceptrons f and g start at zero. Before training the estimator is
-    ``PCA(n_components)``, and ``max_iter=0`` returns just that; members of the family that are no plain autoencoder
-    start at their linear case. Training keeps the parameters that reconstruct held-out rows best, the starting point
-    included.
+    ``PCA(n_components)``, and ``max_iter=0`` returns just that; denoising, sparse and variational autoencoders start at
+    their linear case. Training keeps the parameters that reconstruct held-out rows best, the starting point included.
 
-    Entries of X may be missing (NaN): training learns from those observed, and `reconstruct` fills the others. Features
-    in different units then need `scale`, or the small ones count for nothing.
+    Entries of X may be missing (NaN): training learns from the observed ones, and `reconstruct` fills the others. If
+    features are in different units, set ``scale=True``: otherwise those with small values hardly count.
 
     Parameters
     ----------
     n_components : int, float or None, default=2
         Number of columns of the code. An int of at least 1, which may exceed the number of features; a float in
-        (0, 1): the smallest number of principal components that explains more than that share of the variance (if
-        `ordered`: of the code's own); None: ``min(n_samples, n_features)``.
+        (0, 1): the smallest number of principal components that explains more than that share of the variance (with
+        ``code="ordered"``: of the code's own components); None: ``min(n_samples, n_features)``.
+    code : {"dense", "ordered", "sparse", "variational"}, default="dense"
+        Kind of code. "ordered": components are ordered by what they explain, and the first j columns of a code are a
+        code themselves. "sparse": all but the `n_nonzero` largest components of a code are zero; training starts at
+        atoms found by k-means, or at PCA's axes where those reconstruct better. "variational": codes are random, with a
+        standard normal prior; training starts at probabilistic PCA, `transform` returns the posterior's mean and
+        `score_samples` a bound on the log-likelihood.
+    n_nonzero : int or None, default=None
+        Number of components of a sparse code that are not zero. None is a tenth of `n_components`, at least 1.
+    beta : float, default=1.0
+        Weight of the divergence from the prior in the loss of a variational code.
+    corruption : {"gaussian", "masking", "salt_and_pepper", "swap"}, callable or None, default=None
+        How training inputs are corrupted. The network learns to reproduce the clean rows: it is a denoising autoencoder
+        [2]_, which starts at the best linear denoiser and is judged on corrupted rows. "gaussian" adds noise, "masking"
+        hides entries as if they were missing, "salt_and_pepper" sets them to the lowest or highest value of their
+        feature, "swap" to its value in another row. A callable takes rows and a RandomState and returns rows, with NaN
+        where an entry is to be masked. None is the plain autoencoder, regularised by Gaussian noise of standard
+        deviation ``min(0.1, 100 / n_samples)``.
+    corruption_level : float or "auto", default="auto"
+        Standard deviation of Gaussian noise in units of the root mean variance of a feature, or the share of entries
+        changed, at most 1; a callable does not use it. "masking" masks of each row a share drawn between 0 and twice
+        the level, at most 0.95. "auto" is 0.25.
+    loss : {"squared_error", "absolute_error", "huber", "binary_cross_entropy", "poisson"}, default="squared_error"
+        What training minimises. "binary_cross_entropy" is for entries in [0, 1], "poisson" for counts.
+    network : callable, torch.nn.Module or None, default=None
+        A custom network instead of the perceptrons, multiplied by a gate that starts at zero: a module with methods
+        ``encode`` and ``decode`` of standardised rows, or ``network(n_features, n_outputs, n_components)`` that makes
+        one, such as those of `skae.networks`. The encoder returns `n_outputs` numbers: `n_components`, or twice that
+        for a variational code. Training starts at the module's weights and does not change the module; parameters that
+        require no gradient stay as they are. Weights that a callable draws with torch depend on `random_state` only.
     hidden_layer_sizes : tuple of int, default=(256, 128)
         Widths of the encoder's hidden layers; the decoder mirrors them. ``()`` makes a linear autoencoder. Not used
         with `network`.
     activation : {"silu", "relu", "gelu", "tanh", "identity"}, default="silu"
         Activation function of the hidden layers. Not used with `network`.
-    network : callable, torch.nn.Module or None, default=None
-        A network of one's own in place of the perceptrons, behind a gate that starts at zero: a module with methods
-        ``encode`` and ``decode`` of standardised rows, or ``network(n_features, n_outputs, n_components)`` that makes
-        one, such as those of `skae.networks`. The encoder returns `n_outputs` numbers: `n_components`, twice that if
-        `variational`. Training starts at the module's weights and leaves it alone, and those that require no gradient
-        stay as they are; weights that a callable has torch draw follow from `random_state`.
-    loss : {"squared_error", "absolute_error", "huber", "binary_cross_entropy", "poisson"}, default="squared_error"
-        What training minimises. "binary_cross_entropy" is for entries in [0, 1], "poisson" for counts.
     whiten : bool, default=False
-        Whether codes have unit variance and no correlation over the training rows. Without it codes keep the metric
-        of the data: distances between them mimic distances between reconstructions.
+        If True, codes have unit variance and no correlation over the training rows. If False, codes keep the metric of
+        the data: distances between them mimic distances between reconstructions.
     scale : bool, default=False
-        Whether features are divided by their standard deviation first. Losses and scores are then in those units.
-    corruption : {"gaussian", "masking", "salt_and_pepper", "swap"} or callable, default="gaussian"
-        What training does to the inputs whose clean version it asks back [2]_. "masking" hides entries as if they were
-        missing; "salt_and_pepper" puts them at the end of their feature's range, "swap" at its value in another row. A
-        callable is given rows and a RandomState and returns rows, NaN where an entry is to be hidden.
-    corruption_level : float or "auto", default="auto"
-        Standard deviation of Gaussian noise in units of the root mean variance of a feature, or the share of entries
-        changed, at most 1; a callable does not use it. "masking" hides of each row a share drawn between none and twice
-        the level, at most 0.95. The autoencoder is then a denoising one: it starts at the best linear denoiser in
-        place of PCA and is judged on corrupted rows. "auto" is 0.25 for shares; Gaussian noise is then
-        ``min(0.1, 100 / n_samples)`` and only regularises.
-    sparsity : float, int or None, default=None
-        An int keeps that many components of each code, those largest by magnitude, and makes the others zero; training
-        then starts at atoms found by k-means, or at PCA's axes where those reconstruct better. A float charges the
-        codes' absolute values: components within that many root mean variances of zero become zero.
-    ordered : bool, default=False
-        Whether components are ordered by what they explain: the first j columns of the code are then a code themselves.
-    variational : bool, default=False
-        Whether codes are random, with a standard normal prior: the autoencoder starts at probabilistic PCA, `transform`
-        returns the posterior's mean and `score_samples` a bound on the log-likelihood.
-    beta : float, default=1.0
-        Weight of the divergence from the prior in a variational loss.
-    solver : {"adamw", "adam", "sgd"}, default="adamw"
-        Optimiser. "sgd" has Nesterov momentum 0.9.
+        If True, features are divided by their standard deviation first. Losses and scores are then in those units.
     alpha : float or "auto", default="auto"
         L2 decay of the corrections, which shrinks them towards PCA: few rows need it, many do not. "auto" is
-        ``min(1, 500 / n_samples)``, and 0.0003 times that for "adam" and "sgd", which add the decay to the gradient.
+        ``min(1, 500 / n_samples)``.
     batch_size : int or "auto", default="auto"
-        Rows per step; what is left over is spread over all steps. "auto" is the power of two nearest
+        Rows per step; a remainder is spread over all steps. "auto" is the power of two nearest
         ``sqrt(2 * n_samples)``, between 32 and 1,024.
     learning_rate_init : float or "auto", default="auto"
-        Highest learning rate. It is warmed up over 5 % of the steps and falls to zero along a half cosine. "auto" is
-        0.008, and 0.0032 where entries are missing or hidden; for "sgd" ``min(40, 0.4 * n_features)`` times that.
+        Highest learning rate of AdamW. It is warmed up over 5 % of the steps and falls to zero along a half cosine.
+        "auto" is 0.008, and 0.0032 where entries are missing or masked.
     max_iter : int or "auto", default="auto"
-        Number of epochs at most; 0 makes the estimator PCA. "auto" is 40, fewer but at least 15 beyond 128 features,
-        and 0 below 50 rows, too few to tell whether a correction to PCA is one. Two and a half times as many if
-        `ordered` or where entries are missing or hidden.
+        Maximum number of epochs; 0 makes the estimator PCA. "auto" is 40, fewer but at least 15 beyond 128 features,
+        and 0 below 50 rows, too few to tell whether a correction improves on PCA. It is two and a half times as many
+        for an ordered code and where entries are missing or masked.
     n_iter_no_change : int or "auto", default="auto"
         Training stops after this many epochs that did not lower the loss (the held-out one, where there is one) by
         0.01 %. "auto" is half of `max_iter`, at least 20.
     early_stopping : bool, float or "auto", default="auto"
-        Whether to hold out rows, and to keep the parameters that reconstruct those best; parameters that do not beat
+        If True, rows are held out, and the parameters that reconstruct those best are kept; parameters that do not beat
         PCA's loss there by more than one standard error are never kept. A float is the share of the rows to hold out;
         True holds out a quarter of the rows, at most 100, or beyond 2,000 rows a twentieth, at most 2,000. "auto" is
-        True from 50 rows, and from 20 if `max_iter` asks for training. Of rows that repeat one is held out.
+        True from 50 rows, and from 20 if `max_iter` asks for training. Of equal rows at most one is held out.
     warm_start : bool, default=False
-        Whether `fit` sets out from the weights of the last one, its codes rotated to go with the new principal axes, in
-        place of PCA. `loss` and what shapes the network must be as they were; where `n_components` is a float or None,
-        the length is kept.
+        If True, `fit` starts from the previous weights instead of PCA. Codes are rotated to match the new principal
+        axes. `code`, `loss` and what shapes the network must not have changed; if `n_components` is a float or None,
+        the number of components is kept.
     dtype : {"auto", "bfloat16", "float32", "float64"}, default="auto"
-        Precision to compute in. "auto" is float64 up to 256 rows and float32 beyond. "bfloat16": products of training
-        in bfloat16, worth it where the CPU (AMX, AVX-512-BF16) or GPU has it. Output has the input's dtype.
+        Precision to compute in. "auto" is float64 up to 256 rows and float32 beyond. "bfloat16": the products of
+        training are in bfloat16, which is faster where the CPU (AMX, AVX-512-BF16) or GPU supports it. Output has the
+        input's dtype.
     device : str, default="auto"
-        Where to compute, as torch names it; "mps" lacks float64 and is refused. "auto" is CUDA where there is one, else
-        the CPU.
+        Where to compute, as torch names it; "mps" lacks float64 and is refused. "auto" is CUDA if available, else the
+        CPU.
     verbose : bool or int, default=False
-        Whether to print the losses of every epoch.
-    distributed : bool, default=False
-        Whether the processes of a `torch.distributed` group, such as those that `torchrun` starts, fit together. X is
-        then the shard of this process, of at least two rows. All end with the same fit, that of one process given the
-        shards in the order of ranks; an error of one is raised by all. Not for "swap", a callable `corruption` or
-        `partial_fit`.
+        If True, print the losses of every epoch.
     random_state : int, RandomState instance or None, default=None
-        Draws the hold-out, the initial hidden layers, the batches and the noise. Pass an int for results that repeat.
-        No global generator is ever used or changed, but torch's, which is put back, while a callable makes a network.
+        Draws the hold-out, the initial hidden layers, the batches and the noise. Pass an int for reproducible results.
+        No global generator is used, except torch's while a callable makes a network, which is restored afterwards.
 
     Attributes
     ----------
@@ -128,18 +143,18 @@ class AutoencoderTransformer(BaseTransformer):
     components_ : ndarray of shape (n_components_, n_features_in_)
         Principal axes: the linear part of the encoder. Axes beyond the rank of the data are zero.
     explained_variance_ratio_ : ndarray of shape (n_components_,)
-        Share of the variance each principal axis explains; if `ordered`, each component of the code. The autoencoder
-        explains more than the axes do in total; see `score`.
+        Share of the variance that each principal axis explains; for an ordered code, each component of the code. The
+        autoencoder explains more than the axes do in total; see `score`.
     n_iter_ : int
-        Number of epochs run; where there are none, finding the principal axes counts as one.
+        Number of epochs run; 1 if there are none.
     loss_curve_ : list of float
         Training loss of every epoch: for squared errors the share of the training rows' variance left unexplained.
     validation_loss_curve_ : list of float or None
         The same on the held-out rows after every epoch, starting with PCA's; None without a hold-out.
     best_loss_ : float
         Loss of the parameters kept, on the held-out rows if there are any, else on the training rows.
-    pca_loss_ : float
-        The loss on the same rows of the linear autoencoder that training started at.
+    initial_loss_ : float
+        Loss, on the same rows, of the linear autoencoder that training started at.
     n_samples_seen_ : int
         Number of rows seen by `fit`, and by `partial_fit` since.
     n_features_in_ : int
@@ -151,11 +166,9 @@ class AutoencoderTransformer(BaseTransformer):
     ------
     ValueError
         If a parameter is out of its range or contradicts another, the input is infinite or out of the loss' range, a
-        feature was never observed, or training meets values that are not finite.
+        feature was never observed, or training diverges.
     TypeError
-        If `network` is not what it should be.
-    RuntimeError
-        If `distributed` without an initialised process group.
+        If `network` does not make a module with methods ``encode`` and ``decode``.
 
     Warns
     -----
@@ -164,8 +177,9 @@ class AutoencoderTransformer(BaseTransformer):
 
     See Also
     --------
+    distributed : Fit one transformer in several processes.
     sklearn.decomposition.PCA : The linear transformer this one starts at.
-    sklearn.neural_network.MLPRegressor : Fit to ``(X, X)``, an autoencoder without anchor or code.
+    sklearn.neural_network.MLPRegressor : Fit to ``(X, X)``, an autoencoder without a linear path or codes.
 
     Notes
     -----
@@ -173,17 +187,16 @@ class AutoencoderTransformer(BaseTransformer):
     one, so a loss of 0.2 on the training rows means that 80 % of their variance is explained. Other losses are means
     over entries likewise, residuals measured in s ("binary_cross_entropy" and "poisson": in the units of X).
 
-    After `partial_fit` the attributes from `n_iter_` to `pca_loss_` are those of the last chunk. "auto" goes by all
-    rows seen, `batch_size` by the chunk's; `learning_rate_init` is a quarter to a half of that above, the rate being
-    constant. A float or None for `n_components` is decided by the first chunk. An int `sparsity` starts at atoms of
+    After `partial_fit` the attributes from `n_iter_` to `initial_loss_` are those of the last chunk. "auto" depends on
+    the number of all rows seen, for `batch_size` on the chunk's; the learning rate is constant and a quarter to a half
+    of the one above. A float or None for `n_components` is decided by the first chunk. A sparse code starts at atoms of
     the first chunk and keeps them, if it has any, or follows PCA's axes.
 
     Given a torch tensor, methods return tensors on its device. Floating-point rows without missing entries stay there,
-    but for `fit`.
+    except in `fit`.
 
-    Which members of the family go together: everything with missing values, every loss and custom networks, but for
-    ``variational`` (squared errors and likelihoods only) and at most one of ``variational``, ``sparsity``, ``ordered``
-    and ``whiten``.
+    Missing values, every loss and custom networks work with every code, except that a variational code needs a loss
+    that is a likelihood (squared error, binary cross-entropy or Poisson). `whiten` is for a dense code only.
 
     References
     ----------
@@ -209,23 +222,34 @@ class AutoencoderTransformer(BaseTransformer):
     True
     """
 
+    _constraints = BaseAutoencoder._constraints | {
+        "code": (OneOf(CODES),),
+        "n_nonzero": (Integer(1), OneOf((None,))),
+        "beta": (Float(0, low_open=True),),
+        "corruption": (OneOf((*CORRUPTIONS, None)), AnyCallable()),
+        "corruption_level": (Float(0), AUTO),
+        "loss": (OneOf(LOSSES),),
+        "network": (AnyCallable(), OneOf((None,))),
+        "whiten": (Boolean(),),
+        "early_stopping": (Boolean(), Float(0, 1, low_open=True, high_open=True), AUTO),
+        "warm_start": (Boolean(),),
+    }
+
     def __init__(
         self,
         n_components=2,
         *,
+        code="dense",
+        n_nonzero=None,
+        beta=1.0,
+        corruption=None,
+        corruption_level="auto",
+        loss="squared_error",
+        network=None,
         hidden_layer_sizes=(256, 128),
         activation="silu",
-        network=None,
-        loss="squared_error",
         whiten=False,
         scale=False,
-        corruption="gaussian",
-        corruption_level="auto",
-        sparsity=None,
-        ordered=False,
-        variational=False,
-        beta=1.0,
-        solver="adamw",
         alpha="auto",
         batch_size="auto",
         learning_rate_init="auto",
@@ -236,23 +260,20 @@ class AutoencoderTransformer(BaseTransformer):
         dtype="auto",
         device="auto",
         verbose=False,
-        distributed=False,
         random_state=None,
     ):
         self.n_components = n_components
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.network = network
-        self.loss = loss
-        self.whiten = whiten
-        self.scale = scale
+        self.code = code
+        self.n_nonzero = n_nonzero
+        self.beta = beta
         self.corruption = corruption
         self.corruption_level = corruption_level
-        self.sparsity = sparsity
-        self.ordered = ordered
-        self.variational = variational
-        self.beta = beta
-        self.solver = solver
+        self.loss = loss
+        self.network = network
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.whiten = whiten
+        self.scale = scale
         self.alpha = alpha
         self.batch_size = batch_size
         self.learning_rate_init = learning_rate_init
@@ -263,18 +284,12 @@ class AutoencoderTransformer(BaseTransformer):
         self.dtype = dtype
         self.device = device
         self.verbose = verbose
-        self.distributed = distributed
         self.random_state = random_state
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         tags.input_tags.allow_nan = True
         return tags
-
-    @property
-    def _n_features_out(self) -> int:
-        return self.n_components_
 
     @with_callbacks
     def fit(self, X, y=None, sample_weight=None):
@@ -292,35 +307,32 @@ class AutoencoderTransformer(BaseTransformer):
         Returns
         -------
         AutoencoderTransformer
-            The fitted estimator. If `fit` raises, it is what it was before.
+            The fitted estimator. If `fit` raises, the estimator is unchanged.
         """
-        # Parameters are not checked yet: what is no bool asks for nothing, and is refused below.
-        warm, together = (Boolean().accepts(asked) and asked for asked in (self.warm_start, self.distributed))
-        with unchanged_on_error(self), processes_of_fit(together) as processes:
-            earlier = self._earlier if warm else None
-            data = self._checked(X, sample_weight, reset=earlier is None, processes=processes)
-            if together and processes is None:
-                raise RuntimeError(
-                    "distributed=True needs a process group: launch with torchrun and call "
-                    "torch.distributed.init_process_group before fit."
-                )
-            group = processes_of(data.X)
-            random_state = group.first("random_state", local_random_state(self.random_state))
-            state = group.first("the earlier fit", None if earlier is None else self._state)
-            earlier = None if state is None else FittedAutoencoder(**state)
-            n_components = plain_number(self.n_components)
-            fitted = self._fit_autoencoder(data, n_components, self.whiten, random_state, earlier=earlier)
-            for name, value in fitted.items():
-                setattr(self, name, value)
+        with unchanged_on_error(self), processes_of_fit() as processes:
+            # Parameters are not checked yet: what is no bool is refused below.
+            warm = Boolean().accepts(self.warm_start) and self.warm_start and self._is_fitted_before
+            rows = self._check_training_rows(X, sample_weight, reset=not warm, processes=processes)
+            config, source = self._config(rows), rows.source
+            # Processes that fit together continue from the first one's fit, and draw what it draws.
+            random_state = source.broadcast(local_random_state(self.random_state))
+            state = source.broadcast(self._fitted.to_state() if warm else None)
+            previous = None if state is None else FittedAutoencoder.from_state(state)
+            settings = autoencoder_settings(self._training_parameters(), config, rows)
+            report = self._reporter(rows, _attributes)
+            fitted = fit(rows, config, settings, random_state, previous=previous, report=report)
+            self._warn_if_unconverged(fitted.training, settings.max_iter)
+            incremental = state_after_fit(fitted, rows, settings, random_state)
+            self._set(_attributes(fitted) | {"n_samples_seen_": rows.n_rows, "_incremental": incremental})
         return self
 
     def partial_fit(self, X, y=None, sample_weight=None):
-        """Go on with a chunk of rows.
+        """Continue with a chunk of rows.
 
-        Mean, scale and principal axes become those of all rows seen, as exactly as if they had come at once. Training
-        goes once over the chunk from where it stood, at a constant rate; what `transform` uses is an average of the
-        weights on the way, or PCA unless that average reconstructs rows that are held out better: a quarter of all
-        rows seen, later a twentieth and at most 500.
+        Mean, scale and principal axes become those of all rows seen, exactly as if they had come at once. Training
+        makes one pass over the chunk at a constant rate. `transform` uses an average of the weights along the way, or
+        PCA unless that average reconstructs held-out rows better: a quarter of all rows seen, later a twentieth and at
+        most 500.
 
         Parameters
         ----------
@@ -334,14 +346,286 @@ class AutoencoderTransformer(BaseTransformer):
         Returns
         -------
         AutoencoderTransformer
-            The fitted estimator. If `partial_fit` raises, it is what it was before.
+            The fitted estimator. If `partial_fit` raises, the estimator is unchanged.
         """
         with unchanged_on_error(self):
-            data = self._checked(X, sample_weight, reset=self._earlier is None, min_samples=1)
-            if self.distributed:
-                raise ValueError("partial_fit runs in one process: set distributed=False.")
-            if data.share_missing:
+            chunk = self._check_training_rows(X, sample_weight, reset=not self._is_fitted_before, min_samples=1)
+            config = self._config(chunk)
+            if is_distributed():
+                raise ValueError("partial_fit runs in one process: call it outside of skae.distributed().")
+            if chunk.missing_share:
                 raise ValueError("Input X of partial_fit contains NaN. Only fit learns from rows with missing entries.")
-            for name, value in self._fit_chunk(data, plain_number(self.n_components), self.whiten).items():
-                setattr(self, name, value)
+            state, previous = getattr(self, "_incremental", None), getattr(self, "_fitted", None)
+            n_before = 0 if state is None else state.n_rows
+            n_seen = n_before + chunk.n_rows
+            chunk = replace(chunk, n_seen=n_seen, dtype=resolve_dtype(self.dtype, n_seen))
+            parameters = self._training_parameters()
+            state, fitted = update(
+                state,
+                previous,
+                chunk,
+                config,
+                lambda n_train_rows: chunk_settings(parameters, config, chunk, n_train_rows),
+                random_state_after(self.random_state, n_before),
+            )
+            self._set(_attributes(fitted) | {"n_samples_seen_": n_seen, "_incremental": state})
+            if self.verbose:
+                losses = "".join(f"loss {loss:.6f}, " for loss in self.loss_curve_)
+                print(f"{n_seen} rows seen: {losses}loss kept {self.best_loss_:.6f}")
         return self
+
+    def transform(self, X):
+        """Encode rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_components_)
+            Their codes, in the dtype of X (float64 for integers).
+        """
+        X = self._check_fitted_X(X)
+        return self._fitted.encode(X, self.device)
+
+    def inverse_transform(self, X):
+        """Decode codes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_components_)
+            Codes. Of ordered codes the first columns alone can be given.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features_in_)
+            Rows in the units of the training rows, in the dtype of the codes.
+        """
+        check_is_fitted(self)
+        if not is_valid_tensor(X):
+            X = like(check_array(as_array(X), dtype=(np.float64, np.float32)), X)
+        has_prefixes = self._fitted.config.code_class.has_prefixes
+        if X.shape[1] > self.n_components_ or (X.shape[1] < self.n_components_ and not has_prefixes):
+            raise ValueError(
+                f"X has {X.shape[1]} features, but {type(self).__name__} is expecting {self.n_components_} "
+                "components as input."
+            )
+        return self._fitted.decode(X, self.device)
+
+    def reconstruct(self, X):
+        """Encode and decode rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            Their reconstructions, in the dtype of X.
+        """
+        X = self._check_fitted_X(X)
+        return self._fitted.reconstruct(X, self.device)
+
+    def predict(self, X):
+        """Encode and decode rows: `reconstruct`, for dense input.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            Their reconstructions, in the dtype of X.
+        """
+        if sparse.issparse(X):
+            raise TypeError("Sparse data was passed to predict, whose result is dense. Call reconstruct instead.")
+        return self.reconstruct(X)
+
+    def score_samples(self, X):
+        r"""Return minus the loss of each row, or its evidence lower bound for a variational code.
+
+        For the squared error that is :math:`-\|x - \hat x\|^2`. The bound, in nats, is
+
+        .. math:: E_{q(z|x)} \log p(x|z) - D_{KL}(q(z|x) \| p(z)) \le \log p(x).
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows. Missing entries do not count.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Scores; with `scale` squared errors are in units of the features' variances, else in those of X.
+        """
+        X = self._check_fitted_X(X)
+        _check_range(RowSource(as_array(X)), self._fitted.config)
+        if self._fitted.config.code_class.is_variational:
+            return self._fitted.log_evidence_bounds(X, self.device)
+        return -self._fitted.summed_losses(X, self.device)
+
+    def score(self, X, y=None, sample_weight=None):
+        r"""Return the share of variance explained (R²), about the mean of the training rows.
+
+        .. math:: R^2 = 1 - \sum_i w_i \|x_i - \hat x_i\|^2 / \sum_i w_i \|x_i - \mu\|^2
+
+        With `scale` differences are first divided by `scale_`: scores of estimators with and without it cannot be
+        compared. Missing entries do not count.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+        y : Ignored
+            Present for scikit-learn's API.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        float
+            1 for a perfect reconstruction, 0 for one as good as the mean.
+
+        Raises
+        ------
+        ValueError
+            If no entry is observed.
+        """
+        X = self._check_fitted_X(X)
+        weight = check_sample_weight(sample_weight, X)
+        errors, norms = self._fitted.squared_errors(X, self.device)
+        largest = max(errors.max(), norms.max()) or 1.0  # sums of squares need not be within float64
+        error, norm = np.average(errors / largest, weights=weight), np.average(norms / largest, weights=weight)
+        if norm == 0.0:
+            if missing_share(RowSource(as_array(X))) == 1.0:
+                raise ValueError("X has no observed entry to compare its reconstruction with.")
+            return 1.0 if error == 0.0 else 0.0
+        return float(1.0 - error / norm)
+
+    def sample(self, n_samples=1, random_state=None):
+        """Draw new rows.
+
+        Codes are drawn from the prior of a variational code, or else from a mixture of Gaussians (the number of them
+        with the lowest BIC), and decoded. The mixture is fitted in the first call to the codes of at most 4,096
+        training rows; after `partial_fit`, of at most 500 of all rows seen.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of rows.
+        random_state : int, RandomState instance or None, default=None
+            Draws the codes. Pass an int for reproducible results.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features_in_)
+            Rows in the units of the training rows.
+        """
+        check_is_fitted(self)
+        if not Integer(1).accepts(n_samples):
+            raise ValueError(f"Invalid value for 'n_samples': {n_samples!r}. It must be an int >= 1.")
+        return self._fitted.sample(n_samples, local_random_state(random_state), self.device)
+
+    def encoder_module(self):
+        """Return `transform` as a torch module whose parameters can be trained further.
+
+        Returns
+        -------
+        torch.nn.Module
+            Encodes rows in the units of X, without missing entries. It is a copy: training it does not change the
+            estimator. It computes in the precision of the estimator, on the CPU.
+        """
+        check_is_fitted(self)
+        return EncoderModule(self._fitted)
+
+    def decoder_module(self):
+        """Return `inverse_transform` as a torch module whose parameters can be trained further.
+
+        Returns
+        -------
+        torch.nn.Module
+            Decodes codes to rows in the units of X. A copy, like that of `encoder_module`.
+        """
+        check_is_fitted(self)
+        return DecoderModule(self._fitted)
+
+    def _config(self, rows: TrainingRows) -> AutoencoderConfig:
+        """The configuration, checked against the rows it is for."""
+        if self.corruption is None and not isinstance(self.corruption_level, str):
+            raise ValueError(
+                f"corruption_level={self.corruption_level} needs a corruption. Got corruption=None: name one, for "
+                "instance 'gaussian'."
+            )
+        config = AutoencoderConfig(
+            plain_number(self.n_components),
+            self.code,
+            plain_number(self.n_nonzero),
+            float(self.beta),
+            self.loss,
+            self.corruption,
+            float(resolved(self.corruption_level, lambda: CORRUPTION_LEVEL)),
+            self.network,
+            tuple(int(width) for width in self.hidden_layer_sizes),
+            self.activation,
+            bool(self.whiten),
+            bool(self.scale),
+        )
+        if rows.source.is_distributed and (self.corruption == "swap" or callable(self.corruption)):
+            raise ValueError(
+                f"corruption={self.corruption!r} cannot be used within skae.distributed(): it looks at all rows of a "
+                "batch."
+            )
+        _check_range(rows.source, config)
+        return config
+
+    def _check_fitted_X(self, X):
+        """Checked rows. A tensor stays one on its device, and leaves it only for a check that will say something."""
+        if not is_valid_tensor(X):
+            return like(super()._check_fitted_X(X), X)
+        settle_count()
+        check_is_fitted(self)
+        return validate_data(self, X, reset=False, skip_check_array=True)
+
+    def _fitted_to_state(self) -> dict[str, Any]:
+        # What callbacks are given during fit has no `_incremental` yet.
+        names = ("_fitted", "_incremental")
+        return {name: getattr(self, name).to_state() for name in names if hasattr(self, name)}
+
+    def _fitted_from_state(self, state: dict[str, Any]) -> dict[str, Any]:
+        fitted: dict[str, Any] = {"_fitted": FittedAutoencoder.from_state(state["_fitted"])}
+        if "_incremental" in state:
+            attributes = [state[name] for name in ("n_samples_seen_", "mean_", "scale_", "components_")]
+            fitted["_incremental"] = IncrementalState.from_state(state["_incremental"], *attributes)
+        return fitted
+
+
+def _attributes(fitted: AutoencoderFit) -> dict[str, Any]:
+    """The fitted attributes that a fit alone decides."""
+    n_components = fitted.autoencoder.n_components
+    return training_attributes(fitted.training) | {
+        "n_components_": n_components,
+        "mean_": fitted.axes.mean,
+        "scale_": fitted.axes.scale,
+        "components_": fitted.axes.components[:n_components],
+        "explained_variance_ratio_": fitted.explained_variance_ratio,
+        "_fitted": fitted.autoencoder,
+    }
+
+
+def _check_range(rows: RowSource, config: AutoencoderConfig) -> None:
+    """Raise ValueError unless the loss is defined for the values of the rows."""
+    low, high = config.loss_class.value_range
+    if np.isinf(low) and np.isinf(high):
+        return
+    lowest, highest = feature_ranges(rows)
+    for extreme in (np.nanmin(lowest, initial=low), np.nanmax(highest, initial=low)):
+        if not low <= extreme <= high:
+            raise ValueError(
+                f"loss={config.loss!r} needs values of X {config.loss_class.range_words}. Got {extreme:g} instead."
+            )

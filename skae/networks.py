@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from skae._support._parameters import Constraint, Integer, LayerSizes, OddInteger, check_parameters
+from skae._support._constraints import Constraint, Integer, LayerSizes, OddInteger, check_parameters
 
 __all__ = ["ConvolutionalNetwork", "ConvolutionalNetwork1d"]
 

@@ -1,1 +1,1 @@
-"""Plots of what estimators found, one display a file; nothing below imports them."""
+"""Plots of fitted estimators, one display per file; the rest of the package does not import them."""

@@ -1,4 +1,4 @@
-"""matplotlib where it is installed, colours that colour-blind readers can tell apart, and marks that fit their number.
+"""Axes, colours and markers shared by the displays.
 
 matplotlib is imported inside functions only: skae works without it.
 """
@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-# Okabe & Ito's blue, vermilion and green, which stay apart in every kind of colour blindness.
-BLUE, VERMILION, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#777777"
-# Petroff's ten, https://arxiv.org/abs/2107.02270, found for the same readers.
+# From Okabe & Ito's palette, distinguishable in every kind of colour blindness.
+BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#777777"
+# Petroff's ten colours, chosen for the same readers: https://arxiv.org/abs/2107.02270
 CLASS_COLORS = (
     "#3f90da",
     "#ffa90e",
@@ -25,13 +25,13 @@ CLASS_COLORS = (
     "#717581",
     "#92dadd",
 )
-# Beyond this many points a vector file is slow to open and larger than the picture.
+# With more points than this a vector file is larger than the rasterised picture, and slow to open.
 MAX_VECTOR_POINTS = 1000
 MAX_BINS = 50
 
 
 def check_matplotlib(caller: str) -> None:
-    """Raise, before anything is computed, when there is nothing to draw with."""
+    """Raise ImportError if matplotlib is missing, before anything is computed."""
     try:
         import_module("matplotlib")
     except ImportError as error:
@@ -40,18 +40,21 @@ def check_matplotlib(caller: str) -> None:
         ) from error
 
 
-def new_axes(caller: str, n_columns: int = 1, aspect: float | None = None) -> Any:
-    """Axes (an array of them, where they are several) in a new figure, as high as `aspect` times its width."""
-    check_matplotlib(caller)
+def new_axes(aspect: float | None = None) -> Any:
+    """Axes in a new figure, whose height is `aspect` times its width if given."""
     pyplot = import_module("matplotlib.pyplot")
     width, height = pyplot.rcParams["figure.figsize"]
-    height = height if aspect is None else aspect * width
-    size = (width * (1.0 + 0.7 * (n_columns - 1)), height)
-    return pyplot.subplots(1, n_columns, figsize=size, layout="constrained")[1]
+    size = (width, height if aspect is None else aspect * width)
+    return pyplot.subplots(figsize=size, layout="constrained")[1]
+
+
+def with_name(title: str, estimator_name: str | None) -> str:
+    """The title, with the name of the estimator on a second line."""
+    return f"{title}\n{estimator_name}" if estimator_name else title
 
 
 def scatter_style(n_points: int) -> dict[str, Any]:
-    """Size, opacity and rasterisation of marks: few points are large and solid, many small and translucent."""
+    """Size, opacity and rasterisation of markers: large and solid for few points, small and translucent for many."""
     return {
         "s": float(np.clip(600.0 / np.sqrt(n_points), 4.0, 36.0)),
         "alpha": float(np.clip(4.5 * n_points**-0.25, 0.3, 0.9)),
@@ -61,24 +64,24 @@ def scatter_style(n_points: int) -> dict[str, Any]:
 
 
 def histogram_edges(values: np.ndarray) -> np.ndarray:
-    """Edges of equal bins whose number grows with the rows; unlike automatic ones they stay few in long tails."""
+    """Edges of equal bins, whose number depends on the number of rows only: a long tail does not make many bins."""
     return np.histogram_bin_edges(values, int(np.clip(2.0 * np.sqrt(len(values)), 5, MAX_BINS)))
 
 
 def class_colors(n_classes: int) -> list[Any]:
-    """A colour for each of the classes."""
+    """One colour per class."""
     if n_classes <= len(CLASS_COLORS):
         return list(CLASS_COLORS[:n_classes])
     return list(import_module("matplotlib").colormaps["viridis"](np.linspace(0.0, 1.0, n_classes)))
 
 
 def names_fit(ax: Any, names: list[str]) -> bool:
-    """Whether names stand side by side under the axes; as long as nothing is drawn, their width is an estimate."""
+    """Whether the names fit side by side below the axes. Their width is an estimate, because nothing is drawn yet."""
     width_in_points = 72.0 * ax.get_window_extent().width / ax.figure.dpi
     return sum(len(name) + 2 for name in names) * 5.5 < width_in_points
 
 
 def shortened(name: object, length: int = 28) -> str:
-    """A name as it fits beside an axis."""
+    """A name, cut to fit beside an axis."""
     text = str(name)
     return text if len(text) <= length else text[: length - 1] + "…"

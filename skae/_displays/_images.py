@@ -1,15 +1,15 @@
-"""Images put together into a single one, with gaps between them and marks where pixels are missing."""
+"""Many images on one canvas, with gaps between them and missing pixels marked."""
 
 from __future__ import annotations
 
 import numpy as np
 
-# No grey level, and paler than most colours.
+# Distinct from every grey level and paler than most colours.
 MISSING_COLOR = "#f5d3bd"
 
 
-def put_together(lines: list[np.ndarray], image_shape: tuple[int, ...], gap: int) -> np.ndarray:
-    """Lines of images as a single image, NaN in the gaps around each."""
+def tile(lines: list[np.ndarray], image_shape: tuple[int, ...], gap: int) -> np.ndarray:
+    """Lines of images as one image, with NaN in the gaps around each."""
     height, width, channels = image_shape
     down, right = height + gap, width + gap
     canvas = np.full((len(lines) * down + gap, len(lines[0]) * right + gap, channels), np.nan)
@@ -21,7 +21,7 @@ def put_together(lines: list[np.ndarray], image_shape: tuple[int, ...], gap: int
 
 
 def show_missing(ax, missing: np.ndarray) -> None:
-    """Colour the pixels with a missing channel (one; zero where it is there) and leave all others transparent."""
+    """Colour the pixels where any channel of `missing` is 1; leave the others transparent."""
     from matplotlib.colors import ListedColormap
 
     marked = np.where((missing == 1).any(axis=2), 1.0, np.nan)
@@ -29,7 +29,7 @@ def show_missing(ax, missing: np.ndarray) -> None:
 
 
 def with_transparent_gaps(canvas: np.ndarray, low: float, high: float) -> np.ndarray:
-    """Colours in [0, 1] with an opacity, which is zero where there is no image or a channel is missing."""
+    """RGBA in [0, 1], with opacity 0 in the gaps and where a channel is missing."""
     colors = np.clip((canvas - low) / ((high - low) or 1.0), 0.0, 1.0)
     empty = np.isnan(canvas).any(axis=2, keepdims=True)
     opacity = colors[:, :, 3:] if colors.shape[2] == 4 else np.ones_like(colors[:, :, :1])

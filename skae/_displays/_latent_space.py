@@ -6,57 +6,66 @@ from typing import Any
 
 import numpy as np
 
-from skae._displays._asking import check_estimator, column, dense, display_name, final_step
-from skae._displays._drawing import BLUE, check_matplotlib, class_colors, histogram_edges, new_axes, scatter_style
-from skae._displays._naming import row_loss_name
-from skae._support._parameters import OneOf, check_parameters
+from skae._displays._drawing import (
+    BLUE,
+    check_matplotlib,
+    class_colors,
+    histogram_edges,
+    new_axes,
+    scatter_style,
+    with_name,
+)
+from skae._displays._estimator_access import check_estimator, column, dense, display_name, final_step
+from skae._displays._labels import row_loss_name
+from skae._support._constraints import OneOf, check_parameters
 
-# Whole numbers with at most this many values are classes; others are measurements.
+# y with at most this many different integer values holds classes; otherwise it is a quantity.
 MAX_CLASSES = 20
-# Colours of errors stop at this quantile: a single huge one would leave all others dark.
+# Colours of errors saturate at this quantile: a single huge error would leave all others dark.
 HIGHEST_ERROR_COLORED = 0.98
 GOLDEN_RATIO = (5**0.5 - 1) / 2
 
 
 class LatentSpaceDisplay:
-    """Map of the first two columns of the codes, coloured by labels, by a quantity or by the error of the rows.
+    """Scatter plot of the first two columns of the codes, coloured by class, by a quantity or by the error of the rows.
 
-    Codes of one column are drawn as a histogram; against classes, one strip each; or against the quantity. It is
-    recommended to use :meth:`from_estimator` or :meth:`from_predictions` to create a `LatentSpaceDisplay`. All
-    parameters are stored as attributes.
+    Codes of one column are drawn as a histogram, as one strip per class, or against the quantity. It is recommended to
+    use :meth:`from_estimator` or :meth:`from_predictions` to create a `LatentSpaceDisplay`. All parameters are stored
+    as attributes.
 
     Parameters
     ----------
     codes : ndarray of shape (n_samples, n_components)
         Codes.
     y : array-like of shape (n_samples,), default=None
-        What the colours show. Strings, booleans and at most 20 different whole numbers are taken for classes.
+        Classes or a quantity, shown by the colours. Strings, booleans and at most 20 different whole numbers are
+        classes.
     y_name : str, default=None
         Label of the colours.
     clip : bool, default=False
-        Whether colours stop at the 98th percentile of y, so that few large errors do not hide the others.
+        If True, colours saturate at the 98th percentile of y, so that a few large errors do not hide the others.
     estimator_name : str, default=None
         Name of the estimator, for the title.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        Axes with the map.
+        Axes with the plot.
     figure_ : matplotlib Figure
         Figure containing the axes.
     scatter_ : matplotlib PathCollection or None
         The points.
     histogram_ : matplotlib BarContainer or None
-        The histogram of codes of one column without y.
+        The histogram, if codes have one column and there is no y.
     colorbar_ : matplotlib Colorbar or None
-        What the colours mean.
+        Key to the colours.
     classes_ : ndarray of shape (n_classes,) or None
-        The classes in y, in the order of their colours; None where y is a quantity.
+        The classes in y, in the order of their colours; None if y is a quantity.
 
     See Also
     --------
-    AutoencoderTransformer : The transformer whose codes are drawn here.
-    ReconstructionDisplay : What the codes retain of the rows.
+    AutoencoderTransformer : Transformer whose codes are drawn here.
+    ReconstructionDisplay : Draw rows beside their reconstructions.
 
     Examples
     --------
@@ -89,11 +98,11 @@ class LatentSpaceDisplay:
         y : array-like of shape (n_samples,), default=None
             Labels or a quantity to colour the points by.
         color_by : {"y", "error"}, default="y"
-            "error" colours the points by ``-score_samples(X)`` instead: the loss of an autoencoder, summed over the
-            entries of a row (squared errors by default), or minus the evidence lower bound of a variational one; the
-            outlier score of a detector.
+            "error" colours the points by ``-score_samples(X)`` instead of y. For an autoencoder this is the loss summed
+            over the entries of a row, or the negative evidence lower bound if it is variational; for a detector it is
+            the negated outlier score.
         ax : matplotlib Axes, default=None
-            Axes to draw in. None makes a figure.
+            Axes to draw in. None creates a figure.
         scatter_kwargs : dict, default=None
             Keyword arguments of matplotlib's `scatter`.
 
@@ -135,7 +144,7 @@ class LatentSpaceDisplay:
         estimator_name : str, default=None
             Name of the estimator, for the title.
         ax : matplotlib Axes, default=None
-            Axes to draw in. None makes a figure.
+            Axes to draw in. None creates a figure.
         scatter_kwargs : dict, default=None
             Keyword arguments of matplotlib's `scatter`.
 
@@ -152,16 +161,16 @@ class LatentSpaceDisplay:
         return display.plot(ax=ax, scatter_kwargs=scatter_kwargs)
 
     def plot(self, ax=None, *, cmap="viridis", colorbar=True, scatter_kwargs=None):
-        """Draw the map.
+        """Draw the codes.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Axes to draw in. None makes a figure.
+            Axes to draw in. None creates a figure.
         cmap : str or matplotlib Colormap, default="viridis"
-            Colours of a quantity.
+            Colours if y is a quantity.
         colorbar : bool, default=True
-            Whether to say what the colours mean in a bar beside the axes.
+            If True, add a key to the colours beside the axes.
         scatter_kwargs : dict, default=None
             Keyword arguments of matplotlib's `scatter`.
 
@@ -171,14 +180,14 @@ class LatentSpaceDisplay:
             The display itself.
         """
         check_matplotlib(f"{type(self).__name__}.plot")
-        ax = new_axes(f"{type(self).__name__}.plot") if ax is None else ax
+        ax = new_axes() if ax is None else ax
         self.ax_, self.figure_ = ax, ax.figure
         self.scatter_ = self.histogram_ = self.colorbar_ = None
         self.classes_: Any = None
         index = None
         if self.y is not None and _are_classes(np.asarray(self.y)):
             self.classes_, index = np.unique(np.asarray(self.y), return_inverse=True)
-        # Points are drawn in the order of the rows, not class by class: none of the classes covers the others.
+        # Points are drawn in the order of the rows, not class by class, so that no class covers the others.
         style = scatter_style(len(self.codes)) | self._colors(index, cmap) | (scatter_kwargs or {})
         n_components = np.shape(self.codes)[1]
         if n_components == 1:
@@ -189,12 +198,11 @@ class LatentSpaceDisplay:
         if colorbar and self.y is not None and n_components > 1:
             self._add_colorbar(ax)
         columns = f", first 2 of {n_components} columns" if n_components > 2 else ""
-        by = f"\n{self.estimator_name}" if self.estimator_name else ""
-        ax.set_title(f"Codes of {len(self.codes):,} rows{columns}{by}")
+        ax.set_title(with_name(f"Codes of {len(self.codes):,} rows{columns}", self.estimator_name))
         return self
 
     def _plot_one(self, ax, index: np.ndarray | None, style: dict) -> None:
-        """Codes of one column: a histogram, a strip for each class, or the quantity against the code."""
+        """Draw codes of one column: a histogram, one strip per class, or the quantity against the code."""
         codes = np.asarray(self.codes)[:, 0]
         ax.set(xlabel="code 1")
         if self.y is None:
@@ -203,14 +211,14 @@ class LatentSpaceDisplay:
             return
         heights = np.asarray(self.y)
         if index is not None:
-            # Multiples of the golden ratio spread points evenly, the same way in every call.
+            # Multiples of the golden ratio spread points evenly and need no random numbers.
             heights = index + 0.7 * (np.arange(len(codes)) * GOLDEN_RATIO % 1.0 - 0.5)
             ax.set_yticks(np.arange(len(self.classes_)), labels=[str(name) for name in self.classes_])
         self.scatter_ = ax.scatter(codes, heights, **style)
         ax.set(ylabel=self.y_name)
 
     def _colors(self, index: np.ndarray | None, cmap) -> dict:
-        """What `scatter` needs to colour the points."""
+        """Arguments of `scatter` that colour the points."""
         if self.y is None:
             return {"color": BLUE}
         if index is None:
@@ -234,7 +242,7 @@ class LatentSpaceDisplay:
 
 
 def _name_of(y) -> str | None:
-    """What to call the colours: the name of a pandas Series, else y."""
+    """Label of the colours: the name of a pandas Series, else y."""
     return None if y is None else str(getattr(y, "name", None) or "y")
 
 

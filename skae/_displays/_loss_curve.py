@@ -1,43 +1,43 @@
-"""LossCurveDisplay: how training went, and where it started."""
+"""LossCurveDisplay: the losses of training, and the loss before it."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from skae._displays._asking import check_estimator, display_name, final_step
-from skae._displays._drawing import BLUE, GREY, VERMILION, check_matplotlib, new_axes
-from skae._displays._naming import start_name, training_loss_name
+from skae._displays._drawing import BLUE, GREY, VERMILION, check_matplotlib, new_axes, with_name
+from skae._displays._estimator_access import check_estimator, display_name, final_step
+from skae._displays._labels import is_denoising_detector, start_name, training_loss_name
 
-# Curves of no more epochs than this mark each one: a single epoch draws no line.
+# Curves of at most this many epochs have markers, because a single epoch draws no line.
 MAX_MARKED_EPOCHS = 12
-# Losses that differ by no more than this share of them are the same but for rounding.
+# Losses within this relative difference are equal up to rounding.
 ROUNDING = 1e-9
 
 
 class LossCurveDisplay:
-    """Training and held-out loss of every epoch, and the loss of PCA, or another linear model, they started from.
+    """Training and held-out loss of every epoch, and the loss of PCA, or another linear model, before training.
 
-    The parameters that were kept are marked at their loss and epoch; it is epoch 0 where nothing beat the start. None
-    is marked where the weights that a warm start set out from were kept, for the curve does not have their loss.
-    Without a hold-out the kept parameters are the last ones and are judged, as the start is, on training rows. A
-    denoising detector learns from all but the worst tenth of every batch, and its curve is theirs; the start and the
-    kept parameters are judged on all rows. It is recommended to use :meth:`from_estimator` to create a
-    `LossCurveDisplay`. All parameters are stored as attributes.
+    A marker shows the epoch and the loss of the weights that were kept: epoch 0 if no epoch improved on the start.
+    There is no marker if a warm start kept its previous weights, whose loss is not on the curve. Without a hold-out the
+    last weights are kept, and their loss and that of the start are losses on the training rows. A denoising detector
+    leaves the worst tenth of each batch out of training and of its curve, but not out of the loss of the start and of
+    the kept weights. It is recommended to use :meth:`from_estimator` to create a `LossCurveDisplay`. All parameters are
+    stored as attributes.
 
     Parameters
     ----------
     loss_curve : array-like of shape (n_epochs,)
-        Training loss of every epoch, averaged while the parameters move.
+        Training loss of every epoch, averaged over its steps.
     validation_loss_curve : array-like of shape (n_epochs + 1,), default=None
-        Loss on held-out rows before the first epoch and after every one.
-    pca_loss : float, default=None
+        Loss on held-out rows before the first epoch and after each epoch.
+    initial_loss : float, default=None
         Loss before training.
     best_loss : float, default=None
-        Loss of the parameters that were kept.
+        Loss of the weights that were kept.
     train_name : str, default="training rows"
         Name of the training curve.
     start_name : str, default="PCA"
-        What the estimator was before training.
+        Name of the model before training.
     loss_name : str, default="loss"
         Label of the vertical axis.
     estimator_name : str, default=None
@@ -53,15 +53,15 @@ class LossCurveDisplay:
         Training loss.
     validation_line_ : matplotlib Line2D or None
         Held-out loss.
-    pca_line_ : matplotlib Line2D or None
+    initial_line_ : matplotlib Line2D or None
         Loss before training.
     best_point_ : matplotlib Line2D or None
-        The parameters that were kept, where an epoch has their loss.
+        The weights that were kept, if their loss is that of an epoch.
 
     See Also
     --------
-    AutoencoderTransformer : Its `loss_curve_`, `validation_loss_curve_` and `pca_loss_` are drawn here.
-    sklearn.model_selection.LearningCurveDisplay : Scores against the number of training rows.
+    AutoencoderTransformer : Has the `loss_curve_`, `validation_loss_curve_` and `initial_loss_` that are drawn here.
+    sklearn.model_selection.LearningCurveDisplay : Draw scores against the number of training rows.
 
     Examples
     --------
@@ -79,7 +79,7 @@ class LossCurveDisplay:
         *,
         loss_curve,
         validation_loss_curve=None,
-        pca_loss=None,
+        initial_loss=None,
         best_loss=None,
         train_name="training rows",
         start_name="PCA",
@@ -88,7 +88,7 @@ class LossCurveDisplay:
     ):
         self.loss_curve = loss_curve
         self.validation_loss_curve = validation_loss_curve
-        self.pca_loss = pca_loss
+        self.initial_loss = initial_loss
         self.best_loss = best_loss
         self.train_name = train_name
         self.start_name = start_name
@@ -97,14 +97,14 @@ class LossCurveDisplay:
 
     @classmethod
     def from_estimator(cls, estimator, *, ax=None, line_kwargs=None):
-        """Draw the losses that a fitted estimator kept.
+        """Draw the losses of a fitted estimator.
 
         Parameters
         ----------
         estimator : estimator instance
             Fitted estimator with `loss_curve_`, or a pipeline that ends in one.
         ax : matplotlib Axes, default=None
-            Axes to draw in. None makes a figure.
+            Axes to draw in. None creates a figure.
         line_kwargs : dict, default=None
             Keyword arguments of matplotlib's `plot` for the two curves.
 
@@ -117,15 +117,13 @@ class LossCurveDisplay:
         check_estimator(estimator)
         final = final_step(estimator)
         check_estimator(final, "loss_curve_")
-        denoises = getattr(final, "method", None) == "denoising"
-        anchored = hasattr(final, "pca_loss_")
         display = cls(
             loss_curve=final.loss_curve_,
             validation_loss_curve=getattr(final, "validation_loss_curve_", None),
-            pca_loss=getattr(final, "pca_loss_", None),
-            # Of scikit-learn's networks it is the lowest loss of an epoch, not that of the parameters kept.
-            best_loss=final.best_loss_ if anchored else None,
-            train_name="training rows, worst tenth left out" if denoises else "training rows",
+            initial_loss=getattr(final, "initial_loss_", None),
+            # `best_loss_` of scikit-learn's networks is the lowest loss of an epoch, not that of the weights kept.
+            best_loss=final.best_loss_ if hasattr(final, "initial_loss_") else None,
+            train_name="training rows" + (", worst tenth left out" if is_denoising_detector(final) else ""),
             start_name=start_name(final),
             loss_name=training_loss_name(final),
             estimator_name=display_name(estimator),
@@ -138,7 +136,7 @@ class LossCurveDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Axes to draw in. None makes a figure.
+            Axes to draw in. None creates a figure.
         line_kwargs : dict, default=None
             Keyword arguments of matplotlib's `plot` for the two curves.
 
@@ -148,45 +146,52 @@ class LossCurveDisplay:
             The display itself.
         """
         check_matplotlib(f"{type(self).__name__}.plot")
-        ax = new_axes(f"{type(self).__name__}.plot") if ax is None else ax
-        n_epochs = len(self.loss_curve)
-        style = {"linewidth": 2, "marker": "o" if n_epochs <= MAX_MARKED_EPOCHS else "", "markersize": 4}
-        style |= line_kwargs or {}
-        epochs = np.arange(1, n_epochs + 1)
-        # Untrained, there is no curve; a label without one would be all there is to see of it.
-        train = {"color": BLUE, "label": self.train_name if n_epochs else None} | style
-        (self.train_line_,) = ax.plot(epochs, self.loss_curve, **train)
-        self.validation_line_ = self.best_point_ = self.pca_line_ = None
-        if self.validation_loss_curve is not None:
-            validation = {"color": VERMILION, "label": "held-out rows"} | style
-            starts_at_zero = np.arange(len(self.validation_loss_curve))
-            (self.validation_line_,) = ax.plot(starts_at_zero, self.validation_loss_curve, **validation)
-        best_epoch = self._best_epoch()
-        if best_epoch is not None:
-            marks = {"marker": "o", "markersize": 8, "markerfacecolor": "white", "markeredgewidth": 2, "zorder": 3}
-            held_out = self.validation_line_ is not None
-            # Without a hold-out the loss compares with the start's, not with the curve.
-            marks |= {"color": VERMILION, "label": "kept"} if held_out else {"color": GREY, "label": "kept, all rows"}
-            (self.best_point_,) = ax.plot([best_epoch], [self.best_loss], linestyle="", **marks)
-        if self.pca_loss is not None:
+        ax = new_axes() if ax is None else ax
+        self.ax_, self.figure_ = ax, ax.figure
+        self._plot_curves(ax, line_kwargs or {})
+        self._plot_best(ax)
+        self.initial_line_ = None
+        if self.initial_loss is not None:
             label = f"{self.start_name}, before training"
-            self.pca_line_ = ax.axhline(self.pca_loss, color=GREY, linestyle="--", linewidth=1.5, label=label)
-        ax.set(xlabel="epoch", ylabel=self.loss_name)
-        ax.set_title("Loss during training" + (f"\n{self.estimator_name}" if self.estimator_name else ""))
-        if not n_epochs:
+            self.initial_line_ = ax.axhline(self.initial_loss, color=GREY, linestyle="--", linewidth=1.5, label=label)
+        ax.set(xlabel="epoch", ylabel=self.loss_name, title=with_name("Loss during training", self.estimator_name))
+        if len(self.loss_curve) == 0:
             ax.set_xlim(-0.5, 1.5)
         ax.xaxis.get_major_locator().set_params(integer=True)
         ax.grid(alpha=0.3)
         ax.legend()
-        self.ax_, self.figure_ = ax, ax.figure
         return self
 
+    def _plot_curves(self, ax, line_kwargs: dict) -> None:
+        n_epochs = len(self.loss_curve)
+        style = {"linewidth": 2, "marker": "o" if n_epochs <= MAX_MARKED_EPOCHS else "", "markersize": 4} | line_kwargs
+        # Without epochs there is no curve, and so no entry in the legend.
+        train = {"color": BLUE, "label": self.train_name if n_epochs else None} | style
+        (self.train_line_,) = ax.plot(np.arange(1, n_epochs + 1), self.loss_curve, **train)
+        self.validation_line_ = None
+        if self.validation_loss_curve is not None:
+            validation = {"color": VERMILION, "label": "held-out rows"} | style
+            (self.validation_line_,) = ax.plot(
+                np.arange(len(self.validation_loss_curve)), self.validation_loss_curve, **validation
+            )
+
+    def _plot_best(self, ax) -> None:
+        self.best_point_ = None
+        epoch = self._best_epoch()
+        if epoch is None:
+            return
+        # Without a hold-out the loss is comparable with that of the start, not with the curve.
+        held_out = self.validation_loss_curve is not None
+        style = {"color": VERMILION, "label": "kept"} if held_out else {"color": GREY, "label": "kept, all rows"}
+        style |= {"marker": "o", "markersize": 8, "markerfacecolor": "white", "markeredgewidth": 2, "zorder": 3}
+        (self.best_point_,) = ax.plot([epoch], [self.best_loss], linestyle="", **style)
+
     def _best_epoch(self) -> int | None:
-        """The epoch whose parameters were kept; without a hold-out the last or the start. None where it is unknown."""
+        """The epoch whose weights were kept, None if it is unknown; without a hold-out it is the last or 0."""
         if self.best_loss is None:
             return None
         if self.validation_loss_curve is not None:
             differences = np.abs(np.asarray(self.validation_loss_curve, dtype=float) - self.best_loss)
             nearest = int(np.argmin(differences))
             return nearest if differences[nearest] <= ROUNDING * abs(self.best_loss) else None
-        return 0 if self.best_loss == self.pca_loss else len(self.loss_curve)
+        return 0 if self.best_loss == self.initial_loss else len(self.loss_curve)

@@ -1,17 +1,17 @@
-"""ReconstructionDisplay: rows or images beside what their codes retain of them."""
+"""ReconstructionDisplay: rows or images beside their reconstructions."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from skae._displays._asking import check_estimator, dense, display_name, feature_names, reconstruct
-from skae._displays._drawing import GREY, VERMILION, check_matplotlib, names_fit, new_axes, shortened
-from skae._displays._images import put_together, show_missing, with_transparent_gaps
-from skae._support._parameters import Constraint, Integer, OneOf, check_parameters
+from skae._displays._drawing import GREY, VERMILION, check_matplotlib, names_fit, new_axes, shortened, with_name
+from skae._displays._estimator_access import check_estimator, dense, display_name, feature_names, reconstruct
+from skae._displays._images import show_missing, tile, with_transparent_gaps
+from skae._support._constraints import Constraint, Integer, OneOf, check_parameters
 
-# Rows are drawn in bands; the rest, the largest deviations, may reach into their neighbours'.
+# Each row is drawn in a band. This share of the deviations fits into it; larger ones may cross its neighbours.
 SHARE_IN_BAND = 0.98
-# No more features than this have their names on the axis.
+# Names of at most this many features are on the axis.
 MAX_NAMED_FEATURES = 32
 CHANNELS = (1, 3, 4)
 PLOT_CONSTRAINTS: dict[str, tuple[Constraint, ...]] = {
@@ -21,15 +21,15 @@ PLOT_CONSTRAINTS: dict[str, tuple[Constraint, ...]] = {
 
 
 class ReconstructionDisplay:
-    """Rows, or images, beside their reconstruction, each with its error.
+    """Rows or images beside their reconstructions, with the error of each.
 
-    Images are drawn above their reconstructions. Other rows are drawn as curves over the features, one band each,
-    about the mean of each feature and in the units of the error. The error of a row is the root of its mean squared
-    difference from its reconstruction. It is recommended to use :meth:`from_estimator` or :meth:`from_predictions` to
-    create a `ReconstructionDisplay`. All parameters are stored as attributes.
+    Images are drawn above their reconstructions. Other rows are drawn as curves over the features, one band per row:
+    deviations from the mean of each feature, in the unit of the error. The error of a row is the root mean squared
+    difference (RMSE) from its reconstruction. It is recommended to use :meth:`from_estimator` or
+    :meth:`from_predictions` to create a `ReconstructionDisplay`. All parameters are stored as attributes.
 
-    Entries that are missing (NaN) are gaps in curves and pale orange pixels of images; they do not count in errors.
-    Reconstructions have none. A row without any observed entry has no error and is shown only with ``rows="first"``.
+    Missing entries (NaN) are gaps in curves and pale orange pixels in images, and do not count in errors. A row whose
+    entries are all missing has no error and is shown with ``rows="first"`` only.
 
     Parameters
     ----------
@@ -38,11 +38,11 @@ class ReconstructionDisplay:
     X_reconstructed : ndarray of shape (n_samples, n_features)
         Their reconstructions.
     errors : ndarray of shape (n_samples,)
-        Errors of the rows; NaN for rows without any observed entry.
+        Errors of the rows; NaN if all entries of a row are missing.
     image_shape : tuple of int, default=None
         Height and width of the images, or height, width and channels.
     feature_scale : ndarray of shape (n_features,), default=None
-        What features were divided by before errors were taken. None: nothing.
+        Unit of each feature in the errors. None means the units of X.
     feature_names : array-like of shape (n_features,), default=None
         Names of the features.
     estimator_name : str, default=None
@@ -55,16 +55,16 @@ class ReconstructionDisplay:
     figure_ : matplotlib Figure
         Figure containing the axes.
     image_ : matplotlib AxesImage or None
-        The images, put together into one.
+        All images, as one.
     lines_ : list of matplotlib Line2D
-        Two lines a row, the row and its reconstruction; empty for images.
+        Two lines per row, the row and its reconstruction; empty for images.
     shown_ : ndarray of shape (n_shown,) of int
-        The rows that are shown.
+        Indices of the rows that are shown.
 
     See Also
     --------
-    AutoencoderTransformer.reconstruct : What is drawn here.
-    LatentSpaceDisplay : The codes of the rows.
+    AutoencoderTransformer.reconstruct : Compute the reconstructions drawn here.
+    LatentSpaceDisplay : Draw the codes of the rows.
 
     Examples
     --------
@@ -100,28 +100,28 @@ class ReconstructionDisplay:
     def from_estimator(
         cls, estimator, X, *, image_shape=None, standardize=None, rows="spread", n_rows=8, ax=None, cmap="gray"
     ):
-        """Encode and decode rows with a fitted transformer and draw both.
+        """Encode and decode rows with a fitted transformer and draw them beside the result.
 
         Parameters
         ----------
         estimator : estimator instance
-            Fitted transformer with `reconstruct` or `inverse_transform`, or a pipeline of such.
+            Fitted transformer with `reconstruct` or `inverse_transform`, or a pipeline of such transformers.
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows. Entries may be missing (NaN) if the estimator allows it.
         image_shape : tuple of int, default=None
             Height and width of the images, or height, width and channels: 1, 3 (RGB) or 4 (RGBA).
         standardize : bool, default=None
-            Whether errors are in standard deviations of the features rather than in the units of X. None: unless X are
-            images.
+            If True, errors are in standard deviations of the features; if False, in the units of X. None means True
+            unless the rows are images.
         rows : {"spread", "first", "largest"}, default="spread"
-            Which rows are shown: from the smallest error to the largest at equal steps of rank, the first ones of X, or
-            those with the largest errors.
+            Which rows to show: "spread" takes rows at equal steps of rank from the smallest error to the largest,
+            "first" the first rows of X, "largest" the rows with the largest errors.
         n_rows : int, default=8
-            Number of rows shown, at most.
+            Maximum number of rows shown.
         ax : matplotlib Axes, default=None
-            Axes to draw in. None makes a figure.
+            Axes to draw in. None creates a figure.
         cmap : str or matplotlib Colormap, default="gray"
-            Colours of images of one channel.
+            Colours of images with one channel.
 
         Returns
         -------
@@ -148,17 +148,17 @@ class ReconstructionDisplay:
         image_shape : tuple of int, default=None
             Height and width of the images, or height, width and channels: 1, 3 (RGB) or 4 (RGBA).
         standardize : bool, default=None
-            Whether errors are in standard deviations of the features rather than in the units of X. None: unless X are
-            images.
+            If True, errors are in standard deviations of the features; if False, in the units of X. None means True
+            unless the rows are images.
         rows : {"spread", "first", "largest"}, default="spread"
-            Which rows are shown: from the smallest error to the largest at equal steps of rank, the first ones of X, or
-            those with the largest errors.
+            Which rows to show: "spread" takes rows at equal steps of rank from the smallest error to the largest,
+            "first" the first rows of X, "largest" the rows with the largest errors.
         n_rows : int, default=8
-            Number of rows shown, at most.
+            Maximum number of rows shown.
         ax : matplotlib Axes, default=None
-            Axes to draw in. None makes a figure.
+            Axes to draw in. None creates a figure.
         cmap : str or matplotlib Colormap, default="gray"
-            Colours of images of one channel.
+            Colours of images with one channel.
 
         Returns
         -------
@@ -182,8 +182,8 @@ class ReconstructionDisplay:
             raise ValueError("X has no observed entry: all of them are NaN.")
         scale = None
         if (image_shape is None) if standardize is None else standardize:
-            # A constant feature, as every feature of a single row is, keeps its unit.
-            scale = np.nanstd(_with_stand_ins(X, reconstructed), axis=0)
+            # Constant features, such as all features of a single row, keep their unit.
+            scale = np.nanstd(_with_empty_columns_filled(X, reconstructed), axis=0)
             scale[scale == 0.0] = 1.0
         differences = (X - reconstructed) if scale is None else (X - reconstructed) / scale
         return cls(
@@ -202,14 +202,14 @@ class ReconstructionDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Axes to draw in. None makes a figure.
+            Axes to draw in. None creates a figure.
         rows : {"spread", "first", "largest"}, default="spread"
-            Which rows are shown: from the smallest error to the largest at equal steps of rank, the first ones of X, or
-            those with the largest errors.
+            Which rows to show: "spread" takes rows at equal steps of rank from the smallest error to the largest,
+            "first" the first rows of X, "largest" the rows with the largest errors.
         n_rows : int, default=8
-            Number of rows shown, at most.
+            Maximum number of rows shown.
         cmap : str or matplotlib Colormap, default="gray"
-            Colours of images of one channel.
+            Colours of images with one channel.
 
         Returns
         -------
@@ -225,28 +225,26 @@ class ReconstructionDisplay:
         n_shown, n_all = len(self.shown_), len(self.errors)
         which = {"spread": "best to worst", "first": "the first", "largest": "the worst"}[rows]
         count = f"{n_shown:,} of {n_all:,} rows, {which}" if n_shown < n_all else f"{n_all:,} row{'s' * (n_all > 1)}"
-        self.ax_.set_title(
-            "Reconstructions" + (f" by {self.estimator_name}" if self.estimator_name else "") + f"\n{count}"
-        )
+        self.ax_.set_title(with_name(f"Reconstructions of {count}", self.estimator_name))
         return self
 
     def _plot_images(self, ax, cmap):
-        """Two lines of images in a single one, with transparent gaps."""
+        """Draw images above their reconstructions, as one image with transparent gaps."""
         height, width, channels = shape = (*self.image_shape, 1)[:3]
         gap = max(1, round(0.08 * max(height, width)))
         low, high = np.nanmin(self.X), np.nanmax(self.X)
-        originals, redrawn = (np.asarray(rows)[self.shown_] for rows in (self.X, self.X_reconstructed))
-        canvas = put_together([originals, redrawn], shape, gap)
+        originals, reconstructed = (np.asarray(rows)[self.shown_] for rows in (self.X, self.X_reconstructed))
+        canvas = tile([originals, reconstructed], shape, gap)
         if ax is None:
-            ax = new_axes(f"{type(self).__name__}.plot", aspect=0.25 + canvas.shape[0] / canvas.shape[1])
+            ax = new_axes(aspect=0.25 + canvas.shape[0] / canvas.shape[1])
         if np.isnan(originals).any():
             # Below the images, whose missing pixels are transparent.
-            show_missing(ax, put_together([np.isnan(originals)], shape, gap))
+            show_missing(ax, tile([np.isnan(originals)], shape, gap))
         if channels == 1:
             self.image_ = ax.imshow(canvas[:, :, 0], cmap=cmap, vmin=low, vmax=high, interpolation="nearest")
         else:
             self.image_ = ax.imshow(with_transparent_gaps(canvas, low, high), interpolation="nearest")
-        # Seen through the gaps, it frames images whose margins are as white as the page, or as black.
+        # Visible through the gaps, it frames images whose margins have the colour of the page.
         ax.set_facecolor("0.8")
         centres = np.arange(len(self.shown_)) * (width + gap) + gap + (width - 1) / 2
         ax.set_xticks(centres, labels=[f"{error:.3g}" for error in self.errors[self.shown_]])
@@ -257,32 +255,32 @@ class ReconstructionDisplay:
         return ax
 
     def _plot_curves(self, ax):
-        """A band a row: the row and its reconstruction over the features."""
+        """Draw each row and its reconstruction over the features, one band per row."""
         n_shown = len(self.shown_)
         if ax is None:
-            ax = new_axes(f"{type(self).__name__}.plot", aspect=max(0.75, 0.35 + 0.07 * n_shown))
-        centre = np.nanmean(_with_stand_ins(self.X, self.X_reconstructed), axis=0)
+            ax = new_axes(aspect=max(0.75, 0.35 + 0.07 * n_shown))
+        centre = np.nanmean(_with_empty_columns_filled(self.X, self.X_reconstructed), axis=0)
         scale = 1.0 if self.feature_scale is None else self.feature_scale
         rows = (np.asarray(self.X)[self.shown_] - centre) / scale
         reconstructed = (np.asarray(self.X_reconstructed)[self.shown_] - centre) / scale
         unit = 0.45 / (np.nanquantile(np.abs([rows, reconstructed]), SHARE_IN_BAND) or 1.0)
         places = np.arange(rows.shape[1])
         marks = {"marker": ".", "markersize": 4} if len(places) <= MAX_NAMED_FEATURES else {}
-        # An entry between two missing ones is no line but a point.
-        own_marks = marks or ({"marker": ".", "markersize": 2} if np.isnan(rows).any() else {})
-        for band, (row, redrawn) in enumerate(zip(rows, reconstructed, strict=True)):
+        # An entry between two missing ones has no line, only a marker.
+        row_marks = marks or ({"marker": ".", "markersize": 2} if np.isnan(rows).any() else {})
+        for band, (row, row_reconstructed) in enumerate(zip(rows, reconstructed, strict=True)):
             labels = ("original", "reconstructed") if band == 0 else (None, None)
             ax.axhline(-band, color=GREY, linewidth=0.5, alpha=0.5)
             self.lines_ += ax.plot(
-                places, unit * row - band, color="black", linewidth=1.2, label=labels[0], **own_marks
+                places, unit * row - band, color="black", linewidth=1.2, label=labels[0], **row_marks
             )
             self.lines_ += ax.plot(
-                places, unit * redrawn - band, color=VERMILION, linewidth=1.2, label=labels[1], **marks
+                places, unit * row_reconstructed - band, color=VERMILION, linewidth=1.2, label=labels[1], **marks
             )
         errors = [f"{error:.3g}" for error in self.errors[self.shown_]]
         ax.set_yticks(-np.arange(n_shown), labels=errors)
         ax.set_ylabel(f"RMSE ({self._unit})")
-        # Room for the legend, as high in every figure whatever the number of bands.
+        # Room for the legend, of the same height for any number of bands.
         ax.set_ylim(top=max(ax.get_ylim()[1], 0.5) + 0.1 * n_shown)
         if len(places) <= MAX_NAMED_FEATURES and self.feature_names is not None:
             names = [shortened(name) for name in self.feature_names]
@@ -311,7 +309,7 @@ def _choose(errors: np.ndarray, rows: str, n_rows: int) -> np.ndarray:
     """Indices of the rows to show."""
     if rows == "first":
         return np.arange(min(n_rows, len(errors)))
-    # Rows without observed entries, whose error is NaN, are neither good nor bad; sorting puts them last.
+    # Sorting puts rows whose error is NaN last; they are left out.
     order = np.argsort(errors, kind="stable")[: np.count_nonzero(~np.isnan(errors))]
     n_shown = min(n_rows, len(order))
     if rows == "largest":
@@ -325,6 +323,6 @@ def _row_means(values: np.ndarray, observed: np.ndarray) -> np.ndarray:
     return np.divide(np.nansum(values, axis=1), counts, out=np.full(len(counts), np.nan), where=counts > 0)
 
 
-def _with_stand_ins(X: np.ndarray, reconstructed: np.ndarray) -> np.ndarray:
-    """X, its columns without any observed entry replaced by their reconstructions."""
+def _with_empty_columns_filled(X: np.ndarray, reconstructed: np.ndarray) -> np.ndarray:
+    """X with columns that have no observed entry replaced by their reconstructions."""
     return np.where(np.isnan(X).all(axis=0), reconstructed, X)

@@ -21,7 +21,7 @@ from skae._onnx._networks import AutoencoderGraph
 from skae._onnx._scores import denoising_views, reconstruction_views, scores
 from skae._outlier_detector import AutoencoderOutlierDetector
 from skae._reconstruction_views import ReconstructionViews
-from skae._support._parameters import Boolean, Constraint, InstanceOf, Integer, OneOf, check_parameters
+from skae._support._constraints import Boolean, Constraint, InstanceOf, Integer, OneOf, check_parameters
 from skae._support._tensors import as_array
 from skae._transformer import AutoencoderTransformer
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
@@ -15,6 +15,35 @@ except ImportError:  # scikit-learn < 1.9 has no callbacks
     def with_callbacks(method):
         """Stand in for scikit-learn's decorator."""
         return method
+
+
+class Reporter(Protocol):
+    """What a fit tells of its progress."""
+
+    def on_epoch(self, epoch: int, loss: float, held_out_loss: float | None, another: bool) -> bool:
+        """Report a finished epoch, and the begin of another if one is to follow; True asks training to stop."""
+
+    def close(self) -> None:
+        """Report the end of fitting."""
+
+
+# Makes a reporter, given the number of epochs and a function that packages the fit as it stands.
+Report = Callable[[int, Callable[[], Any]], Reporter]
+
+
+class _Silent:
+    """Tells nobody anything."""
+
+    def on_epoch(self, epoch: int, loss: float, held_out_loss: float | None, another: bool) -> bool:
+        return False
+
+    def close(self) -> None:
+        pass
+
+
+def silent(max_iter: int, package: Callable[[], Any]) -> Reporter:
+    """Report nothing."""
+    return _Silent()
 
 
 class EpochReporter:

@@ -18,14 +18,14 @@ def as_array(X):
     return to_numpy(X.double() if X.dtype == torch.bfloat16 else X)
 
 
-def in_kind(values, X):
-    """`values`, an array or a tensor, as what X is: a tensor on its device, or anything else an array."""
+def like(values, X):
+    """`values`, an array or a tensor, as a tensor on the device of X if X is a tensor, else as an array."""
     if isinstance(X, Tensor):
         return to_tensor(values, dtype_of(values), X.device)
     return as_array(values)
 
 
-def is_sound_tensor(X) -> bool:
+def is_valid_tensor(X) -> bool:
     """Whether X is a tensor that scikit-learn's `check_array` would return as it is, found out where it lies."""
     if not isinstance(X, Tensor) or X.layout != torch.strided or X.dtype not in DTYPES or X.ndim != 2:
         return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -11,17 +12,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skae._numerics._moments import spread_rows
+from skae._rows._blocks import spread_rows
+from skae._rows._standardised_rows import StandardisedRows, n_batches, split_evenly
+from skae._support._threads import single_thread_if
 from skae._support._torch import to_tensor
-from skae._training._optimizers import SOLVERS
-from skae._training._rows import Rows, n_batches, split_evenly
+from skae._training._optimizer import AdamW
 from skae._training._schedule import learning_rate_factor
 from skae._training._settings import TrainingSettings
 
 # Without a hold-out the start and the end are compared on this many training rows.
 MAX_JUDGED_ROWS = 2048
-# In averages over a course step t has about the weight t^8: the last ninth of the steps has most of it.
+# In averages over the steps step t has about the weight t^8: the last ninth of the steps has most of it.
 AVERAGED_POWER = 8
+# Below this many parameters times rows, a step of about a millisecond, threads wait for each other longer than they
+# work.
+SINGLE_THREAD_NUMBERS = 1 << 24
 
 # Given the epoch, its losses, and whether another is to follow; True asks training to stop.
 OnEpoch = Callable[[int, float, float | None, bool], bool]
@@ -55,7 +60,7 @@ class Split:
 class TrainingResult:
     """What happened. Losses are means over rows of the row loss; index 0 of `held_out_losses` is the start's."""
 
-    anchor_loss: float = math.nan
+    initial_loss: float = math.nan
     best_loss: float = math.nan
     best_iter: int = 0
     losses: list[float] = field(default_factory=list)
@@ -71,7 +76,7 @@ class TrainingResult:
         """
         if not self.reached_max_iter or not self.losses:
             return 0.0
-        curve = self.held_out_losses or [self.anchor_loss, *self.losses]
+        curve = self.held_out_losses or [self.initial_loss, *self.losses]
         before = curve[-1 - max(1, len(self.losses) // 10)]
         return (before - curve[-1]) / abs(before) if before else 0.0
 
@@ -80,38 +85,53 @@ class NonFiniteError(ArithmeticError):
     """The loss or a weight became infinite or NaN."""
 
 
+@contextmanager
+def _guarded(network: Network, settings: TrainingSettings) -> Iterator[None]:
+    """Run the body, which trains, with as many threads as its steps can use; report divergence as a ValueError."""
+    numbers_per_step = settings.batch_size * network.parameters.numel()
+    try:
+        with single_thread_if(numbers_per_step < SINGLE_THREAD_NUMBERS):
+            yield
+    except NonFiniteError:
+        raise ValueError(
+            "Training met infinite or NaN values: scale X or lower learning_rate_init "
+            f"(now {settings.learning_rate_init:g})."
+        ) from None
+
+
 def train(
     network: Network,
-    rows: Rows,
+    rows: StandardisedRows,
     split: Split,
     settings: TrainingSettings,
     random_state: np.random.RandomState,
     on_epoch: OnEpoch,
     result: TrainingResult,
-    earlier: Tensor | None = None,
+    previous: Tensor | None = None,
 ) -> None:
     """Move ``network.parameters`` to the best point met, the starting point included.
 
     With a hold-out "best" is by its loss, and a point must beat the start by more than one standard error of the rows'
-    differences; without one it is the last point, unless its training loss is above the start's. Training sets out from
-    `earlier` parameters where there are any, which with a hold-out are among the points met. `result` is filled in as
-    training goes.
+    differences; without one it is the last point, unless its training loss is above the start's. Training begins at
+    `previous` parameters where there are any, which with a hold-out are among the points met. `result` is filled in as
+    training goes. Raises ValueError if training diverges.
     """
     start = network.parameters.clone()
-    judge = _Judge(network, rows, split, result)
-    if earlier is not None:
-        network.parameters.copy_(earlier)
-        judge.consider(0, result)
-    try:
-        _run_epochs(_Stepper(network, rows, split, settings), judge, random_state, on_epoch, result)
-    except KeyboardInterrupt:
-        result.interrupted = True
-    judge.restore_best(result, start)
+    with _guarded(network, settings):
+        checkpoint = BestCheckpoint(network, rows, split, result)
+        if previous is not None:
+            network.parameters.copy_(previous)
+            checkpoint.update(0, result)
+        try:
+            _run_epochs(_Stepper(network, rows, split, settings), checkpoint, random_state, on_epoch, result)
+        except KeyboardInterrupt:
+            result.interrupted = True
+        checkpoint.restore_best(result, start)
 
 
 @dataclass(frozen=True)
-class Course:
-    """Where training stands that goes on with every chunk of rows.
+class OptimizerState:
+    """Where training stands that continues with every chunk of rows.
 
     The parameters, their average over the last steps, the number of steps, and the optimiser's memory (empty: none).
     """
@@ -124,35 +144,36 @@ class Course:
 
 def train_on_chunk(
     network: Network,
-    rows: Rows,
+    rows: StandardisedRows,
     split: Split,
     settings: TrainingSettings,
     random_state: np.random.RandomState,
-    course: Course,
+    state: OptimizerState,
     result: TrainingResult,
-) -> Course:
-    """Go on with `course`, once through ``split.train`` at a constant rate; returns where training stands then.
+) -> OptimizerState:
+    """Continue from `state`, once through ``split.train`` at a constant rate; returns where training stands then.
 
-    How many chunks will come is unknown, so that no schedule can end: the average of the last steps takes the place of
-    a rate that falls to zero. ``network.parameters`` are left there, or at the start under the rules of `train`. With
+    How many chunks will come is unknown, so that no schedule can end: the average of the last steps replaces a rate
+    that falls to zero. ``network.parameters`` are left there, or at the start under the rules of `train`. With
     ``settings.max_iter`` of 0 no step is made.
     """
     start = network.parameters.clone()
-    judge = _Judge(network, rows, split, result)
-    network.parameters.copy_(course.parameters)
-    stepper = _AveragingStepper(network, rows, split, settings, course)
-    if len(split.train) and settings.max_iter:
-        result.losses.append(stepper.run_epoch(random_state))
-    course = stepper.course()
-    network.parameters.copy_(course.average)
-    judge.consider_and_note(1, result)
-    judge.restore_best(result, start)
-    return course
+    with _guarded(network, settings):
+        checkpoint = BestCheckpoint(network, rows, split, result)
+        network.parameters.copy_(state.parameters)
+        stepper = _AveragingStepper(network, rows, split, settings, state)
+        if len(split.train) and settings.max_iter:
+            result.losses.append(stepper.run_epoch(random_state))
+        state = stepper.state()
+        network.parameters.copy_(state.average)
+        checkpoint.update(1, result, on_curve=True)
+        checkpoint.restore_best(result, start)
+    return state
 
 
 def _run_epochs(
     stepper: _Stepper,
-    judge: _Judge,
+    checkpoint: BestCheckpoint,
     random_state: np.random.RandomState,
     on_epoch: OnEpoch,
     result: TrainingResult,
@@ -162,7 +183,7 @@ def _run_epochs(
     for epoch in range(settings.max_iter):
         loss = stepper.run_epoch(random_state)
         result.losses.append(loss)
-        held_out_loss = judge.consider_and_note(epoch + 1, result)
+        held_out_loss = checkpoint.update(epoch + 1, result, on_curve=True)
         current = loss if held_out_loss is None else held_out_loss
         if current < mark - settings.tol * abs(mark):
             mark, epochs_without_gain = current, 0
@@ -178,12 +199,12 @@ def _run_epochs(
 class _Stepper:
     """The optimiser, its gradient buffer, its rows and its place in the schedule."""
 
-    def __init__(self, network: Network, rows: Rows, split: Split, settings: TrainingSettings) -> None:
+    def __init__(self, network: Network, rows: StandardisedRows, split: Split, settings: TrainingSettings) -> None:
         self.settings = settings
         self._network, self._rows, self._train, self._weight = network, rows, split.train, split.sample_weight
         gradient = torch.zeros_like(network.parameters)
         network.bind_gradient(gradient)
-        self._optimizer = SOLVERS[settings.solver](network.parameters, gradient, settings.alpha)
+        self._optimizer = AdamW(network.parameters, gradient, settings.alpha)
         self._n_steps = settings.max_iter * n_batches(len(split.train), settings.batch_size)
         self._step = 0
 
@@ -223,14 +244,20 @@ class _Stepper:
 
 
 class _AveragingStepper(_Stepper):
-    """Steps at a constant rate from where a course stands, and averages the parameters met."""
+    """Steps at a constant rate from an optimiser state, and averages the parameters met."""
 
-    def __init__(self, network: Network, rows: Rows, split: Split, settings: TrainingSettings, course: Course) -> None:
+    def __init__(
+        self,
+        network: Network,
+        rows: StandardisedRows,
+        split: Split,
+        settings: TrainingSettings,
+        state: OptimizerState,
+    ) -> None:
         super().__init__(network, rows, split, settings)
-        self._average, self._step = course.average.clone(), course.n_steps
-        if len(course.memory) == len(self._optimizer.memory):  # else there is none, or it is another solver's
-            for mine, earlier in zip(self._optimizer.memory, course.memory, strict=True):
-                mine.copy_(earlier)
+        self._average, self._step = state.average.clone(), state.n_steps
+        for mine, previous in zip(self._optimizer.memory, state.memory, strict=False):
+            mine.copy_(previous)
 
     def _update(self) -> None:
         self._optimizer.step(self.settings.learning_rate_init)
@@ -238,33 +265,29 @@ class _AveragingStepper(_Stepper):
         # Weights that grow as a power of the step (Shamir & Zhang 2013).
         self._average.lerp_(self._network.parameters, (AVERAGED_POWER + 1) / (AVERAGED_POWER + self._step))
 
-    def course(self) -> Course:
-        return Course(self._network.parameters.clone(), self._average, self._step, self._optimizer.memory)
+    def state(self) -> OptimizerState:
+        return OptimizerState(self._network.parameters.clone(), self._average, self._step, self._optimizer.memory)
 
 
-class _Judge:
+class BestCheckpoint:
     """Keeps the best parameters by held-out loss, at first the start's."""
 
-    def __init__(self, network: Network, rows: Rows, split: Split, result: TrainingResult) -> None:
+    def __init__(self, network: Network, rows: StandardisedRows, split: Split, result: TrainingResult) -> None:
         self._network, self._split, self._rows = network, split, rows
         self.held_out = None if split.held_out is None else rows.take(split.held_out)
         self._judged = split.train[spread_rows(len(split.train), MAX_JUDGED_ROWS)]
         self._start_rows = self._row_losses()
         self.start_loss = self._mean(self._start_rows)
         self._best = network.parameters.clone()
-        result.anchor_loss = result.best_loss = self.start_loss
+        result.initial_loss = result.best_loss = self.start_loss
         if self.held_out is not None:
             result.held_out_losses.append(self.start_loss)
 
-    def consider_and_note(self, epoch: int, result: TrainingResult) -> float | None:
-        """Consider the present parameters and add their held-out loss, if any, to the curve."""
-        loss = self.consider(epoch, result)
-        if loss is not None:
-            result.held_out_losses.append(loss)
-        return loss
+    def update(self, epoch: int, result: TrainingResult, *, on_curve: bool = False) -> float | None:
+        """Held-out loss of the present parameters (None without a hold-out); they are kept if they are the best.
 
-    def consider(self, epoch: int, result: TrainingResult) -> float | None:
-        """Held-out loss of the present parameters (None without a hold-out); they are kept if they are the best."""
+        `on_curve` adds the loss to ``result.held_out_losses``.
+        """
         if self.held_out is None:
             return None
         losses = self._row_losses()
@@ -272,6 +295,8 @@ class _Judge:
         if loss < result.best_loss and self._mean(self._start_rows - losses) > self._standard_error(losses):
             result.best_loss, result.best_iter = loss, epoch
             self._best.copy_(self._network.parameters)
+        if on_curve:
+            result.held_out_losses.append(loss)
         return loss
 
     def restore_best(self, result: TrainingResult, start: Tensor) -> None:

@@ -9,14 +9,16 @@ from dataclasses import dataclass
 class TrainingSettings:
     """Settings of one training run, every "auto" resolved.
 
-    `alpha` is the L2 decay, in AdamW decoupled from the gradient and added to it in the other solvers; an epoch counts
-    as a gain when it lowers the loss by the share `tol`.
+    `alpha` is the L2 decay, decoupled from the gradient; an epoch counts as a gain when it lowers the loss by the share
+    `tol`. `validation_fraction` is the share of the rows to hold out, 0 for none. With `mixed_precision` the products
+    of training are in bfloat16.
     """
 
-    solver: str
     alpha: float
     batch_size: int
     learning_rate_init: float
     max_iter: int
     n_iter_no_change: int
+    validation_fraction: float = 0.0
+    mixed_precision: bool = False
     tol: float = 1e-4

@@ -1,0 +1,1 @@
+"""The autoencoder: a linear path, the networks that correct it, its codes and losses, and how it is fitted."""

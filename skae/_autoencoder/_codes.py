@@ -1,0 +1,179 @@
+"""What happens to a code between encoder and decoder: nothing, selection, truncation, or noise.
+
+Each kind of code turns the encoder's outputs `a` into codes. `forward` is training's version and remembers in a tape
+what `backward` needs; `code` is the one users see. A penalty is charged to each row, in units of its summed loss. The
+class attributes say what the rest of the package needs to know of a kind.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from skae._autoencoder._linear import LinearAutoencoder
+from skae._linalg._principal_axes import PrincipalAxes
+from skae._support._draws import integers, normal
+
+
+class DenseCode:
+    """The code is what the encoder returns."""
+
+    # Outputs of the encoder, and inputs of the decoder, for each component.
+    n_outputs: ClassVar[int] = 1
+    n_decoder_inputs: ClassVar[int] = 1
+    # Which map makes distances between public codes mimic those between reconstructions: a full matrix, a diagonal one,
+    # or none.
+    metric: ClassVar[str | None] = "full"
+    # Whether any rotation of a code is as good a code.
+    is_rotatable: ClassVar[bool] = True
+    # Whether the first components are a code themselves.
+    has_prefixes: ClassVar[bool] = False
+    # Whether the loss must be a likelihood, and scores are bounds on it.
+    is_variational: ClassVar[bool] = False
+    # Why its components cannot be mixed by whitening; None where they can.
+    whiten_conflict: ClassVar[str | None] = None
+
+    def __init__(self, config: Any, linear: LinearAutoencoder) -> None:
+        """Take what the code needs of an `AutoencoderConfig` and of the linear path, whose arrays are tensors."""
+
+    @classmethod
+    def initial(cls, axes: PrincipalAxes) -> LinearAutoencoder:
+        """The closed form that training starts at."""
+        return LinearAutoencoder.pca(axes)
+
+    def code(self, a: Tensor) -> Tensor:
+        """The code of a row."""
+        return a
+
+    def forward(self, a: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Any]:
+        return a, None
+
+    def decoder_inputs(self, z: Tensor, tape: Any) -> Tensor:
+        """What the decoder's network is given of a code."""
+        return z
+
+    def backward(self, gradient: Tensor, tape: Any, row_share: float | Tensor) -> Tensor:
+        """The gradient with respect to `a`, the penalty's included; `row_share` is the weight of each row."""
+        return gradient
+
+    def penalty(self, tape: Any) -> Tensor | None:
+        """The penalty of each row."""
+        return None
+
+
+class SparseCode(DenseCode):
+    """Keep the `n_nonzero` entries that are largest by magnitude; the others become zero (top-k)."""
+
+    metric = None
+    is_rotatable = False
+    whiten_conflict = "makes components zero"
+
+    def __init__(self, config: Any, linear: LinearAutoencoder) -> None:
+        self.n_nonzero = config.n_nonzero
+
+    @classmethod
+    def initial(cls, axes: PrincipalAxes) -> LinearAutoencoder:
+        return LinearAutoencoder.orthonormal(axes)
+
+    def code(self, a: Tensor) -> Tensor:
+        if self.n_nonzero >= a.shape[1]:
+            return a
+        kept = a.abs().topk(self.n_nonzero, dim=1).indices
+        return torch.zeros_like(a).scatter_(1, kept, a.gather(1, kept))
+
+    def forward(self, a: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+        z = self.code(a)
+        return z, z != 0
+
+    def backward(self, gradient: Tensor, tape: Tensor, row_share: float | Tensor) -> Tensor:
+        return gradient * tape
+
+
+class OrderedCode(DenseCode):
+    """Keep the first j entries, j drawn for each row (nested dropout, Rippel et al. 2014): early ones matter most."""
+
+    # The components, and which of them were kept.
+    n_decoder_inputs = 2
+    metric = "diagonal"
+    is_rotatable = False
+    has_prefixes = True
+    whiten_conflict = "cuts it after a component"
+
+    def forward(self, a: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+        n_rows, n_components = a.shape
+        if generator is None:
+            last = torch.arange(n_rows, device=a.device) % n_components
+        else:
+            last = integers(n_components, n_rows, generator)
+        kept = torch.arange(n_components, device=a.device) <= last[:, None]
+        return a * kept, kept
+
+    def decoder_inputs(self, z: Tensor, tape: Any) -> Tensor:
+        kept = (z != 0) if tape is None else tape
+        return torch.cat([z, kept.to(z.dtype)], dim=1)
+
+    def backward(self, gradient: Tensor, tape: Tensor, row_share: float | Tensor) -> Tensor:
+        return gradient * tape
+
+
+class VariationalCode(DenseCode):
+    r"""A code is drawn from :math:`N(m, s^2)`, and charged :math:`\beta` times its divergence from :math:`N(0, 1)`.
+
+    The encoder returns m and, beside it, what is added to the logarithm of probabilistic PCA's posterior variance.
+    """
+
+    n_outputs = 2
+    metric = None
+    is_rotatable = False
+    is_variational = True
+    whiten_conflict = "draws it from a density"
+
+    def __init__(self, config: Any, linear: LinearAutoencoder) -> None:
+        self._log_variance, self._beta = linear.log_posterior_variance, config.beta
+
+    @classmethod
+    def initial(cls, axes: PrincipalAxes) -> LinearAutoencoder:
+        return LinearAutoencoder.probabilistic_pca(axes)
+
+    def code(self, a: Tensor) -> Tensor:
+        return a[:, : a.shape[1] // 2]
+
+    def moments(self, a: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log-variance of each row's posterior."""
+        mean, offset = a.chunk(2, dim=1)
+        return mean, offset + self._log_variance
+
+    def forward(self, a: Tensor, generator: torch.Generator | None) -> tuple[Tensor, tuple[Tensor, ...]]:
+        mean, log_variance = self.moments(a)
+        deviation = (0.5 * log_variance).exp()
+        if generator is None:
+            generator = torch.Generator(device=a.device).manual_seed(0)
+        noise = normal(mean, generator)
+        return torch.addcmul(mean, deviation, noise), (mean, log_variance, deviation, noise)
+
+    def backward(self, gradient: Tensor, tape: tuple[Tensor, ...], row_share: float | Tensor) -> Tensor:
+        mean, _, deviation, noise = tape
+        charge = self._beta * row_share
+        return torch.cat(
+            [gradient + charge * mean, 0.5 * (gradient * deviation * noise + charge * (deviation.square() - 1.0))],
+            dim=1,
+        )
+
+    def penalty(self, tape: tuple[Tensor, ...]) -> Tensor:
+        return self._beta * self.divergence(tape[0], tape[1])
+
+    @staticmethod
+    def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
+        """Kullback-Leibler divergence of each row's posterior from the prior, in nats."""
+        return 0.5 * (mean.square() + log_variance.exp() - 1.0 - log_variance).sum(1)
+
+
+# The values of the `code` parameter.
+CODES: dict[str, type[DenseCode]] = {
+    "dense": DenseCode,
+    "ordered": OrderedCode,
+    "sparse": SparseCode,
+    "variational": VariationalCode,
+}

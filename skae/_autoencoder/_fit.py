@@ -1,0 +1,262 @@
+"""Fitting an autoencoder: initialise, build the network, train it, package the result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from skae._autoencoder._code_metric import MAX_METRIC_ROWS, diagonal_metric_map, metric_map, whitening_map
+from skae._autoencoder._config import AutoencoderConfig
+from skae._autoencoder._corruption import make_corruption
+from skae._autoencoder._custom_network import build_module, on_device
+from skae._autoencoder._explained_variance import explained_by_prefixes
+from skae._autoencoder._fitted import FittedAutoencoder
+from skae._autoencoder._initialisation import Initialisation, initial_linear, initialise, with_atoms
+from skae._autoencoder._linear import LinearAutoencoder
+from skae._autoencoder._network import AutoencoderNetwork
+from skae._autoencoder._warm_start import aligned, check_continues
+from skae._linalg._principal_axes import PrincipalAxes
+from skae._linalg._running_moments import RunningMoments
+from skae._rows._blocks import row_blocks, spread_rows
+from skae._rows._hold_out import split_rows
+from skae._rows._row_source import RowSource
+from skae._rows._shards import ShardedStandardisedRows
+from skae._rows._standardised_rows import BLOCK_ELEMENTS, StandardisedRows
+from skae._rows._training_rows import TrainingRows
+from skae._support._callbacks import Report, silent
+from skae._support._torch import make_generator, to_numpy, to_tensor
+from skae._training._data_parallel import DataParallel
+from skae._training._loop import Network, Split, TrainingResult, train
+from skae._training._mixed_precision import MixedPrecision
+from skae._training._settings import TrainingSettings
+
+# Rows whose codes are kept, for a density to sample from, and rows that the order of components is judged on.
+MAX_SAMPLE_CODES = 4096
+MAX_PREFIX_ROWS = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class AutoencoderFit:
+    """A fitted autoencoder, and what is to be told of its fit."""
+
+    autoencoder: FittedAutoencoder
+    axes: PrincipalAxes
+    explained_variance_ratio: np.ndarray
+    split: Split
+    training: TrainingResult
+
+
+@dataclass(frozen=True, eq=False)
+class FitInProgress:
+    """A network under training, its rows and where it started.
+
+    `trainee` is the network as training sees it. `representative` are indices of the rows that stand for all (None: all
+    do): in `partial_fit` a sample of all rows seen, beside the chunk. `moments` are then those of all rows seen.
+    """
+
+    config: AutoencoderConfig
+    rows: StandardisedRows
+    split: Split
+    initialisation: Initialisation
+    linear: LinearAutoencoder
+    network: AutoencoderNetwork
+    trainee: Network
+    representative: np.ndarray | None = None
+    moments: RunningMoments | None = None
+    training: TrainingResult = field(default_factory=TrainingResult)
+
+    def spread(self, at_most: int) -> np.ndarray:
+        """Indices of rows that stand for all."""
+        chosen = self.representative
+        if chosen is None or not len(chosen):
+            return spread_rows(len(self.rows), at_most)
+        return chosen[spread_rows(len(chosen), at_most)]
+
+    def weight(self, chosen: np.ndarray) -> np.ndarray | None:
+        """The weights of the rows chosen, None where all are equal."""
+        weight = self.split.sample_weight
+        return None if weight is None else weight[chosen]
+
+    def repeated(self, at_most: int) -> np.ndarray:
+        """Indices of rows that stand for all, each as often as it weighs."""
+        chosen = self.spread(at_most)
+        weight = self.weight(chosen)
+        if weight is None:
+            return chosen
+        middles = (np.arange(len(chosen)) + 0.5) / len(chosen)
+        return chosen[np.searchsorted(np.cumsum(weight / weight.sum()), middles).clip(max=len(chosen) - 1)]
+
+
+def fit(
+    rows: TrainingRows,
+    config: AutoencoderConfig,
+    settings: TrainingSettings,
+    random_state: np.random.RandomState,
+    *,
+    previous: FittedAutoencoder | None = None,
+    split: Split | None = None,
+    train_rows_only: bool = False,
+    report: Report = silent,
+) -> AutoencoderFit:
+    """Find the principal axes and train the autoencoder.
+
+    Training continues from a `previous` autoencoder if there is one. Rows to hold out are drawn unless a `split` is
+    given; with `train_rows_only` they have no part in the axes and the map of codes either.
+    """
+    if previous is not None and not isinstance(config.n_components, int):
+        config = replace(config, n_components=previous.n_components)
+    representative = split.train if train_rows_only and split is not None else None
+    initialisation = initialise(
+        rows if representative is None else rows.select(representative),
+        config,
+        masks_entries=config.masks_entries or (previous is not None and previous.takes_mask),
+        random_state=random_state,
+    )
+    # Two kinds of CPU may find different bases of the same space.
+    initialisation = rows.source.broadcast(initialisation)
+    fit = start(rows, config, settings, initialisation, random_state, previous, split)
+    fit = replace(fit, representative=representative)
+    weights = None if previous is None else to_tensor(previous.weights, rows.dtype, rows.device)
+    reporter = report(settings.max_iter, lambda: package(fit))
+    on_epoch = rows.source.stopping_together(reporter.on_epoch)
+    train(fit.trainee, fit.rows, fit.split, settings, random_state, on_epoch, fit.training, weights)
+    reporter.close()
+    return package(fit)
+
+
+def start(
+    rows: TrainingRows,
+    config: AutoencoderConfig,
+    settings: TrainingSettings,
+    initialisation: Initialisation,
+    random_state: np.random.RandomState,
+    previous: FittedAutoencoder | None = None,
+    split: Split | None = None,
+) -> FitInProgress:
+    """The network at its closed form, its codes aligned with those of a previous autoencoder if there is one."""
+    axes = initialisation.axes
+    generator = make_generator(random_state, rows.device)
+    corruption = make_corruption(config, rows, axes, rows.dtype)
+    linear = initial_linear(config, axes, corruption)
+    standardised = rows.standardised(linear.mean, linear.scale)
+    n_components = linear.n_components
+    if config.code == "sparse":
+        config = replace(config, n_nonzero=config.n_nonzero or max(1, n_components // 10))
+        if previous is None:
+            linear = with_atoms(linear, initialisation, standardised, config, rows.sample_weight, random_state)
+    module = _module(config, linear, rows, generator)
+    takes_mask = corruption.masks or (previous is not None and previous.takes_mask)
+    if previous is not None:
+        check_continues(previous, config, n_components, takes_mask, module)
+        module = previous.module
+        linear = aligned(linear, axes, previous)
+    linear = rows.source.broadcast(linear)
+
+    def network_in(dtype: torch.dtype) -> AutoencoderNetwork:
+        network = AutoencoderNetwork(
+            config,
+            linear.to(dtype, rows.device),
+            imputer=initialisation.imputer.in_unit(linear.unit).to(dtype, rows.device) if takes_mask else None,
+            module=on_device(module, rows.device, dtype),
+            takes_mask=takes_mask,
+            corruption=corruption if dtype == rows.dtype else make_corruption(config, rows, axes, dtype),
+            generator=generator,
+        )
+        network.initialise(generator)
+        return network
+
+    network = network_in(rows.dtype)
+    trainee: Network = network
+    if settings.mixed_precision:
+        trainee = MixedPrecision(network, network_in(torch.bfloat16))
+    if isinstance(standardised, ShardedStandardisedRows):
+        trainee = DataParallel(trainee, standardised, generator)
+    if split is None:
+        split = Split(*split_rows(rows, settings.validation_fraction, random_state), rows.sample_weight)
+    return FitInProgress(config, standardised, split, initialisation, linear, network, trainee)
+
+
+def _module(
+    config: AutoencoderConfig, linear: LinearAutoencoder, rows: TrainingRows, generator: torch.Generator
+) -> nn.Module | None:
+    """The custom network in the dtype and on the device of training, or None."""
+    if config.network is None:
+        return None
+    n_features, n_components = linear.encoder_axes.shape
+    n_outputs = n_components * config.code_class.n_outputs
+    return build_module(config.network, n_features, n_outputs, n_components, generator).to(rows.device, rows.dtype)
+
+
+@torch.no_grad()
+def package(fit: FitInProgress) -> AutoencoderFit:
+    """The autoencoder as it would be if training stopped now."""
+    axes, network = fit.initialisation.axes, fit.network
+    shares = axes.variances / (axes.total_variance or 1.0)
+    if fit.config.code_class.has_prefixes:
+        chosen = fit.spread(MAX_PREFIX_ROWS)
+        shares = explained_by_prefixes(network, fit.rows.take(chosen), fit.weight(chosen))
+        if isinstance(fit.config.n_components, float):
+            network, shares = _shortest_sufficient(fit, shares)
+    linear, weights = fit.linear.truncated(network.n_components), to_numpy(network.parameters).copy()
+    imputer = fit.initialisation.imputer.in_unit(linear.unit).to(network.parameters.dtype, torch.device("cpu"))
+    autoencoder = FittedAutoencoder(
+        fit.config,
+        linear,
+        replace(imputer, factors=imputer.factors.contiguous()),
+        weights,
+        _public_code_map(fit, network, linear),
+        network.takes_mask,
+        network.module,
+        _codes_of(fit, network, fit.repeated(MAX_SAMPLE_CODES)).astype(np.float32),
+    )
+    return AutoencoderFit(autoencoder, axes, shares, fit.split, fit.training)
+
+
+def _shortest_sufficient(fit: FitInProgress, shares: np.ndarray) -> tuple[AutoencoderNetwork, np.ndarray]:
+    """The shortest code that explains the requested share of the held-out (or training) rows, whole if none does."""
+    split = fit.split
+    judged = split.train if split.held_out is None else split.held_out
+    judged = judged[spread_rows(len(judged), MAX_PREFIX_ROWS)]
+    explained = explained_by_prefixes(fit.network, fit.rows.take(judged), fit.weight(judged))
+    enough = np.cumsum(explained) >= fit.config.n_components
+    count = int(np.argmax(enough)) + 1 if enough.any() else len(shares)
+    return fit.network.truncated(count), shares[:count]
+
+
+def _codes_of(fit: FitInProgress, network: AutoencoderNetwork, chosen: np.ndarray) -> np.ndarray:
+    """The network's codes of the rows chosen."""
+    parts = row_blocks(len(chosen), network.n_features, BLOCK_ELEMENTS)
+    return np.concatenate([to_numpy(network.encode(fit.rows.take(chosen[part]))) for part in parts])
+
+
+def _public_code_map(fit: FitInProgress, network: AutoencoderNetwork, linear: LinearAutoencoder) -> np.ndarray:
+    """The map from the network's codes to public ones, from all training rows or a spread of them."""
+    if fit.config.whiten:
+        return linear.unrotated(whitening_map(*_code_covariance(fit, network)))
+    metric = fit.config.code_class.metric
+    if network.is_linear() or metric is None:
+        return linear.score_map()
+    chosen = fit.spread(MAX_METRIC_ROWS)
+    mapped: Callable[..., Any] = diagonal_metric_map if metric == "diagonal" else metric_map
+    z = network.encode(fit.rows.take(chosen))
+    return linear.unrotated(mapped(network, z, fit.weight(chosen), linear.unit))
+
+
+def _code_covariance(fit: FitInProgress, network: AutoencoderNetwork) -> tuple[np.ndarray, float]:
+    """Covariance of the network's codes, and of how many rows it is: weights above one count as repetitions."""
+    weight, moments = fit.split.sample_weight, fit.moments
+    if fit.representative is None:
+        own = [to_numpy(network.encode(x)) for _, x in fit.rows.blocks()]
+        codes = np.concatenate([part for parts in fit.rows.source.gather(own) for part in parts])
+    elif moments is not None and network.is_linear():
+        return fit.linear.code_covariance(fit.initialisation.axes), max(moments.weight, moments.n_rows)
+    else:
+        chosen = fit.spread(MAX_SAMPLE_CODES)
+        codes, weight = _codes_of(fit, network, chosen), fit.weight(chosen)
+    of_codes = RunningMoments.of(RowSource(codes.astype(np.float64)), weight)
+    return of_codes.covariance, max(of_codes.weight, of_codes.n_rows)

@@ -1,0 +1,207 @@
+"""A trained autoencoder, and what it does to rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from skae._autoencoder._code_density import CodeDensity
+from skae._autoencoder._config import AutoencoderConfig
+from skae._autoencoder._custom_network import on_device
+from skae._autoencoder._imputation import GaussianImputer
+from skae._autoencoder._linear import LinearAutoencoder
+from skae._autoencoder._network import AutoencoderNetwork
+from skae._rows._blocks import row_blocks
+from skae._rows._row_source import RowSource
+from skae._rows._standardised_rows import BLOCK_ELEMENTS
+from skae._support._tensors import like
+from skae._support._torch import dtype_of, resolve_device, to_numpy, to_tensor
+from skae._support._validation import check_finite_result
+
+
+@dataclass(frozen=True, eq=False)
+class FittedAutoencoder:
+    """Everything encoding, decoding and sampling need; networks are made when needed.
+
+    The network's codes times `code_map` are the public ones. `imputer` fills standardised rows; `takes_mask` and
+    `module` are those of `AutoencoderNetwork`. `sample_codes` are the network's codes of some training rows, to which
+    the density that `sample` draws from is fitted.
+    """
+
+    config: AutoencoderConfig
+    linear: LinearAutoencoder
+    imputer: GaussianImputer
+    weights: np.ndarray
+    code_map: np.ndarray
+    takes_mask: bool
+    module: nn.Module | None
+    sample_codes: np.ndarray
+
+    def to_state(self) -> dict[str, Any]:
+        """Arrays and plain values for a file; a custom network is kept as the module it is."""
+        return {
+            "config": self.config.to_state(),
+            "linear": self.linear.to_state(),
+            "imputer": self.imputer.to_state(),
+            "weights": self.weights,
+            "code_map": self.code_map,
+            "takes_mask": self.takes_mask,
+            "module": self.module,
+            "sample_codes": self.sample_codes,
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> FittedAutoencoder:
+        """The autoencoder that `to_state` described."""
+        return cls(
+            **state
+            | {
+                "config": AutoencoderConfig(**state["config"]),
+                "linear": LinearAutoencoder(**state["linear"]),
+                "imputer": GaussianImputer.from_state(state["imputer"]),
+            }
+        )
+
+    @property
+    def n_components(self) -> int:
+        return self.linear.n_components
+
+    @cached_property
+    def code_map_inverse(self) -> np.ndarray:
+        return np.linalg.inv(self.code_map)
+
+    @cached_property
+    def density(self) -> CodeDensity:
+        """The density of the network's codes; fitting it takes seconds."""
+        return CodeDensity.of(self.sample_codes.astype(np.float64), self.network("cpu").code)
+
+    def encode(self, X, device: str, double: bool = False):
+        """Codes of the rows of X, in X's dtype or, if `double`, in float64."""
+        network = self.network(device)
+        code_map = to_tensor(self.code_map, torch.float64, network.parameters.device)
+        # In float64: the units of X may be beyond float32. By torch: NumPy's threads would compete with its own.
+        return self._by_blocks(
+            lambda x: network.encode(x).double() @ code_map,
+            self._rows(X, network), X, self.n_components, double=double,
+        )  # fmt: skip
+
+    def decode(self, codes, device: str):
+        """Rows in the units of X for public codes, or the first columns of them, in the codes' dtype."""
+        network = self.network(device)
+        code_map_inverse = to_tensor(self.code_map_inverse[: codes.shape[1]], torch.float64, network.parameters.device)
+
+        def decoded(z: Tensor):
+            z = (z @ code_map_inverse).to(network.parameters.dtype)
+            return self._in_units_of_X(network.decode(z), codes)
+
+        return self._by_blocks(decoded, self._codes(codes, network), codes, self.linear.n_features)
+
+    def reconstruct(self, X, device: str):
+        """Decoded codes of the rows of X, in X's dtype."""
+        network = self.network(device)
+        return self._by_blocks(
+            lambda x: self._in_units_of_X(network.decode(network.encode(x)), X),
+            self._rows(X, network), X, self.linear.n_features,
+        )  # fmt: skip
+
+    def squared_errors(self, X, device: str) -> tuple[np.ndarray, np.ndarray]:
+        """Squared distance of each row to its reconstruction and to the mean, in the units of the features' scales.
+
+        Missing entries count in neither.
+        """
+        network = self.network(device)
+
+        def squares(x: Tensor) -> Tensor:
+            # Squares of what float32 holds need not be within it.
+            residual = network.decode(network.encode(x)).sub_(x).double()
+            return torch.stack([residual.square_().nansum(1), x.double().square_().nansum(1)], 1)
+
+        factor = self.linear.unit**2
+        both = self._by_blocks(squares, self._rows(X, network), X, 2, double=True, factor=factor)
+        errors, norms = (to_numpy(both) if isinstance(both, Tensor) else both).T
+        return errors, norms
+
+    def summed_losses(self, X, device: str):
+        """The loss of each row, summed over its observed entries."""
+        network = self.network(device)
+        factor = self.linear.unit**network.loss.unit_power
+        return self._by_blocks(network.summed_losses, self._rows(X, network), X, double=True, factor=factor)
+
+    def log_evidence_bounds(self, X, device: str):
+        """Evidence lower bound of each row in nats; of a variational autoencoder only."""
+        network = self.network(device)
+        return self._by_blocks(network.log_evidence_bound, self._rows(X, network), X, double=True)
+
+    def sample(self, n_samples: int, random_state: np.random.RandomState, device: str) -> np.ndarray:
+        """Draw rows."""
+        if self.config.code_class.is_variational:
+            codes = random_state.normal(size=(n_samples, self.n_components))
+        else:
+            codes = self.density.sample(n_samples, random_state) @ self.code_map
+        return self.decode(codes, device)
+
+    def network(self, device: str) -> AutoencoderNetwork:
+        """The network, in the dtype it was trained in; made once for each device."""
+        where = resolve_device(device)
+        if self.module is not None:  # which two threads could not use at once
+            return self._new_network(where)
+        if where not in self._networks:
+            self._networks[where] = self._new_network(where)
+        return self._networks[where]
+
+    @cached_property
+    def _networks(self) -> dict[torch.device, AutoencoderNetwork]:
+        return {}
+
+    def _new_network(self, where: torch.device) -> AutoencoderNetwork:
+        dtype = dtype_of(self.weights)
+        return AutoencoderNetwork(
+            self.config,
+            self.linear.to(dtype, where),
+            to_tensor(self.weights, dtype, where),
+            self.imputer.to(dtype, where),
+            module=on_device(self.module, where, dtype),
+            takes_mask=self.takes_mask,
+        )
+
+    @torch.no_grad()
+    @np.errstate(over="ignore", invalid="ignore")
+    def _by_blocks(
+        self,
+        function: Callable[[Tensor], Any],
+        blocks: Iterator[tuple[slice, Tensor]],
+        X,
+        *width: int,
+        double: bool = False,
+        factor: float = 1.0,
+    ):
+        """The results of a function of each block of rows, times a factor, as an array or tensor like X."""
+        shape = (X.shape[0], *width)
+        if isinstance(X, Tensor):
+            results = X.new_empty(shape, dtype=torch.float64 if double else X.dtype)
+        else:
+            results = np.empty(shape, dtype=np.float64 if double else X.dtype)
+        for part, x in blocks:
+            results[part] = like(function(x), X)
+        if factor != 1.0:
+            results *= factor
+        return check_finite_result(results, self.weights.dtype)
+
+    def _rows(self, X, network: AutoencoderNetwork) -> Iterator[tuple[slice, Tensor]]:
+        """Standardised rows of X, block by block."""
+        dtype, where = network.parameters.dtype, network.parameters.device
+        return RowSource(X).standardised(self.linear.mean, self.linear.scale, dtype, where).blocks()
+
+    def _codes(self, codes, network: AutoencoderNetwork) -> Iterator[tuple[slice, Tensor]]:
+        """Public codes in float64, block by block."""
+        for part in row_blocks(len(codes), max(codes.shape[1], self.linear.n_features), BLOCK_ELEMENTS):
+            yield part, to_tensor(codes[part], torch.float64, network.parameters.device)
+
+    def _in_units_of_X(self, standardised: Tensor, X):
+        return like(standardised, X) * like(self.linear.scale, X) + like(self.linear.mean, X)

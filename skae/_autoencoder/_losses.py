@@ -1,0 +1,224 @@
+"""Losses of a reconstruction: each a function of every entry, with its derivative and its link to the linear path.
+
+A network's outputs are the linear path and the decoder's correction, joined by the loss: added where outputs are the
+reconstruction itself; added on the scale of log-odds or logarithms where reconstructions are probabilities or rates.
+So before training every loss starts at PCA's reconstruction (clipped to the loss' range).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+# Reconstructions by the linear path are kept this far inside (0, 1), and above this share of a feature's mean.
+MIN_PROBABILITY = 0.01
+MIN_RATE_SHARE = 0.05
+# Where Huber's loss turns from squares to distances, in units of a feature's root mean variance.
+HUBER_WIDTH = 1.0
+
+
+class SquaredError:
+    r""":math:`(x - \hat x)^2`; the base of the others.
+
+    `mean` and `scale` lead from standardised rows to the units of X, in which losses with a range of their own work.
+    """
+
+    # The values of X that the loss is defined for, and the words an error uses for them.
+    value_range: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
+    range_words: ClassVar[str] = ""
+    n_parameters: ClassVar[int] = 0
+    # The power of X's unit that summed losses are in.
+    unit_power: ClassVar[int] = 2
+
+    def __init__(
+        self, mean: Tensor, scale: Tensor, parameters: Tensor | None = None, noise_variance: float = 1.0
+    ) -> None:
+        self._mean, self._scale = mean, scale
+        self._parameters, self._noise_variance = parameters, noise_variance
+
+    @classmethod
+    def likelihood(cls) -> type[SquaredError] | None:
+        """The loss as minus a log-likelihood, for a variational bound; None where it is none."""
+        return GaussianLikelihood
+
+    def outputs(self, correction: Tensor, linear: Tensor) -> Tensor:
+        """Join the decoder's correction (overwritten) and the linear path."""
+        return correction.add_(linear)
+
+    def linear_slope(self, slope: Tensor, linear: Tensor) -> Tensor:
+        """The gradient with respect to the linear path, from that with respect to the outputs."""
+        return slope
+
+    def reconstruction(self, outputs: Tensor) -> Tensor:
+        """The standardised reconstruction that outputs stand for."""
+        return outputs
+
+    def losses(self, outputs: Tensor, x: Tensor) -> Tensor:
+        """The loss of each entry."""
+        return (outputs - x).square_()
+
+    def slope(self, outputs: Tensor, x: Tensor) -> Tensor:
+        """The derivative of the loss of each entry with respect to its output."""
+        return (outputs - x).mul_(2.0)
+
+    def loss_and_slope(self, outputs: Tensor, x: Tensor, share: float | Tensor) -> tuple[Tensor, Tensor]:
+        """The sum of ``share * losses`` and its gradient with respect to the outputs (which are overwritten)."""
+        residual = outputs.sub_(x)
+        slope = residual * share
+        return torch.dot(residual.view(-1), slope.view(-1)), slope.mul_(2.0)
+
+    def parameter_slope(self, outputs: Tensor, x: Tensor, share: float | Tensor) -> Tensor:
+        """The gradient with respect to the loss' own parameters."""
+        return outputs.new_zeros(0)
+
+    def log_normaliser(self, x: Tensor) -> Tensor:
+        """What makes minus the losses log-likelihoods in the units of X, for each entry."""
+        return torch.zeros_like(x)
+
+
+class EntrywiseLoss(SquaredError):
+    """A loss given by `losses` and `slope` of each entry: the base of all but the squared error."""
+
+    @classmethod
+    def likelihood(cls) -> type[SquaredError] | None:
+        return None
+
+    def loss_and_slope(self, outputs: Tensor, x: Tensor, share: float | Tensor) -> tuple[Tensor, Tensor]:
+        return (self.losses(outputs, x) * share).sum(), self.slope(outputs, x).mul_(share)
+
+
+class AbsoluteError(EntrywiseLoss):
+    r""":math:`|x - \hat x|`: medians instead of means."""
+
+    unit_power = 1
+
+    def losses(self, outputs: Tensor, x: Tensor) -> Tensor:
+        return (outputs - x).abs_()
+
+    def slope(self, outputs: Tensor, x: Tensor) -> Tensor:
+        return (outputs - x).sign_()
+
+
+class Huber(EntrywiseLoss):
+    r""":math:`r^2` for residuals up to `HUBER_WIDTH` w, :math:`2 w |r| - w^2` beyond (Huber 1964)."""
+
+    def losses(self, outputs: Tensor, x: Tensor) -> Tensor:
+        residual = (outputs - x).abs_()
+        return torch.where(residual <= HUBER_WIDTH, residual.square(), 2.0 * HUBER_WIDTH * residual - HUBER_WIDTH**2)
+
+    def slope(self, outputs: Tensor, x: Tensor) -> Tensor:
+        return (outputs - x).clamp_(-HUBER_WIDTH, HUBER_WIDTH).mul_(2.0)
+
+
+class BinaryCrossEntropy(EntrywiseLoss):
+    r""":math:`-x \log \hat x - (1 - x) \log(1 - \hat x)` for entries in [0, 1]; outputs are log-odds."""
+
+    value_range = (0.0, 1.0)
+    range_words = "in [0, 1]"
+    unit_power = 0
+
+    @classmethod
+    def likelihood(cls) -> type[SquaredError] | None:
+        return cls
+
+    def _probability(self, linear: Tensor) -> Tensor:
+        return (linear * self._scale).add_(self._mean).clamp_(MIN_PROBABILITY, 1.0 - MIN_PROBABILITY)
+
+    def outputs(self, correction: Tensor, linear: Tensor) -> Tensor:
+        return correction.add_(self._probability(linear).logit_())
+
+    def linear_slope(self, slope: Tensor, linear: Tensor) -> Tensor:
+        p = self._probability(linear)
+        inside = (p > MIN_PROBABILITY) & (p < 1.0 - MIN_PROBABILITY)
+        return slope * self._scale * inside / (p * (1.0 - p))
+
+    def reconstruction(self, outputs: Tensor) -> Tensor:
+        return (outputs.sigmoid() - self._mean) / self._scale
+
+    def losses(self, outputs: Tensor, x: Tensor) -> Tensor:
+        return torch.nn.functional.softplus(outputs) - outputs * torch.addcmul(self._mean, x, self._scale)
+
+    def slope(self, outputs: Tensor, x: Tensor) -> Tensor:
+        return outputs.sigmoid() - torch.addcmul(self._mean, x, self._scale)
+
+
+class PoissonDeviance(EntrywiseLoss):
+    r""":math:`\hat x - x + x \log(x / \hat x)`, half the Poisson deviance; outputs are logarithms of rates."""
+
+    value_range = (0.0, math.inf)
+    range_words = ">= 0"
+    unit_power = 0
+
+    @classmethod
+    def likelihood(cls) -> type[SquaredError] | None:
+        return cls
+
+    def _rate(self, linear: Tensor) -> Tensor:
+        return torch.maximum((linear * self._scale).add_(self._mean), self._lowest())
+
+    def _lowest(self) -> Tensor:
+        return (MIN_RATE_SHARE * self._mean).clamp_min(torch.finfo(self._mean.dtype).tiny)
+
+    def outputs(self, correction: Tensor, linear: Tensor) -> Tensor:
+        return correction.add_(self._rate(linear).log_())
+
+    def linear_slope(self, slope: Tensor, linear: Tensor) -> Tensor:
+        rate = self._rate(linear)
+        return slope * self._scale * (rate > self._lowest()) / rate
+
+    def reconstruction(self, outputs: Tensor) -> Tensor:
+        return (outputs.exp() - self._mean) / self._scale
+
+    def losses(self, outputs: Tensor, x: Tensor) -> Tensor:
+        # Centring and scaling leave zeros a rounding below zero.
+        counts = torch.addcmul(self._mean, x, self._scale).clamp_min_(0.0)
+        return outputs.exp() - counts + torch.xlogy(counts, counts) - counts * outputs
+
+    def slope(self, outputs: Tensor, x: Tensor) -> Tensor:
+        return outputs.exp() - torch.addcmul(self._mean, x, self._scale)
+
+    def log_normaliser(self, x: Tensor) -> Tensor:
+        counts = torch.addcmul(self._mean, x, self._scale).clamp_min_(0.0)
+        return torch.xlogy(counts, counts) - counts - torch.lgamma(counts + 1.0)
+
+
+class GaussianLikelihood(EntrywiseLoss):
+    r"""Minus the log-density of :math:`x \sim N(\hat x, \psi e^\delta)`; the offset :math:`\delta` is learned.
+
+    The variational form of the squared error. :math:`\psi` is the noise variance of probabilistic PCA.
+    """
+
+    n_parameters = 1
+    unit_power = 0
+
+    @property
+    def _variance(self) -> Tensor:
+        assert self._parameters is not None
+        return self._noise_variance * self._parameters.exp()
+
+    def losses(self, outputs: Tensor, x: Tensor) -> Tensor:
+        variance = self._variance
+        return (outputs - x).square_().div_(variance).add_((2.0 * math.pi * variance).log()).mul_(0.5)
+
+    def slope(self, outputs: Tensor, x: Tensor) -> Tensor:
+        return (outputs - x).div_(self._variance)
+
+    def parameter_slope(self, outputs: Tensor, x: Tensor, share: float | Tensor) -> Tensor:
+        excess = 1.0 - (outputs - x).square_() / self._variance
+        return 0.5 * (excess * share).sum().view(1)
+
+    def log_normaliser(self, x: Tensor) -> Tensor:
+        return -self._scale.log().expand_as(x)
+
+
+# The values of the `loss` parameter.
+LOSSES: dict[str, type[SquaredError]] = {
+    "squared_error": SquaredError,
+    "absolute_error": AbsoluteError,
+    "huber": Huber,
+    "binary_cross_entropy": BinaryCrossEntropy,
+    "poisson": PoissonDeviance,
+}

@@ -1,0 +1,199 @@
+"""An autoencoder that follows one chunk of rows after another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from skae._autoencoder._config import AutoencoderConfig
+from skae._autoencoder._fit import AutoencoderFit, package, start
+from skae._autoencoder._fitted import FittedAutoencoder
+from skae._autoencoder._imputation import GaussianImputer
+from skae._autoencoder._initialisation import Initialisation
+from skae._linalg._principal_axes import MAX_COVARIANCE_WIDTH, PrincipalAxes
+from skae._linalg._running_moments import RunningMoments
+from skae._rows._blocks import spread_rows, stacked_rows
+from skae._rows._hold_out import hold_out_fraction
+from skae._rows._reservoir import Reservoir
+from skae._rows._row_source import RowSource
+from skae._rows._standardised_rows import n_batches
+from skae._rows._training_rows import TrainingRows
+from skae._support._torch import to_numpy, to_tensor
+from skae._training._loop import OptimizerState, Split, train_on_chunk
+from skae._training._settings import TrainingSettings
+
+# Rows kept of a stream, which stand for all: held out they tell a network from its start, and they scale codes.
+MAX_RESERVOIR_ROWS = 500
+
+
+@dataclass(frozen=True, eq=False)
+class IncrementalState:
+    """What is known of all rows seen, and where training stands.
+
+    The covariance is that of all rows after `partial_fit`; after `fit` it is None and known by the `axes` alone.
+    `vectors` are the parameters, their average and the optimiser's memory (empty after `fit`).
+    """
+
+    n_rows: int
+    weight: float
+    axes: PrincipalAxes
+    covariance: np.ndarray | None
+    reservoir: Reservoir
+    n_steps: int
+    vectors: tuple[np.ndarray, ...] = ()
+
+    def to_state(self) -> dict[str, Any]:
+        """Arrays and plain values for a file; mean, scale and components of the axes are public attributes."""
+        return {
+            "weight": self.weight,
+            "variances": self.axes.variances,
+            "total_variance": self.axes.total_variance,
+            "covariance": self.covariance,
+            "reservoir": dict(vars(self.reservoir)),
+            "n_steps": self.n_steps,
+            "vectors": list(self.vectors),
+        }
+
+    @classmethod
+    def from_state(
+        cls, state: dict[str, Any], n_rows: int, mean: np.ndarray, scale: np.ndarray, components: np.ndarray
+    ) -> IncrementalState:
+        """The state that `to_state` described."""
+        axes = PrincipalAxes(mean, scale, components, state["variances"], state["total_variance"])
+        reservoir, vectors = Reservoir(**state["reservoir"]), tuple(state["vectors"])
+        return cls(n_rows, state["weight"], axes, state["covariance"], reservoir, state["n_steps"], vectors)
+
+    @property
+    def moments(self) -> RunningMoments:
+        if self.covariance is None:
+            return RunningMoments.from_axes(self.axes, self.n_rows, self.weight)
+        return RunningMoments(self.n_rows, self.weight, self.axes.mean, self.covariance)
+
+    def optimizer_state(self, weights: np.ndarray, dtype: torch.dtype, device: torch.device) -> OptimizerState:
+        """Where training stands; after `fit` at the fitted weights."""
+        vectors = self.vectors or (weights, weights)
+        parameters, average, *memory = (to_tensor(vector, dtype, device).clone() for vector in vectors)
+        return OptimizerState(parameters, average, self.n_steps, tuple(memory))
+
+
+def state_after_fit(
+    fit: AutoencoderFit, rows: TrainingRows, settings: TrainingSettings, random_state: np.random.RandomState
+) -> IncrementalState:
+    """What `update` needs of a fit."""
+    split, weight, axes = fit.split, fit.split.sample_weight, fit.axes
+    chosen = np.zeros(0, dtype=np.intp)
+    if rows.n_features <= MAX_COVARIANCE_WIDTH:
+        representative = split.train if split.held_out is None else split.held_out
+        chosen = representative[spread_rows(len(representative), MAX_RESERVOIR_ROWS)]
+    reservoir = Reservoir(
+        rows.source.take(chosen),
+        np.ones(len(chosen)) if weight is None else weight[chosen],
+        random_state.uniform(0.0, _reservoir_share(rows, settings.validation_fraction), len(chosen)),
+    )
+    n_components = fit.autoencoder.n_components
+    axes = replace(axes, components=axes.components[:n_components], variances=axes.variances[:n_components])
+    # The longer the fit, the more steps it takes to change it.
+    n_steps = n_batches(len(split.train), settings.batch_size) * fit.training.best_iter
+    total = float(rows.n_rows if weight is None else weight.sum())
+    return IncrementalState(rows.n_rows, total, axes, None, reservoir, n_steps)
+
+
+def update(
+    state: IncrementalState | None,
+    previous: FittedAutoencoder | None,
+    chunk: TrainingRows,
+    config: AutoencoderConfig,
+    settings_for: Callable[[int], TrainingSettings],
+    random_state: np.random.RandomState,
+) -> tuple[IncrementalState, AutoencoderFit]:
+    """Count a chunk in and train on it once; `settings_for` makes the settings for a number of rows to train on."""
+    if chunk.n_features > MAX_COVARIANCE_WIDTH:
+        raise ValueError(
+            f"partial_fit keeps the covariance of all features and takes at most {MAX_COVARIANCE_WIDTH} of them. "
+            f"Got {chunk.n_features}: call fit, which reads memory-mapped files and sparse rows in blocks, or "
+            "reduce the features first."
+        )
+    moments = RunningMoments.of(chunk.source, chunk.sample_weight)
+    moments = moments if state is None else state.moments.merged(moments)
+    if previous is not None and not isinstance(config.n_components, int):
+        config = replace(config, n_components=previous.n_components)
+    axes = moments.axes(config.n_components, config.scale)
+    config = replace(config, n_components=len(axes.components))
+
+    fraction = settings_for(chunk.n_rows).validation_fraction
+    mask, reservoir = _divided(chunk, None if state is None else state.reservoir, fraction, random_state)
+    rows, train_rows, kept = _stacked(chunk, mask, reservoir)
+    settings = settings_for(len(train_rows))
+    held_out = kept if fraction and len(kept) else None
+    split = Split(train_rows, held_out, rows.sample_weight)
+    takes_mask = config.masks_entries or (previous is not None and previous.takes_mask)
+    initialisation = Initialisation(axes, _imputer(axes, moments if takes_mask else None))
+    fit = start(rows, config, settings, initialisation, random_state, previous, split)
+    fit = replace(fit, representative=kept, moments=moments)
+
+    if state is None:
+        optimizer_state = OptimizerState(fit.network.parameters.clone(), fit.network.parameters.clone())
+    else:
+        assert previous is not None
+        optimizer_state = state.optimizer_state(previous.weights, rows.dtype, rows.device)
+    optimizer_state = train_on_chunk(
+        fit.trainee, fit.rows, split, settings, random_state, optimizer_state, fit.training
+    )
+    vectors = (optimizer_state.parameters, optimizer_state.average, *optimizer_state.memory)
+    state = IncrementalState(
+        moments.n_rows,
+        moments.weight,
+        axes,
+        moments.covariance,
+        reservoir,
+        optimizer_state.n_steps,
+        tuple(to_numpy(vector).copy() for vector in vectors),
+    )
+    return state, package(fit)
+
+
+def _reservoir_share(rows: TrainingRows, validation_fraction: float) -> float:
+    """Share of all rows seen that is kept, held out or not; it only falls as their number rises."""
+    fraction = validation_fraction or hold_out_fraction(rows.n_rows_seen)
+    return min(fraction, MAX_RESERVOIR_ROWS / rows.n_rows_seen)
+
+
+def _divided(
+    chunk: TrainingRows, before: Reservoir | None, validation_fraction: float, random_state: np.random.RandomState
+) -> tuple[np.ndarray, Reservoir]:
+    """Mask of the chunk's rows to train on, and the sample of all rows: those with priorities below its share.
+
+    A row is as likely to be in the sample as any other, however long ago it was seen. Where the sample is held out, a
+    row that was trained on is never in it later, since the share only falls.
+    """
+    share, priorities = _reservoir_share(chunk, validation_fraction), random_state.uniform(size=chunk.n_rows)
+    reservoir = Reservoir.of(chunk.source.local, chunk.sample_weight, priorities, priorities < share)
+    if before is not None:
+        reservoir = before.select(before.priorities < share).followed_by(reservoir)
+    return priorities >= (share if validation_fraction else 0.0), reservoir
+
+
+def _imputer(axes: PrincipalAxes, moments: RunningMoments | None) -> GaussianImputer:
+    """How to fill missing entries: from all of the covariance where there are moments, else from the axes."""
+    if moments is None:
+        return GaussianImputer.from_axes(axes.components, axes.variances, axes.total_variance)
+    covariance = moments.covariance / np.outer(axes.scale, axes.scale)
+    return GaussianImputer.from_covariance(torch.from_numpy(covariance))
+
+
+def _stacked(
+    chunk: TrainingRows, mask: np.ndarray, reservoir: Reservoir
+) -> tuple[TrainingRows, np.ndarray, np.ndarray]:
+    """The rows to train on and the reservoir as one, and the indices of each."""
+    X, weight = chunk.source.local[mask], chunk.sample_weight
+    n_train = X.shape[0]
+    X = stacked_rows(X, reservoir.rows)
+    if weight is not None or (reservoir.weight != 1.0).any():
+        own = np.ones(n_train) if weight is None else weight[mask]
+        weight = np.concatenate([own, reservoir.weight])
+    rows = replace(chunk, source=RowSource(X), sample_weight=weight)
+    return rows, np.arange(n_train), n_train + np.arange(len(reservoir))

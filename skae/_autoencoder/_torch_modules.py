@@ -1,0 +1,118 @@
+"""Encoder and decoder as plain torch modules, exact and trainable further."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from skae._autoencoder._activations import ACTIVATIONS
+from skae._autoencoder._codes import DenseCode
+from skae._autoencoder._custom_network import METHODS, trained_parameters
+from skae._autoencoder._fitted import FittedAutoencoder
+from skae._autoencoder._network import AutoencoderNetwork
+
+
+class EncoderModule(nn.Module):
+    """Rows in the units of X, none of their entries missing, to public codes: ``transform`` as a torch module.
+
+    ``linear`` holds the linear path and ``correction`` the network; both are parameters that further training may move.
+    """
+
+    mean: Tensor
+    scale: Tensor
+    code_map: Tensor
+
+    def __init__(self, fitted: FittedAutoencoder) -> None:
+        super().__init__()
+        network = fitted.network("cpu")
+        dtype = network.parameters.dtype
+        _register_units(self, fitted)
+        self.register_buffer("code_map", torch.as_tensor(fitted.code_map, dtype=dtype))
+        self.linear = _linear(network.linear.encoder_axes, network.linear.code_bias)
+        self.correction = _correction(network, "encode")
+        self._code = network.code
+        self._n_components = network.n_components
+
+    def forward(self, X: Tensor) -> Tensor:
+        """Encode rows of any floating-point dtype; codes are in that of the parameters."""
+        x = ((X - self.mean) / self.scale).to(self.linear.weight.dtype)
+        a = self.correction(x)
+        linear = nn.functional.pad(self.linear(x), (0, a.shape[1] - self._n_components))
+        return self._code.code(a + linear) @ self.code_map
+
+
+class DecoderModule(nn.Module):
+    """Public codes to rows in the units of X: ``inverse_transform`` as a torch module."""
+
+    mean: Tensor
+    scale: Tensor
+    code_map_inverse: Tensor
+
+    def __init__(self, fitted: FittedAutoencoder) -> None:
+        super().__init__()
+        network = fitted.network("cpu")
+        dtype = network.parameters.dtype
+        _register_units(self, fitted)
+        self.register_buffer("code_map_inverse", torch.as_tensor(fitted.code_map_inverse, dtype=dtype))
+        self.linear = _linear(network.linear.decoder_axes, None)
+        self.correction = _correction(network, "decode")
+        self._loss_class = type(network.loss)
+        # What a perceptron is given of a code; a custom network is given the code alone.
+        self._code = DenseCode(None, network.linear) if network.module is not None else network.code
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """Decode codes, or the first columns of ordered ones, to rows of the codes' dtype."""
+        dtype = self.linear.weight.dtype
+        padded = nn.functional.pad(codes.to(dtype), (0, len(self.code_map_inverse) - codes.shape[1]))
+        z = padded @ self.code_map_inverse
+        loss = self._loss_class(self.mean.to(dtype), self.scale.to(dtype))
+        outputs = loss.outputs(self.correction(self._code.decoder_inputs(z, None)), self.linear(z))
+        return (loss.reconstruction(outputs) * self.scale + self.mean).to(codes.dtype)
+
+
+def _register_units(module: nn.Module, fitted: FittedAutoencoder) -> None:
+    """Mean and scale in float64: float32 would round what large means leave of a feature."""
+    module.register_buffer("mean", torch.as_tensor(fitted.linear.mean, dtype=torch.float64))
+    module.register_buffer("scale", torch.as_tensor(fitted.linear.scale, dtype=torch.float64))
+
+
+def _linear(axes: Tensor, bias: Tensor | None) -> nn.Linear:
+    layer = nn.utils.skip_init(nn.Linear, *axes.shape, bias=bias is not None, dtype=axes.dtype)
+    with torch.no_grad():
+        layer.weight.copy_(axes.t())
+        if bias is not None:
+            layer.bias.copy_(bias)
+    return layer
+
+
+def _correction(network: AutoencoderNetwork, method: str) -> nn.Module:
+    """A module that computes what the perceptron, or the custom network behind its gate, does."""
+    if network.module is not None:
+        return _Gated(network, method)
+    weights = network.correction_layers(method)
+    if method == "encode" and network.takes_mask:
+        # Complete rows set no indicator of missing entries: its weights are left out.
+        weights[0] = (weights[0][0][: network.n_features], weights[0][1])
+    layers: list[nn.Module] = []
+    for weight, bias in weights:
+        layers += [_linear(weight, bias), ACTIVATIONS[network.config.activation].module()]
+    return nn.Sequential(*layers[:-1])
+
+
+class _Gated(nn.Module):
+    """The custom network times its gate."""
+
+    def __init__(self, network: AutoencoderNetwork, method: str) -> None:
+        super().__init__()
+        gates, *values = network.correction_layers(method)
+        self.module: nn.Module = copy.deepcopy(network.module)  # type: ignore[assignment]
+        self._method = method
+        self.gate = nn.Parameter(gates[METHODS.index(method)].clone())
+        with torch.no_grad():
+            for parameter, value in zip(trained_parameters(self.module).values(), values, strict=True):
+                parameter.copy_(value)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self.gate * getattr(self.module, self._method)(inputs)

@@ -1,0 +1,106 @@
+"""What "auto" means for an autoencoder.
+
+Few rows need shrinkage towards PCA and many do not; few rows need small batches to get steps enough out of an epoch and
+many can afford large ones.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from skae._autoencoder._config import AutoencoderConfig
+from skae._defaults._parameters import TrainingParameters, resolved
+from skae._rows._hold_out import hold_out_fraction
+from skae._rows._training_rows import TrainingRows
+from skae._training._settings import TrainingSettings
+
+HIDDEN_LAYER_SIZES = (256, 128)
+# Of a named corruption: deviations of Gaussian noise, or a share of the entries (Vincent et al. 2010: 10 to 40 %).
+CORRUPTION_LEVEL = 0.25
+# With fewer rows nothing held out could tell a trained network from its start: the start stands.
+MIN_ROWS_TO_TRAIN = 50
+# Of fewer still, if they are trained on all the same, a quarter says nothing.
+MIN_ROWS_TO_JUDGE = 20
+# The highest rate of warm-up and cosine; half and twice of it do about as well.
+LEARNING_RATE = 0.008
+# Filling masked entries and codes of every length are many tasks in one: they take more epochs, and filling a lower
+# rate, at which corrections of a good fill are not drowned in their own noise.
+EPOCHS_OF_MANY_TASKS = 2.5
+RATE_OF_FILLING = 0.4
+
+
+def autoencoder_settings(
+    parameters: TrainingParameters, config: AutoencoderConfig, rows: TrainingRows
+) -> TrainingSettings:
+    """The settings of `fit`."""
+    n_rows, n_features = rows.n_rows_seen, rows.n_features
+    fills = config.masks_entries or rows.missing_share > 0
+    max_iter = resolved(parameters.max_iter, lambda: _max_iter(n_rows, n_features, config, fills))
+    return TrainingSettings(
+        alpha=resolved(parameters.alpha, lambda: min(1.0, 500.0 / n_rows)),
+        batch_size=min(rows.n_rows, resolved(parameters.batch_size, lambda: _batch_size(n_rows))),
+        learning_rate_init=resolved(
+            parameters.learning_rate_init, lambda: (RATE_OF_FILLING if fills else 1.0) * LEARNING_RATE
+        ),
+        max_iter=max_iter,
+        n_iter_no_change=resolved(parameters.n_iter_no_change, lambda: patience(max_iter)),
+        validation_fraction=_validation_fraction(parameters.early_stopping, rows, max_iter),
+        mixed_precision=parameters.dtype == "bfloat16",
+    )
+
+
+def chunk_settings(
+    parameters: TrainingParameters, config: AutoencoderConfig, rows: TrainingRows, n_train_rows: int
+) -> TrainingSettings:
+    """The settings of `partial_fit`: batches are for as many rows as there are now, and "auto" is a constant rate."""
+    n_rows, n_features, fills = rows.n_rows_seen, rows.n_features, config.masks_entries
+    max_iter = resolved(parameters.max_iter, lambda: _max_iter(n_rows, n_features, config, fills))
+    batch_size = max(1, min(n_train_rows, resolved(parameters.batch_size, lambda: _batch_size(max(1, n_train_rows)))))
+    # Adam's noise asks for the root of the batch size.
+    constant_share = min(0.5, 0.25 * math.sqrt(batch_size / 32))
+    stopping = parameters.early_stopping
+    if isinstance(stopping, str) or stopping is True or isinstance(stopping, np.bool_):
+        fraction = hold_out_fraction(n_rows) if stopping else 0.0
+    else:
+        fraction = float(stopping)
+    return TrainingSettings(
+        alpha=resolved(parameters.alpha, lambda: min(1.0, 500.0 / n_rows)),
+        batch_size=batch_size,
+        learning_rate_init=resolved(
+            parameters.learning_rate_init,
+            lambda: constant_share * ((RATE_OF_FILLING if fills else 1.0) * LEARNING_RATE),
+        ),
+        max_iter=max_iter,
+        n_iter_no_change=resolved(parameters.n_iter_no_change, lambda: patience(max_iter)),
+        validation_fraction=fraction,
+        mixed_precision=parameters.dtype == "bfloat16",
+    )
+
+
+def patience(max_iter: int) -> int:
+    """Half the epochs, at least 20: while the rate is high, gains may be long in coming."""
+    return max(20, max_iter // 2)
+
+
+def _max_iter(n_rows: int, n_features: int, config: AutoencoderConfig, fills: bool) -> int:
+    """40 epochs; beyond 128 features, where each costs more, fewer but at least 15; none without rows to judge them."""
+    if n_rows < MIN_ROWS_TO_TRAIN:
+        return 0
+    epochs = max(15, round(40 * min(1.0, math.sqrt(128 / n_features))))
+    return round(EPOCHS_OF_MANY_TASKS * epochs) if fills or config.code_class.has_prefixes else epochs
+
+
+def _batch_size(n_rows: int) -> int:
+    """The power of two nearest the square root of ``2 * n_rows``, between 32 and 1,024."""
+    return 2 ** min(10, max(5, round(math.log2(2 * n_rows) / 2)))
+
+
+def _validation_fraction(early_stopping: bool | float | str, rows: TrainingRows, max_iter: int) -> float:
+    """The share of the rows to hold out, wherever there are enough to train on, or fewer that are trained on anyway."""
+    if isinstance(early_stopping, str):
+        early_stopping = rows.n_groups >= (MIN_ROWS_TO_JUDGE if max_iter else MIN_ROWS_TO_TRAIN)
+    if isinstance(early_stopping, bool | np.bool_):
+        return hold_out_fraction(rows.n_groups) if early_stopping else 0.0
+    return float(early_stopping)

@@ -1,0 +1,58 @@
+"""Labels for losses, scores and starting points, derived from the public parameters of an estimator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+# For each `loss`: its mean over entries, as in `loss_curve_`, and its sum over a row, as in `-score_samples`.
+LOSS_LABELS = {
+    "squared_error": ("share of variance unexplained", "squared reconstruction error"),
+    "absolute_error": ("absolute error, in root mean variances", "absolute reconstruction error"),
+    "huber": ("Huber loss of residuals in root mean variances", "Huber loss of the reconstruction"),
+    "binary_cross_entropy": ("binary cross-entropy, nats per entry", "binary cross-entropy (nats)"),
+    "poisson": ("half the Poisson deviance, nats per entry", "half the Poisson deviance (nats)"),
+}
+
+
+def training_loss_name(estimator: Any) -> str:
+    """The quantity in `loss_curve_` and its unit."""
+    if not hasattr(estimator, "initial_loss_") or is_denoising_detector(estimator):
+        return "loss"
+    loss: Any = getattr(estimator, "loss", "squared_error")
+    if not _is_variational(estimator):
+        return f"loss ({LOSS_LABELS.get(loss, (loss,))[0]})"
+    weighted = "" if estimator.beta == 1 else f" with beta = {estimator.beta:g}"
+    # Training omits the normalisers of the other likelihoods, which depend on X alone.
+    constant = "" if loss == "binary_cross_entropy" else ", up to a constant"
+    return f"loss (negative evidence lower bound{weighted},\nnats per entry{constant})"
+
+
+def row_loss_name(estimator: Any) -> str:
+    """The quantity in `-score_samples`: the loss of an autoencoder that reconstructs, otherwise just a score."""
+    if not hasattr(estimator, "reconstruct"):
+        return "−score_samples"
+    if _is_variational(estimator):
+        return "negative evidence lower bound (nats)"
+    return LOSS_LABELS.get(getattr(estimator, "loss", ""), ("−score_samples",))[-1]
+
+
+def start_name(estimator: Any) -> str:
+    """The linear model that training starts from; its loss is `initial_loss_`."""
+    if is_denoising_detector(estimator):
+        return "Wiener filter"
+    code = getattr(estimator, "code", "dense")
+    if code == "sparse":
+        return "linear sparse code"
+    # Nothing is known about a corruption given as a function: training then starts from PCA.
+    named = isinstance(getattr(estimator, "corruption", None), str)
+    if named and getattr(estimator, "corruption_level", "auto") != 0:
+        return "best linear denoiser"
+    return "probabilistic PCA" if code == "variational" else "PCA"
+
+
+def is_denoising_detector(estimator: Any) -> bool:
+    return getattr(estimator, "method", None) == "denoising"
+
+
+def _is_variational(estimator: Any) -> bool:
+    return getattr(estimator, "code", None) == "variational"

@@ -1,0 +1,1 @@
+"""Moments, principal axes, robust axes, quantiles and atoms in NumPy."""

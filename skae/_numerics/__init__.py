@@ -1,1 +1,0 @@
-"""Moments and principal axes in NumPy: arrays in, arrays out."""

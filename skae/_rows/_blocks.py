@@ -1,0 +1,42 @@
+"""Rows of arrays, memmaps, CSR matrices and tensors that this process holds, as slices and dense blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+# 4 million numbers (32 MB in float64): large enough for BLAS, small beside any data that needs blocks.
+BLOCK_ELEMENTS = 1 << 22
+
+
+def row_blocks(n_rows: int, n_features: int, elements: int = BLOCK_ELEMENTS) -> Iterator[slice]:
+    """Slices that cover `n_rows` rows with about `elements` numbers in each."""
+    size = max(1, elements // max(1, n_features))
+    for start in range(0, n_rows, size):
+        yield slice(start, min(start + size, n_rows))
+
+
+def row_indices(n_rows: int) -> NDArray[np.integer]:
+    """Indices of all rows, in four bytes each where they fit: those of a large file are most of a fit's memory."""
+    return np.arange(n_rows, dtype=np.int32 if n_rows <= np.iinfo(np.int32).max else np.int64)
+
+
+def spread_rows(n_rows: int, at_most: int) -> NDArray[np.intp]:
+    """Indices of at most `at_most` rows, evenly spread, so that sorted rows are all represented."""
+    return np.unique(np.linspace(0, n_rows - 1, min(n_rows, at_most)).astype(np.intp))
+
+
+def dense_rows(X, rows):
+    """Rows of an array, memmap, CSR matrix or tensor as a dense array or tensor."""
+    block = X[rows]
+    return block.toarray() if sparse.issparse(block) else block
+
+
+def stacked_rows(X, other: np.ndarray):
+    """The rows of both; sparse if X is."""
+    if sparse.issparse(X):
+        return sparse.vstack([X, sparse.csr_array(other)], format="csr")
+    return np.concatenate([X, other])

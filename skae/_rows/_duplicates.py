@@ -1,0 +1,56 @@
+"""Rows that are duplicates of others."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from skae._rows._row_source import RowSource
+
+# Among more rows duplicates are not sought.
+MAX_ROWS = 1_000_000
+# Equal rows that are more than this share of all are a state that new rows will often be in, rather than duplicates.
+MAX_SHARE = 0.1
+
+
+def first_occurrences(rows: RowSource) -> NDArray[np.intp] | None:
+    """For each row the index of the first row equal to it, which may be itself; None where all are different."""
+    if rows.n_rows > MAX_ROWS:
+        return None
+    _, first, group, count = np.unique(_hashes(rows), return_index=True, return_inverse=True, return_counts=True)
+    repeated = (1 < count) & (count <= MAX_SHARE * rows.n_rows)
+    return np.where(repeated[group], first[group], np.arange(rows.n_rows)) if repeated.any() else None
+
+
+def n_distinct_rows(rows: RowSource) -> int:
+    """How many different rows there are, up to `MAX_ROWS`; beyond, how many rows."""
+    return rows.n_rows if rows.n_rows > MAX_ROWS else len(np.unique(_hashes(rows)))
+
+
+def _hashes(rows: RowSource) -> NDArray[np.int64]:
+    """A number for each row, equal for equal rows: sums of products with random odd numbers, modulo 2^64."""
+    multipliers = np.random.RandomState(0).randint(2**64, size=rows.n_features, dtype=np.uint64) | np.uint64(1)
+    hashes = np.zeros(rows.n_rows, dtype=np.uint64)
+    local = rows.local
+    if sparse.issparse(local):  # what is not stored is zero, and adds nothing
+        if not local.has_canonical_format:
+            local = local.copy()
+            local.sum_duplicates()
+        sums = np.append(np.uint64(0), np.cumsum(_mixed_bits(local.data) * multipliers[local.indices]))
+        hashes[rows.own] = np.diff(sums[local.indptr])
+    else:
+        for part, block in rows.blocks():
+            hashes[part] = _mixed_bits(block) @ multipliers
+    return rows.total(hashes.view(np.int64))
+
+
+def _mixed_bits(values: np.ndarray) -> NDArray[np.uint64]:
+    """The bits of numbers, the same for both zeros and for all NaN, so that short numbers differ in low ones as well.
+
+    Products carry differences to higher digits only.
+    """
+    numbers = np.ascontiguousarray(values + 0.0, dtype=np.float64)
+    numbers[np.isnan(numbers)] = np.nan
+    bits = numbers.view(np.uint64)
+    return bits ^ (bits >> np.uint64(40))

@@ -1,0 +1,173 @@
+"""The only file that knows torch.distributed: sums and messages between processes, and errors that reach them all."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
+import torch
+import torch.distributed as dist
+
+
+class ErrorOnRank(ValueError):
+    """An error that all processes know of."""
+
+
+class ProcessGroup:
+    """The processes of torch's default group, which all run the same fit.
+
+    Whatever they do together starts with messages from each to all: one that has failed says so in place of what it
+    was asked for, and all of them raise.
+    """
+
+    def __init__(self) -> None:
+        self.rank, self.size = dist.get_rank(), dist.get_world_size()
+        # Set when the user asks this process to stop: all of them will at their next exchange.
+        self.interrupted = False
+
+    def exchange(self, purpose: str, value: Any = None, error: BaseException | None = None) -> list[Any]:
+        """The values of all processes, in the order of their ranks; raises on all if one has an error.
+
+        `purpose` tells processes that are out of step from each other.
+        """
+        message = None if error is None else f"{type(error).__name__}: {error}"
+        reports: list[Any] = [None] * self.size
+        dist.all_gather_object(reports, (purpose, message, self.interrupted, value))
+        purposes, messages, interruptions, values = zip(*reports, strict=True)
+        self._raise_errors(messages, error)
+        if any(interruptions):
+            self.interrupted = False
+            raise KeyboardInterrupt
+        if len(set(purposes)) > 1:
+            places = ", ".join(f"rank {rank}: {place}" for rank, place in enumerate(purposes))
+            raise ErrorOnRank(
+                f"Processes are at different places ({places}): they need the same parameters and callbacks."
+            )
+        return list(values)
+
+    def _raise_errors(self, messages: tuple[str | None, ...], own: BaseException | None) -> None:
+        told = [(rank, message) for rank, message in enumerate(messages) if message is not None]
+        if not told:
+            return
+        if own is not None and len(told) == self.size and len(set(messages)) == 1:
+            raise own  # the same everywhere: a parameter out of its range, and the like
+        rank, message = told[0]
+        raise ErrorOnRank(f"Rank {rank} of {self.size} raised {message}") from own
+
+    def broadcast(self, value: Any) -> Any:
+        """The value of rank 0, which alone is sent."""
+        values = self.exchange("broadcasting a value", value if self.rank == 0 else None)
+        return value if self.rank == 0 else values[0]
+
+    def sum(self, array: np.ndarray) -> np.ndarray:
+        """The sum of the arrays of all processes."""
+        # NCCL adds up what lies on a GPU.
+        device = "cuda" if dist.get_backend() == "nccl" else "cpu"
+        total = torch.tensor(array, device=device)
+        self.exchange(f"summing arrays of shape {array.shape}")
+        dist.all_reduce(total)
+        return total.cpu().numpy()
+
+    def all_reduce(self, vector: torch.Tensor) -> None:
+        """Replace a vector by the sum of those of all processes: the one thing done together without messages."""
+        dist.all_reduce(vector)
+
+    def stopping_together(self, on_epoch: Callable[..., bool]) -> Callable[..., bool]:
+        """`on_epoch`, but a process that asks to stop, or is interrupted, stops all."""
+
+        def agreed(*losses) -> bool:
+            stop = False
+            try:
+                stop = on_epoch(*losses)
+            except KeyboardInterrupt:
+                self.interrupted = True
+            return any(self.exchange("the end of an epoch", stop))
+
+        return agreed
+
+
+# Whether fits of this thread are those of all processes together.
+_requested: ContextVar[bool] = ContextVar("_requested", default=False)
+
+
+@contextmanager
+def distributed() -> Iterator[None]:
+    """Fit estimators in the body together with the other processes of a torch.distributed group.
+
+    Each process passes the shard of the rows that it holds, of at least two rows, and all of them end with the same
+    fit: that of one process given the shards in the order of ranks. An error of one process is raised by all.
+
+    Supported by `AutoencoderTransformer.fit`, except with ``corruption="swap"`` or a callable corruption, which look at
+    all rows of a batch. `partial_fit` and `AutoencoderOutlierDetector` raise a ValueError.
+
+    Raises
+    ------
+    RuntimeError
+        If there is no initialised process group.
+
+    Examples
+    --------
+    >>> import torch.distributed
+    >>> import skae
+    >>> torch.distributed.init_process_group()  # doctest: +SKIP
+    >>> with skae.distributed():  # doctest: +SKIP
+    ...     model = skae.AutoencoderTransformer(8, random_state=0).fit(shard)
+    """
+    if not (dist.is_available() and dist.is_initialized()):
+        raise RuntimeError(
+            "skae.distributed() needs a process group: launch with torchrun and call "
+            "torch.distributed.init_process_group() first."
+        )
+    token = _requested.set(True)
+    try:
+        yield
+    finally:
+        _requested.reset(token)
+
+
+def is_distributed() -> bool:
+    """Whether the caller is within `distributed`."""
+    return _requested.get()
+
+
+@contextmanager
+def processes_of_fit() -> Iterator[ProcessGroup | None]:
+    """The processes that fit together (None: this one alone); what one of them raises, all raise."""
+    if not is_distributed():
+        yield None
+        return
+    processes, failure = ProcessGroup(), None
+    with _interruptions_noted(processes):
+        try:
+            yield processes
+        except (ErrorOnRank, KeyboardInterrupt):
+            raise  # all know
+        except BaseException as error:
+            failure = error
+        processes.exchange("the end of fit", error=failure)
+
+
+@contextmanager
+def _interruptions_noted(processes: ProcessGroup) -> Iterator[None]:
+    """Have Ctrl-C noted, not raised: a process that left an exchange half done would leave the others waiting.
+
+    A second one is raised as ever. Python tells signals to its main thread only.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def note(*_) -> None:
+        processes.interrupted = True
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

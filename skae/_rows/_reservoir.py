@@ -1,0 +1,54 @@
+"""A random sample of the rows of a stream, each with a random priority that says how long it stays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from skae._rows._blocks import dense_rows
+
+
+@dataclass(frozen=True)
+class Reservoir:
+    """Dense rows in the order they came in, their weights and their priorities."""
+
+    rows: np.ndarray
+    weight: np.ndarray
+    priorities: np.ndarray
+
+    @classmethod
+    def of(cls, X, sample_weight: np.ndarray | None, priorities: np.ndarray, mask: np.ndarray) -> Reservoir:
+        """The rows of X chosen by a mask."""
+        weight = np.ones(len(priorities)) if sample_weight is None else sample_weight
+        return cls(dense_rows(X, np.flatnonzero(mask)), weight[mask], priorities[mask])
+
+    def __len__(self) -> int:
+        return len(self.priorities)
+
+    def select(self, mask: np.ndarray) -> Reservoir:
+        """The rows chosen by a mask."""
+        return Reservoir(self.rows[mask], self.weight[mask], self.priorities[mask])
+
+    def followed_by(self, other: Reservoir) -> Reservoir:
+        """The rows of both."""
+        pairs = ((self.rows, other.rows), (self.weight, other.weight), (self.priorities, other.priorities))
+        return Reservoir(*(np.concatenate(pair) for pair in pairs))
+
+
+def highest_priorities(priorities: np.ndarray, at_most: int) -> np.ndarray:
+    """Mask of the priorities that are highest."""
+    mask = np.ones(len(priorities), dtype=bool)
+    if len(priorities) > at_most:
+        mask[np.argpartition(priorities, len(priorities) - at_most)[: len(priorities) - at_most]] = False
+    return mask
+
+
+def draw_priorities(weight: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:
+    """Draw priorities, the highest of which are a weighted sample without replacement (Efraimidis & Spirakis 2006)."""
+    return np.log(random_state.uniform(size=len(weight))) / weight
+
+
+def draw_rows(size: int, weight: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:
+    """Indices of a weighted sample without replacement; sorted."""
+    return np.flatnonzero(highest_priorities(draw_priorities(weight, random_state), size))

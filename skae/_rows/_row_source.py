@@ -1,0 +1,72 @@
+"""The rows of X, whoever holds them: what statistics and training read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+from skae._rows._blocks import BLOCK_ELEMENTS, dense_rows, row_blocks
+from skae._rows._standardised_rows import StandardisedRows
+
+
+class RowSource:
+    """Rows of an array, memmap, CSR matrix or tensor, all of them held by this process.
+
+    `ShardedRowSource` has the same interface for rows that several processes hold. Statistics are computed over
+    `blocks` and combined by `total`, and so need not know which of the two they read.
+    """
+
+    is_distributed = False
+
+    def __init__(self, X) -> None:
+        self.local = X
+        self.shape: tuple[int, int] = tuple(X.shape)
+        self.dtype = X.dtype
+        # Where the rows of `local` are among all rows.
+        self.own = slice(0, X.shape[0])
+
+    @property
+    def n_rows(self) -> int:
+        return self.shape[0]
+
+    @property
+    def n_features(self) -> int:
+        return self.shape[1]
+
+    def take(self, rows) -> Any:
+        """The given rows (indices or a slice), dense."""
+        return dense_rows(self.local, rows)
+
+    def select(self, mask: np.ndarray) -> RowSource:
+        """The rows chosen by a mask over all of them."""
+        return RowSource(self.local[mask])
+
+    def blocks(self, elements: int = BLOCK_ELEMENTS) -> Iterator[tuple[slice, np.ndarray]]:
+        """The rows that this process holds, a dense block at a time, and their indices."""
+        for rows in row_blocks(*self.local.shape, elements):
+            yield slice(self.own.start + rows.start, self.own.start + rows.stop), dense_rows(self.local, rows)
+
+    def total(self, array: np.ndarray) -> np.ndarray:
+        """The sum of the arrays of all processes."""
+        return array
+
+    def gather(self, value: Any) -> list[Any]:
+        """The values of all processes, in the order of their ranks."""
+        return [value]
+
+    def broadcast(self, value: Any) -> Any:
+        """The value of the first process."""
+        return value
+
+    def standardised(
+        self, mean: np.ndarray, scale: np.ndarray, dtype: torch.dtype, device: torch.device
+    ) -> StandardisedRows:
+        """The rows as ``(X - mean) / scale``."""
+        return StandardisedRows(self, mean, scale, dtype, device)
+
+    def stopping_together(self, on_epoch: Callable[..., bool]) -> Callable[..., bool]:
+        """`on_epoch`, but a process that asks to stop stops all."""
+        return on_epoch

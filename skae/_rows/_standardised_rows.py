@@ -1,0 +1,82 @@
+"""Rows of X, standardised and moved to the device a block at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from skae._support._tensors import like
+from skae._support._torch import to_tensor
+
+# 1 million numbers: a block of standardised rows stays in the CPU's outer cache.
+BLOCK_ELEMENTS = 1 << 20
+
+
+class StandardisedRows:
+    """Rows of a `RowSource` as ``(X - mean) / scale``; X itself is never copied whole.
+
+    Parameters
+    ----------
+    source : RowSource
+        Rows of a tensor are standardised on its device.
+    mean, scale : ndarray of shape (n_features,)
+    dtype : torch.dtype
+    device : torch.device
+    """
+
+    def __init__(
+        self, source: Any, mean: np.ndarray, scale: np.ndarray, dtype: torch.dtype, device: torch.device
+    ) -> None:
+        self.source, self._dtype, self._device = source, dtype, device
+        # float32 rows are centred as they are: the rounding of the mean is no larger than their own.
+        in_float32 = source.dtype.itemsize == 4 and dtype == torch.float32 and float32_holds(mean, scale)
+        mean, scale = (array.astype(np.float32 if in_float32 else np.float64) for array in (mean, scale))
+        self._mean, self._scale = like(mean, source.local), like(scale, source.local)
+
+    def __len__(self) -> int:
+        return self.source.n_rows
+
+    def take(self, rows: np.ndarray | slice) -> Tensor:
+        """The given rows."""
+        return self._standardised(self.source.take(rows))
+
+    def blocks(self) -> Iterator[tuple[slice, Tensor]]:
+        """The rows that this process holds, in order."""
+        for rows, block in self.source.blocks(BLOCK_ELEMENTS):
+            yield rows, self._standardised(block)
+
+    def batches(self, order: np.ndarray, batch_size: int) -> Iterator[tuple[np.ndarray, Tensor]]:
+        """The rows of `order` in batches of about `batch_size`, as even as can be: none is left with a single row."""
+        batches_at_once = max(1, BLOCK_ELEMENTS // (batch_size * self.source.n_features))
+        indices = split_evenly(order, batch_size)
+        for first in range(0, len(indices), batches_at_once):
+            group = indices[first : first + batches_at_once]
+            block = self.take(np.concatenate(group))
+            yield from zip(group, block.split([len(batch) for batch in group]), strict=True)
+
+    @np.errstate(over="ignore", invalid="ignore", divide="ignore")
+    def _standardised(self, block) -> Tensor:
+        """Centred before a cast to lower precision, which large means would not survive."""
+        block = block - self._mean
+        block /= self._scale
+        return to_tensor(block, self._dtype, self._device)
+
+
+def split_evenly(array: np.ndarray, batch_size: int) -> list[np.ndarray]:
+    """Parts of about `batch_size`, as even as can be."""
+    return np.array_split(array, n_batches(len(array), batch_size))
+
+
+def n_batches(n_rows: int, batch_size: int) -> int:
+    """How many batches of about `batch_size`, the last as large as others, rows make."""
+    return max(1, n_rows // batch_size)
+
+
+def float32_holds(mean: np.ndarray, scale: np.ndarray) -> bool:
+    """Whether both are within float32's range."""
+    limits = np.finfo(np.float32)
+    return bool(scale.min() >= limits.tiny and max(np.abs(mean).max(), scale.max()) <= limits.max)

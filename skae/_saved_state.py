@@ -1,0 +1,148 @@
+"""The format of saved estimators: its version, upgrades from earlier formats, and the types that skops may trust.
+
+A fitted estimator is saved as arrays and plain values, by the `to_state` methods of what it consists of. A change of
+their names or meaning raises `FORMAT_VERSION` and adds a function to `UPGRADES` that turns a state of the format before
+into one of the new format; estimators apply them one after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+FORMAT_VERSION = 2
+FORMAT_KEY = "_skae_format"
+
+# For `skops.io.load(file, trusted=SKOPS_TRUSTED)`: fitted state is NumPy arrays and plain values, and no other types
+# except for a custom network, which skops does not save.
+SKOPS_TRUSTED = [
+    "skae._outlier_detector.AutoencoderOutlierDetector",
+    "skae._transformer.AutoencoderTransformer",
+]
+
+State = dict[str, Any]
+
+
+def upgraded(state: State, owner: str) -> State:
+    """A saved state of any known format as one of the present format, without its version.
+
+    Raises ValueError for the state of a later version of skae, and for one without a version.
+    """
+    version = state.get(FORMAT_KEY)
+    if not isinstance(version, int) or not 1 <= version <= FORMAT_VERSION:
+        raise ValueError(
+            f"This {owner} was saved in format {version}, but the installed skae reads formats 1 to {FORMAT_VERSION}. "
+            "Install the version of skae it was saved with, or fit it again."
+        )
+    state = {name: value for name, value in state.items() if name != FORMAT_KEY}
+    for number in range(version, FORMAT_VERSION):
+        state = UPGRADES[number](state)
+    return state
+
+
+def _from_format_1(state: State) -> State:
+    """The format of 0.1.0.dev0 before `code`, `corruption=None` and the scorers: flat dictionaries of arrays."""
+    state = {name: value for name, value in state.items() if name not in ("solver", "distributed")}
+    if "pca_loss_" in state:
+        state["initial_loss_"] = state.pop("pca_loss_")
+    return _transformer_from_format_1(state) if "variational" in state else _detector_from_format_1(state)
+
+
+def _transformer_from_format_1(state: State) -> State:
+    sparsity = state.pop("sparsity")
+    flags = {"ordered": state.pop("ordered"), "variational": state.pop("variational"), "sparse": sparsity is not None}
+    state["code"] = next((code for code, is_set in flags.items() if is_set), "dense")
+    state["n_nonzero"] = _n_nonzero(sparsity)
+    if state["corruption"] == "gaussian" and isinstance(state["corruption_level"], str):
+        state["corruption"] = None
+    if "_state" in state:
+        state["_fitted"] = _autoencoder_from_format_1(state.pop("_state"), state.pop("_codes"))
+        kept = state.pop("_kept")
+        n_components = state["n_components_"]
+        covariance = kept.get("covariance")
+        state["_incremental"] = {
+            "weight": kept["weight"],
+            "variances": kept["variances"][:n_components] if covariance is None else None,
+            "total_variance": kept.get("total_variance"),
+            "covariance": covariance,
+            "reservoir": {"rows": kept["rows"], "weight": kept["row_weight"], "priorities": kept["keys"]},
+            "n_steps": kept["n_steps"],
+            "vectors": kept.get("course", []),
+        }
+    return state
+
+
+def _detector_from_format_1(state: State) -> State:
+    if "_state" not in state:
+        return state
+    fitted, kept = state.pop("_state"), state.pop("_kept")
+    components = fitted["views"]
+    if "autoencoder" in components:
+        method = "reconstruction"
+        components = {
+            "autoencoder": _autoencoder_from_format_1(components["autoencoder"], None),
+            "code_mean": components["code_mean"],
+        }
+    else:
+        method = "denoising"
+    state["_method"], state["_scorer"] = method, components
+    state["_calibration"] = {
+        "scale": fitted["view_scale"],
+        "scores": fitted["calibration_scores"],
+        "weight": fitted["calibration_weight"],
+        "offset": state["offset_"],
+    }
+    state["_reservoir"] = {"rows": kept["rows"], "weight": kept["weight"], "priorities": kept["keys"]}
+    return state
+
+
+def _autoencoder_from_format_1(fitted: State, sample_codes: Any) -> State:
+    architecture = fitted["architecture"]
+    flags = {
+        "ordered": architecture["ordered"],
+        "variational": architecture["variational"],
+        "sparse": architecture["sparsity"] is not None,
+    }
+    return {
+        "config": {
+            "code": next((code for code, is_set in flags.items() if is_set), "dense"),
+            "n_nonzero": _n_nonzero(architecture["sparsity"]),
+            "beta": architecture["beta"],
+            "loss": architecture["loss"],
+            "hidden_layer_sizes": architecture["hidden_layer_sizes"],
+            "activation": architecture["activation"],
+        },
+        "linear": {
+            "mean": fitted["mean"],
+            "scale": fitted["scale"] * fitted["unit"],
+            "unit": fitted["unit"],
+            "encoder_axes": fitted["encoder_axes"],
+            "decoder_axes": fitted["decoder_axes"],
+            "code_bias": fitted["code_bias"],
+            "noise_variance": fitted["noise_variance"],
+            "log_posterior_variance": fitted["log_posterior_variance"],
+        },
+        "imputer": {
+            "factors": fitted["fill_factors"],
+            "noise_variance": fitted["fill_noise"],
+            "deviation": fitted["fill_deviation"],
+        },
+        "weights": fitted["weights"],
+        "code_map": fitted["code_map"],
+        "takes_mask": architecture["sees_missing"],
+        "module": architecture["module"],
+        "sample_codes": sample_codes,
+    }
+
+
+def _n_nonzero(sparsity: Any) -> int | None:
+    if isinstance(sparsity, float):
+        raise ValueError(
+            f"This AutoencoderTransformer was saved with sparsity={sparsity}, a penalty on absolute values that skae "
+            "no longer has. Fit it again with code='sparse'."
+        )
+    return sparsity
+
+
+# By the format that a function turns into the next.
+UPGRADES: dict[int, Callable[[State], State]] = {1: _from_format_1}

@@ -1,0 +1,162 @@
+"""Parameter checks, worded as scikit-learn words them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any, Protocol
+
+import numpy as np
+
+MAX_SEED = 2**32 - 1
+
+
+class Constraint(Protocol):
+    """What a parameter may be: a test, and the words an error uses for it."""
+
+    def accepts(self, value: object) -> bool: ...
+
+    def __str__(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Integer:
+    """An integer of at least `low`."""
+
+    low: int
+
+    def accepts(self, value: object) -> bool:
+        return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= self.low
+
+    def __str__(self) -> str:
+        return f"an int >= {self.low}"
+
+
+@dataclass(frozen=True)
+class OddInteger(Integer):
+    """An odd integer of at least `low`."""
+
+    def accepts(self, value: object) -> bool:
+        return super().accepts(value) and int(value) % 2 == 1  # type: ignore[call-overload]
+
+    def __str__(self) -> str:
+        return f"an odd int >= {self.low}"
+
+
+@dataclass(frozen=True)
+class Float:
+    """A finite real number between `low` and `high`; each bound may be open."""
+
+    low: float = -math.inf
+    high: float = math.inf
+    low_open: bool = False
+    high_open: bool = False
+
+    def accepts(self, value: object) -> bool:
+        if not isinstance(value, Real) or isinstance(value, bool):
+            return False
+        try:
+            number = float(value)
+        except OverflowError:  # an int beyond float64
+            return False
+        if not math.isfinite(number):
+            return False
+        above = number > self.low if self.low_open else number >= self.low
+        below = number < self.high if self.high_open else number <= self.high
+        return above and below
+
+    def __str__(self) -> str:
+        if math.isinf(self.high):
+            return f"a float {'>' if self.low_open else '>='} {self.low:g}"
+        left, right = "(" if self.low_open else "[", ")" if self.high_open else "]"
+        return f"a float in {left}{self.low:g}, {self.high:g}{right}"
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """One of the given strings, or None where that is among them."""
+
+    options: Collection[str | None]
+
+    def accepts(self, value: object) -> bool:
+        return (value is None or isinstance(value, str)) and value in self.options
+
+    def __str__(self) -> str:
+        if len(self.options) == 1:
+            return repr(self.options[0])
+        return "one of {" + ", ".join(repr(option) for option in self.options) + "}"
+
+
+@dataclass(frozen=True)
+class Boolean:
+    """True or False."""
+
+    def accepts(self, value: object) -> bool:
+        return isinstance(value, bool | np.bool_)
+
+    def __str__(self) -> str:
+        return "a bool"
+
+
+@dataclass(frozen=True)
+class LayerSizes:
+    """An array-like of integers of at least 1, possibly empty."""
+
+    def accepts(self, value: object) -> bool:
+        size = Integer(1)
+        return isinstance(value, list | tuple) and all(size.accepts(width) for width in value)
+
+    def __str__(self) -> str:
+        return "a tuple or list of ints >= 1"
+
+
+@dataclass(frozen=True)
+class AnyCallable:
+    """Anything that can be called."""
+
+    def accepts(self, value: object) -> bool:
+        return callable(value)
+
+    def __str__(self) -> str:
+        return "a callable"
+
+
+@dataclass(frozen=True)
+class Seed:
+    """What scikit-learn's `check_random_state` takes."""
+
+    def accepts(self, value: object) -> bool:
+        whole = isinstance(value, Integral) and not isinstance(value, bool) and 0 <= int(value) <= MAX_SEED
+        return whole or value is None or isinstance(value, np.random.RandomState)
+
+    def __str__(self) -> str:
+        return f"an int in [0, {MAX_SEED}], an instance of 'numpy.random.mtrand.RandomState' or None"
+
+
+@dataclass(frozen=True)
+class InstanceOf:
+    """An instance of one of the given types."""
+
+    types: tuple[type, ...]
+    words: str
+
+    def accepts(self, value: object) -> bool:
+        return isinstance(value, self.types) and not isinstance(value, bool)
+
+    def __str__(self) -> str:
+        return self.words
+
+
+def check_parameters(owner: str, values: Mapping[str, Any], constraints: Mapping[str, tuple[Constraint, ...]]) -> None:
+    """Raise a ValueError for the first parameter that meets none of its constraints."""
+    for name, alternatives in constraints.items():
+        if not any(constraint.accepts(values[name]) for constraint in alternatives):
+            words = " or ".join(str(constraint) for constraint in alternatives)
+            raise ValueError(f"The {name!r} parameter of {owner} must be {words}. Got {values[name]!r} instead.")
+
+
+def plain_number(value: Any) -> Any:
+    """A Python number for one of NumPy's, so that its type says what it means."""
+    return value.item() if isinstance(value, np.generic) else value
