@@ -157,14 +157,14 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
         raise NotImplementedError
 
     def __getstate__(self) -> dict[str, Any]:
-        state = {**super().__getstate__(), FORMAT_KEY: FORMAT_VERSION}  # type: ignore[dict-item]
+        state = {**super().__getstate__(), FORMAT_KEY: FORMAT_VERSION}
         return state | self._fitted_to_state() if self._is_fitted_before else state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         state = upgraded(state, type(self).__name__)
         if "n_components_" in state:
             state = state | self._fitted_from_state(state)
-        super().__setstate__(state)  # type: ignore[misc]
+        super().__setstate__(state)
 
 
 def training_attributes(result: TrainingResult) -> dict[str, Any]:

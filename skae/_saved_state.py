@@ -125,7 +125,7 @@ def _autoencoder_from_format_1(fitted: State, sample_codes: Any) -> State:
         "imputer": {
             "factors": fitted["fill_factors"],
             "noise_variance": fitted["fill_noise"],
-            "deviation": fitted["fill_deviation"],
+            "deviation": fitted.get("fill_deviation"),
         },
         "weights": fitted["weights"],
         "code_map": fitted["code_map"],

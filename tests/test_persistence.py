@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skae import SKOPS_TRUSTED, AutoencoderOutlierDetector, AutoencoderTransformer
-from skae._support._persistence import FORMAT_VERSION
+from skae._saved_state import FORMAT_VERSION
 
 SETTINGS = {"n_components": 2, "hidden_layer_sizes": (16,), "max_iter": 3}
 ESTIMATORS = {
@@ -24,7 +24,7 @@ ESTIMATORS = {
         method="reconstruction", **SETTINGS, random_state=np.random.RandomState(0)
     ),
 }
-METHODS = ["transform", "reconstruct", "predict", "score_samples", "decision_function", "p_values", "feature_errors"]
+METHODS = ["transform", "reconstruct", "predict", "score_samples", "decision_function", "p_values", "feature_contributions"]
 pytestmark = pytest.mark.filterwarnings("ignore:The loss was still falling")
 
 X = np.random.RandomState(0).normal(size=(300, 6))
@@ -75,8 +75,8 @@ class TestRoundTrip:
     def test_joblib_shares_the_file_between_processes(self, fitted, tmp_path):
         joblib.dump(fitted, tmp_path / "saved.joblib")
         opened = joblib.load(tmp_path / "saved.joblib", mmap_mode="r")
-        arrays = list(arrays_in(opened._state))
-        assert len(arrays) == len(list(arrays_in(fitted._state))) > 0
+        arrays = list(arrays_in(opened.__getstate__()))
+        assert len(arrays) == len(list(arrays_in(fitted.__getstate__()))) > 0
         assert all(isinstance(array, np.memmap) and not array.flags.writeable for array in arrays)
         assert_same(opened, fitted)
         assert_same(opened.fit(X[:60]), clone(fitted).fit(X[:60]))
@@ -154,7 +154,7 @@ class TestDamaged:
     def test_one_flipped_bit_in_skops(self, fitted, array, bit, skops_io):
         """The zip's check sums tell; a pickle opens with another number in it."""
         saved = bytearray(skops_io.dumps(fitted))
-        values = sorted(arrays_in(fitted._state), key=lambda values: values.nbytes)[array]
+        values = sorted(arrays_in(fitted.__getstate__()), key=lambda values: values.nbytes)[array]
         place = saved.find(values.tobytes())
         assert place > 0
         saved[place + values.nbytes // 2] ^= 1 << bit
@@ -175,7 +175,7 @@ class TestFormat:
         else:
             state["_skae_format"] = saved
         opened = type(fitted).__new__(type(fitted))
-        words = f"saved in format {saved}, but the installed skae reads format {FORMAT_VERSION}"
+        words = f"saved in format {saved}, but the installed skae reads formats 1 to {FORMAT_VERSION}"
         with pytest.raises(ValueError, match=words):
             opened.__setstate__(state)
         assert not vars(opened)
@@ -183,9 +183,7 @@ class TestFormat:
     @pytest.mark.parametrize("saver", ["pickle", "skops.io"])
     def test_a_newer_file_is_refused(self, fitted, saver, monkeypatch):
         saver = pytest.importorskip(saver)
-        from skae._support import _persistence
-
-        monkeypatch.setattr(_persistence, "FORMAT_VERSION", FORMAT_VERSION + 1)
+        monkeypatch.setattr("skae._estimator.FORMAT_VERSION", FORMAT_VERSION + 1)
         saved = saver.dumps(fitted)
         monkeypatch.undo()
         trust = {} if saver is pickle else {"trusted": SKOPS_TRUSTED}

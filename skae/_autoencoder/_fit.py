@@ -207,7 +207,7 @@ def package(fit: FitInProgress) -> AutoencoderFit:
     autoencoder = FittedAutoencoder(
         fit.config,
         linear,
-        replace(imputer, factors=imputer.factors.contiguous()),
+        imputer.to_arrays(),
         weights,
         _public_code_map(fit, network, linear),
         network.takes_mask,

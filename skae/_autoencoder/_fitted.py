@@ -64,7 +64,7 @@ class FittedAutoencoder:
             | {
                 "config": AutoencoderConfig(**state["config"]),
                 "linear": LinearAutoencoder(**state["linear"]),
-                "imputer": GaussianImputer.from_state(state["imputer"]),
+                "imputer": GaussianImputer(**state["imputer"]),
             }
         )
 
@@ -182,6 +182,7 @@ class FittedAutoencoder:
         factor: float = 1.0,
     ):
         """The results of a function of each block of rows, times a factor, as an array or tensor like X."""
+        results: Any
         shape = (X.shape[0], *width)
         if isinstance(X, Tensor):
             results = X.new_empty(shape, dtype=torch.float64 if double else X.dtype)

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skae._support._torch import as_tensor, to_numpy
+from skae._support._torch import to_numpy, to_tensor
 
 # Correlations are taken as this many factors and noise: exact for one feature more, unless the noise is at its floor.
 MAX_FACTORS = 256
@@ -39,12 +39,13 @@ MAX_ROWS, MAX_WORK = 10_000, 2e9
 class GaussianImputer:
     r"""Fills rows of mean zero that divided by `deviation` have the covariance :math:`W W^\top + \psi I`.
 
-    W, the `factors`, has shape (n_features, n_factors). No `deviation` stands for one of 1.
+    W, the `factors`, has shape (n_features, n_factors). No `deviation` stands for one of 1. Both are tensors; in a
+    `FittedAutoencoder` they are arrays, of which `to` makes tensors.
     """
 
-    factors: Tensor
+    factors: Any
     noise_variance: float
-    deviation: Tensor | None = None
+    deviation: Any = None
 
     @classmethod
     def from_covariance(cls, covariance: Tensor) -> GaussianImputer:
@@ -76,21 +77,17 @@ class GaussianImputer:
     def to(self, dtype: torch.dtype, device: torch.device) -> GaussianImputer:
         """The same in another precision, but never in less than float32: its systems would not survive."""
         dtype = torch.float32 if dtype == torch.bfloat16 else dtype
-        deviation = None if self.deviation is None else self.deviation.to(dtype=dtype, device=device)
-        return GaussianImputer(self.factors.to(dtype=dtype, device=device), self.noise_variance, deviation)
+        deviation = None if self.deviation is None else to_tensor(self.deviation, dtype, device)
+        return GaussianImputer(to_tensor(self.factors, dtype, device), self.noise_variance, deviation)
+
+    def to_arrays(self) -> GaussianImputer:
+        """The same with arrays, as `FittedAutoencoder` holds it."""
+        deviation = None if self.deviation is None else to_numpy(self.deviation)
+        return replace(self, factors=np.ascontiguousarray(to_numpy(self.factors)), deviation=deviation)
 
     def to_state(self) -> dict[str, Any]:
-        """The arrays and numbers that a file keeps."""
-        return {
-            "factors": np.ascontiguousarray(to_numpy(self.factors)),
-            "noise_variance": float(self.noise_variance),
-            "deviation": None if self.deviation is None else to_numpy(self.deviation),
-        }
-
-    @classmethod
-    def from_state(cls, state: dict[str, Any]) -> GaussianImputer:
-        deviation = None if state["deviation"] is None else as_tensor(state["deviation"])
-        return cls(as_tensor(state["factors"]), state["noise_variance"], deviation)
+        """What a file keeps; `from_state` is ``GaussianImputer(**state)``."""
+        return {"factors": self.factors, "noise_variance": float(self.noise_variance), "deviation": self.deviation}
 
     def __call__(self, x: Tensor) -> Tensor:
         """Rows with NaN replaced by what is expected there."""

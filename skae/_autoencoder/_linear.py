@@ -123,7 +123,7 @@ class LinearAutoencoder:
         return replace(
             self,
             encoder_axes=encoder_axes.contiguous() if is_tensor else np.ascontiguousarray(encoder_axes),
-            decoder_axes=decoder_axes,
+            decoder_axes=decoder_axes if is_tensor else np.ascontiguousarray(decoder_axes),
             code_bias=None if self.code_bias is None else self.code_bias[:n_components],
         )
 
@@ -184,8 +184,8 @@ class LinearAutoencoder:
             "mean": self.mean,
             "scale": self.scale,
             "unit": float(self.unit),
-            "encoder_axes": np.ascontiguousarray(self.encoder_axes),
-            "decoder_axes": np.ascontiguousarray(self.decoder_axes),
+            "encoder_axes": self.encoder_axes,
+            "decoder_axes": self.decoder_axes,
             "code_bias": self.code_bias,
             "noise_variance": float(self.noise_variance),
             "log_posterior_variance": self.log_posterior_variance,

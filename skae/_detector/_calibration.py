@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -44,7 +44,7 @@ class Calibration:
 
     def to_state(self) -> dict[str, Any]:
         """Arrays and plain values for a file."""
-        return {"scale": asdict(self.scale), "scores": self.scores, "weight": self.weight, "offset": self.offset}
+        return vars(self) | {"scale": dict(vars(self.scale))}
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Calibration:

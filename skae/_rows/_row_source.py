@@ -46,7 +46,7 @@ class RowSource:
 
     def blocks(self, elements: int = BLOCK_ELEMENTS) -> Iterator[tuple[slice, np.ndarray]]:
         """The rows that this process holds, a dense block at a time, and their indices."""
-        for rows in row_blocks(*self.local.shape, elements):
+        for rows in row_blocks(self.local.shape[0], self.n_features, elements):
             yield slice(self.own.start + rows.start, self.own.start + rows.stop), dense_rows(self.local, rows)
 
     def total(self, array: np.ndarray) -> np.ndarray:

@@ -85,7 +85,7 @@ class OneOf:
 
     def __str__(self) -> str:
         if len(self.options) == 1:
-            return repr(self.options[0])
+            return repr(next(iter(self.options)))
         return "one of {" + ", ".join(repr(option) for option in self.options) + "}"
 
 

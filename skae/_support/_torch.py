@@ -53,11 +53,6 @@ def to_tensor(array: np.ndarray | torch.Tensor, dtype: torch.dtype, device: torc
     return tensor if tensor.dtype == dtype and device.type == "cpu" else tensor.to(device=device, dtype=dtype)
 
 
-def as_tensor(array: np.ndarray) -> torch.Tensor:
-    """A tensor in main memory with the values and the dtype of `array`."""
-    return to_tensor(array, dtype_of(array), torch.device("cpu"))
-
-
 def to_numpy(tensor: torch.Tensor) -> np.ndarray:
     """The values of `tensor` as a NumPy array in main memory."""
     return tensor.numpy(force=True)
