@@ -29,6 +29,7 @@ from skae._rows._shards import ShardedStandardisedRows
 from skae._rows._standardised_rows import BLOCK_ELEMENTS, StandardisedRows
 from skae._rows._training_rows import TrainingRows
 from skae._support._callbacks import Report, silent
+from skae._support._draws import RowGenerator
 from skae._support._torch import make_generator, to_numpy, to_tensor
 from skae._training._data_parallel import DataParallel
 from skae._training._loop import Network, Split, TrainingResult, train
@@ -156,12 +157,13 @@ def start(
         module = previous.module
         linear = aligned(linear, axes, previous)
     linear = rows.source.broadcast(linear)
+    imputer = initialisation.imputer.in_unit(linear.unit) if takes_mask else None
 
     def network_in(dtype: torch.dtype) -> AutoencoderNetwork:
         network = AutoencoderNetwork(
             config,
             linear.to(dtype, rows.device),
-            imputer=initialisation.imputer.in_unit(linear.unit).to(dtype, rows.device) if takes_mask else None,
+            imputer=None if imputer is None else imputer.to(dtype, rows.device),
             module=on_device(module, rows.device, dtype),
             takes_mask=takes_mask,
             corruption=corruption if dtype == rows.dtype else make_corruption(config, rows, axes, dtype),
@@ -171,14 +173,22 @@ def start(
         return network
 
     network = network_in(rows.dtype)
-    trainee: Network = network
-    if settings.mixed_precision:
-        trainee = MixedPrecision(network, network_in(torch.bfloat16))
-    if isinstance(standardised, ShardedStandardisedRows):
-        trainee = DataParallel(trainee, standardised, generator)
+    low_precision = network_in(torch.bfloat16) if settings.mixed_precision else None
+    trainee = _trainee(network, low_precision, standardised, generator)
     if split is None:
         split = Split(*split_rows(rows, settings.validation_fraction, random_state), rows.sample_weight)
     return FitInProgress(config, standardised, split, initialisation, linear, network, trainee)
+
+
+def _trainee(
+    network: AutoencoderNetwork,
+    low_precision: AutoencoderNetwork | None,
+    rows: StandardisedRows,
+    generator: RowGenerator,
+) -> Network:
+    """The network as training sees it: its products in low precision, its batches shared between processes."""
+    trainee: Network = network if low_precision is None else MixedPrecision(network, low_precision)
+    return DataParallel(trainee, rows, generator) if isinstance(rows, ShardedStandardisedRows) else trainee
 
 
 def _module(

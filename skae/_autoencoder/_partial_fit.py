@@ -22,7 +22,7 @@ from skae._rows._reservoir import Reservoir
 from skae._rows._row_source import RowSource
 from skae._rows._standardised_rows import n_batches
 from skae._rows._training_rows import TrainingRows
-from skae._support._torch import to_numpy, to_tensor
+from skae._support._torch import to_numpy
 from skae._training._loop import OptimizerState, Split, train_on_chunk
 from skae._training._settings import TrainingSettings
 
@@ -73,12 +73,6 @@ class IncrementalState:
             return RunningMoments.from_axes(self.axes, self.n_rows, self.weight)
         return RunningMoments(self.n_rows, self.weight, self.axes.mean, self.covariance)
 
-    def optimizer_state(self, weights: np.ndarray, dtype: torch.dtype, device: torch.device) -> OptimizerState:
-        """Where training stands; after `fit` at the fitted weights."""
-        vectors = self.vectors or (weights, weights)
-        parameters, average, *memory = (to_tensor(vector, dtype, device).clone() for vector in vectors)
-        return OptimizerState(parameters, average, self.n_steps, tuple(memory))
-
 
 def state_after_fit(
     fit: AutoencoderFit, rows: TrainingRows, settings: TrainingSettings, random_state: np.random.RandomState
@@ -127,33 +121,31 @@ def update(
     fraction = settings_for(chunk.n_rows).validation_fraction
     mask, reservoir = _divided(chunk, None if state is None else state.reservoir, fraction, random_state)
     rows, train_rows, kept = _stacked(chunk, mask, reservoir)
-    settings = settings_for(len(train_rows))
     held_out = kept if fraction and len(kept) else None
     split = Split(train_rows, held_out, rows.sample_weight)
     takes_mask = config.masks_entries or (previous is not None and previous.takes_mask)
     initialisation = Initialisation(axes, _imputer(axes, moments if takes_mask else None))
+    settings = settings_for(len(train_rows))
     fit = start(rows, config, settings, initialisation, random_state, previous, split)
     fit = replace(fit, representative=kept, moments=moments)
 
-    if state is None:
-        optimizer_state = OptimizerState(fit.network.parameters.clone(), fit.network.parameters.clone())
-    else:
-        assert previous is not None
-        optimizer_state = state.optimizer_state(previous.weights, rows.dtype, rows.device)
-    optimizer_state = train_on_chunk(
-        fit.trainee, fit.rows, split, settings, random_state, optimizer_state, fit.training
-    )
-    vectors = (optimizer_state.parameters, optimizer_state.average, *optimizer_state.memory)
-    state = IncrementalState(
-        moments.n_rows,
-        moments.weight,
-        axes,
-        moments.covariance,
-        reservoir,
-        optimizer_state.n_steps,
-        tuple(to_numpy(vector).copy() for vector in vectors),
-    )
-    return state, package(fit)
+    before = _optimizer_state(state, previous, fit)
+    after = train_on_chunk(fit.trainee, fit.rows, split, settings, random_state, before, fit.training)
+    vectors = tuple(to_numpy(vector).copy() for vector in (after.parameters, after.average, *after.memory))
+    n_rows, weight, covariance = moments.n_rows, moments.weight, moments.covariance
+    return IncrementalState(n_rows, weight, axes, covariance, reservoir, after.n_steps, vectors), package(fit)
+
+
+def _optimizer_state(
+    state: IncrementalState | None, previous: FittedAutoencoder | None, fit: FitInProgress
+) -> OptimizerState:
+    """Where training stands; after `fit` at the fitted weights, at first at the start."""
+    parameters = fit.network.parameters
+    if state is None or previous is None:
+        return OptimizerState(parameters.clone(), parameters.clone())
+    vectors = state.vectors or (previous.weights, previous.weights)
+    first, average, *memory = (to_tensor(vector, parameters.dtype, parameters.device).clone() for vector in vectors)
+    return OptimizerState(first, average, state.n_steps, tuple(memory))
 
 
 def _reservoir_share(rows: TrainingRows, validation_fraction: float) -> float:

@@ -7,8 +7,7 @@ many can afford large ones.
 from __future__ import annotations
 
 import math
-
-import numpy as np
+from dataclasses import replace
 
 from skae._autoencoder._config import AutoencoderConfig
 from skae._defaults._parameters import TrainingParameters, resolved
@@ -55,27 +54,19 @@ def chunk_settings(
     parameters: TrainingParameters, config: AutoencoderConfig, rows: TrainingRows, n_train_rows: int
 ) -> TrainingSettings:
     """The settings of `partial_fit`: batches are for as many rows as there are now, and "auto" is a constant rate."""
-    n_rows, n_features, fills = rows.n_rows_seen, rows.n_features, config.masks_entries
-    max_iter = resolved(parameters.max_iter, lambda: _max_iter(n_rows, n_features, config, fills))
-    batch_size = max(1, min(n_train_rows, resolved(parameters.batch_size, lambda: _batch_size(max(1, n_train_rows)))))
+    settings, stopping = autoencoder_settings(parameters, config, rows), parameters.early_stopping
+    batch_size = resolved(parameters.batch_size, lambda: _batch_size(max(1, n_train_rows)))
+    batch_size = max(1, min(n_train_rows, batch_size))
     # Adam's noise asks for the root of the batch size.
     constant_share = min(0.5, 0.25 * math.sqrt(batch_size / 32))
-    stopping = parameters.early_stopping
-    if isinstance(stopping, str) or stopping is True or isinstance(stopping, np.bool_):
-        fraction = hold_out_fraction(n_rows) if stopping else 0.0
-    else:
-        fraction = float(stopping)
-    return TrainingSettings(
-        alpha=resolved(parameters.alpha, lambda: min(1.0, 500.0 / n_rows)),
+    is_default = isinstance(stopping, str) or stopping is True
+    return replace(
+        settings,
         batch_size=batch_size,
         learning_rate_init=resolved(
-            parameters.learning_rate_init,
-            lambda: constant_share * ((RATE_OF_FILLING if fills else 1.0) * LEARNING_RATE),
+            parameters.learning_rate_init, lambda: constant_share * settings.learning_rate_init
         ),
-        max_iter=max_iter,
-        n_iter_no_change=resolved(parameters.n_iter_no_change, lambda: patience(max_iter)),
-        validation_fraction=fraction,
-        mixed_precision=parameters.dtype == "bfloat16",
+        validation_fraction=hold_out_fraction(rows.n_rows_seen) if is_default else float(stopping),
     )
 
 
@@ -101,6 +92,6 @@ def _validation_fraction(early_stopping: bool | float | str, rows: TrainingRows,
     """The share of the rows to hold out, wherever there are enough to train on, or fewer that are trained on anyway."""
     if isinstance(early_stopping, str):
         early_stopping = rows.n_groups >= (MIN_ROWS_TO_JUDGE if max_iter else MIN_ROWS_TO_TRAIN)
-    if isinstance(early_stopping, bool | np.bool_):
+    if isinstance(early_stopping, bool):
         return hold_out_fraction(rows.n_groups) if early_stopping else 0.0
     return float(early_stopping)
