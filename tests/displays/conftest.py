@@ -1,4 +1,4 @@
-"""Estimators to draw, and figures that do not outlive their test."""
+"""Fitted estimators to draw, and a check that tests leave no figures or settings behind."""
 
 import pytest
 from sklearn.datasets import load_breast_cancer
@@ -11,7 +11,7 @@ from skae import (
 
 @pytest.fixture(autouse=True)
 def clean_pyplot():
-    """Nothing may change the global settings; figures are closed."""
+    """Displays must not change global settings; close all figures."""
     pyplot = pytest.importorskip("matplotlib.pyplot")
     before = dict(pyplot.rcParams)
     yield

@@ -1,4 +1,4 @@
-"""What every display promises: where it draws, what it keeps, and how it refuses."""
+"""Behaviour common to all displays: where they draw, which attributes they set, and what they refuse."""
 
 import pytest
 from sklearn.cluster import DBSCAN
@@ -7,7 +7,7 @@ from sklearn.exceptions import NotFittedError
 from skae import (
     AutoencoderOutlierDetector,
     AutoencoderTransformer,
-    FeatureErrorDisplay,
+    FeatureContributionDisplay,
     LatentSpaceDisplay,
     LossCurveDisplay,
     OutlierScoreDisplay,
@@ -17,14 +17,20 @@ from skae import (
 Figure = pytest.importorskip("matplotlib.figure").Figure
 pyplot = pytest.importorskip("matplotlib.pyplot")
 
-DISPLAYS = [FeatureErrorDisplay, LatentSpaceDisplay, LossCurveDisplay, OutlierScoreDisplay, ReconstructionDisplay]
+DISPLAYS = [
+    FeatureContributionDisplay,
+    LatentSpaceDisplay,
+    LossCurveDisplay,
+    OutlierScoreDisplay,
+    ReconstructionDisplay,
+]
 
 
 def draw(display, transformer, detector, X, ax=None):
     if display is LossCurveDisplay:
         return display.from_estimator(transformer, ax=ax)
     return display.from_estimator(
-        detector if display in (OutlierScoreDisplay, FeatureErrorDisplay) else transformer, X, ax=ax
+        detector if display in (OutlierScoreDisplay, FeatureContributionDisplay) else transformer, X, ax=ax
     )
 
 

@@ -38,11 +38,11 @@ def test_codes_coloured_by_error(estimator, request, frame):
     [
         ({}, "squared reconstruction error"),
         ({"loss": "absolute_error"}, "absolute reconstruction error"),
-        ({"loss": "huber"}, "Huber's loss of the reconstruction"),
+        ({"loss": "huber"}, "Huber loss of the reconstruction"),
         ({"loss": "binary_cross_entropy"}, "binary cross-entropy (nats)"),
         ({"loss": "poisson"}, "half the Poisson deviance (nats)"),
-        ({"variational": True}, "negative evidence lower bound (nats)"),
-        ({"variational": True, "loss": "poisson"}, "negative evidence lower bound (nats)"),
+        ({"code": "variational"}, "negative evidence lower bound (nats)"),
+        ({"code": "variational", "loss": "poisson"}, "negative evidence lower bound (nats)"),
     ],
 )
 def test_errors_are_called_what_they_are_in_and_out_of_a_pipeline(parameters, name, frame):

@@ -1,4 +1,4 @@
-"""The losses drawn are those of the estimator, from PCA on."""
+"""The losses drawn are those of the estimator, starting with that of PCA."""
 
 import numpy as np
 import pytest
@@ -12,20 +12,18 @@ from skae import (
     AutoencoderTransformer,
     LossCurveDisplay,
 )
-from skae._displays._naming import ROW_LOSSES, TRAINING_LOSSES
-from skae._model._losses import LOSSES
 
 
 def test_losses_are_the_estimators(transformer):
     display = LossCurveDisplay.from_estimator(transformer)
     assert display.loss_curve == transformer.loss_curve_
     assert display.validation_loss_curve == transformer.validation_loss_curve_
-    assert display.pca_loss == transformer.pca_loss_
+    assert display.initial_loss == transformer.initial_loss_
     np.testing.assert_array_equal(display.train_line_.get_ydata(), transformer.loss_curve_)
     assert display.train_line_.get_xdata()[0] == 1
     np.testing.assert_array_equal(display.validation_line_.get_ydata(), transformer.validation_loss_curve_)
     assert display.validation_line_.get_xdata()[0] == 0
-    assert set(display.pca_line_.get_ydata()) == {transformer.pca_loss_}
+    assert set(display.initial_line_.get_ydata()) == {transformer.initial_loss_}
 
 
 def test_the_parameters_kept_are_marked(transformer):
@@ -38,7 +36,7 @@ def test_the_parameters_kept_are_marked(transformer):
 def test_an_untrained_autoencoder_is_at_pca(frame):
     pca = AutoencoderTransformer(max_iter=0, random_state=0).fit(frame)
     display = LossCurveDisplay.from_estimator(pca)
-    assert display.best_point_.get_xydata().tolist() == [[0, pca.pca_loss_]]
+    assert display.best_point_.get_xydata().tolist() == [[0, pca.initial_loss_]]
     assert "training rows" not in [text.get_text() for text in display.ax_.get_legend().get_texts()]
 
 
@@ -52,7 +50,7 @@ def test_without_a_hold_out_the_last_parameters_are_the_kept_ones(detector):
     display = LossCurveDisplay.from_estimator(detector)
     assert display.validation_line_ is None
     assert display.best_point_.get_xydata().tolist() == [[detector.n_iter_, detector.best_loss_]]
-    assert display.pca_line_.get_label() == "Wiener filter, before training"
+    assert display.initial_line_.get_label() == "Wiener filter, before training"
 
 
 def test_no_epoch_is_marked_where_earlier_weights_were_kept(curve):
@@ -73,20 +71,19 @@ def test_an_epoch_is_marked_up_to_rounding():
     ("parameters", "name"),
     [
         ({}, "share of variance unexplained"),
-        ({"ordered": True}, "share of variance unexplained"),
-        ({"sparsity": 1}, "share of variance unexplained"),
-        ({"sparsity": 0.1}, "share of variance unexplained,\npenalty of codes included"),
+        ({"code": "ordered"}, "share of variance unexplained"),
+        ({"code": "sparse", "n_nonzero": 1}, "share of variance unexplained"),
         ({"loss": "absolute_error"}, "absolute error, in root mean variances"),
-        ({"loss": "huber"}, "Huber's, of residuals in root mean variances"),
+        ({"loss": "huber"}, "Huber loss of residuals in root mean variances"),
         ({"loss": "binary_cross_entropy"}, "binary cross-entropy, nats per entry"),
         ({"loss": "poisson"}, "half the Poisson deviance, nats per entry"),
-        ({"variational": True}, "negative evidence lower bound,\nnats per entry, up to a constant"),
+        ({"code": "variational"}, "negative evidence lower bound,\nnats per entry, up to a constant"),
         (
-            {"variational": True, "loss": "poisson", "beta": 0.5},
+            {"code": "variational", "loss": "poisson", "beta": 0.5},
             "negative evidence lower bound with beta = 0.5,\nnats per entry, up to a constant",
         ),
         (
-            {"variational": True, "loss": "binary_cross_entropy"},
+            {"code": "variational", "loss": "binary_cross_entropy"},
             "negative evidence lower bound,\nnats per entry",
         ),
     ],
@@ -104,38 +101,34 @@ def test_losses_are_called_what_they_are(parameters, name, digits):
 def test_a_variational_loss_is_the_bound_per_entry(digits):
     X = digits[0][:60]
     model = AutoencoderTransformer(
-        2, max_iter=0, early_stopping=False, variational=True, loss="binary_cross_entropy", random_state=0
+        2, max_iter=0, early_stopping=False, code="variational", loss="binary_cross_entropy", random_state=0
     ).fit(X)
-    # The expectation over a posterior is one draw a row in training, a mean over points in `score_samples`.
+    # The expectation over the posterior is one draw per row in training and a mean over points in `score_samples`.
     assert model.best_loss_ * X.shape[1] == pytest.approx(-model.score_samples(X).mean(), rel=0.05)
-
-
-def test_every_loss_has_a_name():
-    assert set(TRAINING_LOSSES) == set(ROW_LOSSES) == set(LOSSES)
 
 
 @pytest.mark.parametrize(
     ("parameters", "name"),
     [
         ({}, "PCA"),
-        ({"loss": "huber", "ordered": True}, "PCA"),
-        ({"corruption_level": 0.3}, "best linear denoiser"),
-        ({"corruption_level": 0.0}, "PCA"),
+        ({"loss": "huber", "code": "ordered"}, "PCA"),
+        ({"corruption": "gaussian"}, "best linear denoiser"),
+        ({"corruption": "gaussian", "corruption_level": 0.3}, "best linear denoiser"),
+        ({"corruption": "gaussian", "corruption_level": 0.0}, "PCA"),
         ({"corruption": "swap"}, "best linear denoiser"),
         ({"corruption": "swap", "corruption_level": 0.0}, "PCA"),
         ({"corruption": "salt_and_pepper", "corruption_level": 0.1}, "best linear denoiser"),
         ({"corruption": "masking"}, "best linear denoiser"),
         ({"corruption": lambda X, random_state: X}, "PCA"),
-        ({"variational": True}, "probabilistic PCA"),
-        ({"sparsity": 1}, "linear sparse code"),
-        ({"sparsity": 0.1}, "linear sparse code"),
+        ({"code": "variational"}, "probabilistic PCA"),
+        ({"code": "sparse"}, "linear sparse code"),
     ],
 )
 def test_the_start_is_called_what_it_is(parameters, name, digits):
     X = digits[0][:60]
     model = AutoencoderTransformer(2, max_iter=0, random_state=0, **parameters).fit(X)
     display = LossCurveDisplay.from_estimator(model)
-    assert display.pca_line_.get_label() == f"{name}, before training"
+    assert display.initial_line_.get_label() == f"{name}, before training"
     if name == "PCA":
         pca = AutoencoderTransformer(2, max_iter=0, random_state=0).fit(X)
         np.testing.assert_allclose(model.reconstruct(X), pca.reconstruct(X), atol=1e-9)
@@ -153,7 +146,7 @@ def test_losses_of_a_pipeline_and_of_scikit_learns_network(frame):
     display = LossCurveDisplay.from_estimator(network)
     assert display.loss_curve == network.loss_curve_
     assert display.loss_name == "loss"
-    # Its best loss is the lowest of the curve, its weights are the last.
-    assert display.pca_line_ is display.best_point_ is None
+    # `best_loss_` of MLPRegressor is the lowest of the curve, but the last weights are kept.
+    assert display.initial_line_ is display.best_point_ is None
     pipeline = make_pipeline(StandardScaler(), AutoencoderTransformer(random_state=0)).fit(frame)
     assert LossCurveDisplay.from_estimator(pipeline).loss_curve == pipeline[-1].loss_curve_

@@ -1,4 +1,4 @@
-"""Rows and images stand beside their own reconstructions and errors."""
+"""Rows and images are drawn beside their reconstructions and errors."""
 
 import numpy as np
 import pytest
@@ -76,8 +76,8 @@ def test_names_of_many_features_give_way_to_one_word(n_features):
 
 def test_which_rows_are_shown():
     X = np.zeros((11, 4))
-    redrawn = np.repeat([[3], [9], [1], [0], [10], [2], [4], [5], [6], [7], [8]], 4, axis=1).astype(float)
-    display = ReconstructionDisplay.from_predictions(X, redrawn, n_rows=3)
+    reconstructed = np.repeat([[3], [9], [1], [0], [10], [2], [4], [5], [6], [7], [8]], 4, axis=1).astype(float)
+    display = ReconstructionDisplay.from_predictions(X, reconstructed, n_rows=3)
     assert display.errors[display.shown_].tolist() == [0, 5, 10]
     assert display.plot(rows="largest", n_rows=2).shown_.tolist() == [4, 1]
     assert display.plot(rows="first", n_rows=2).shown_.tolist() == [0, 1]
@@ -100,9 +100,9 @@ def test_missing_entries_are_gaps_and_do_not_count(incomplete):
     np.testing.assert_allclose(display.feature_scale, model.scale_)
     squares = np.nan_to_num(np.square(display.errors)) * (~missing).sum(axis=1)
     np.testing.assert_allclose(squares, -model.score_samples(incomplete), rtol=1e-9)
-    for row, (original, redrawn) in enumerate(zip(display.lines_[::2], display.lines_[1::2], strict=True)):
+    for row, (original, reconstructed) in enumerate(zip(display.lines_[::2], display.lines_[1::2], strict=True)):
         np.testing.assert_array_equal(np.isnan(original.get_ydata()), missing[row])
-        assert np.isfinite(redrawn.get_ydata()).all()
+        assert np.isfinite(reconstructed.get_ydata()).all()
     assert np.isfinite(display.ax_.get_ylim()).all()
     assert display.ax_.get_yticklabels()[3].get_text() == "nan"
 
@@ -119,10 +119,10 @@ def test_rows_without_an_error_are_neither_best_nor_worst(incomplete):
 
 def test_a_feature_that_was_never_observed_is_drawn_about_its_reconstructions():
     X = np.random.RandomState(0).normal(size=(6, 4))
-    redrawn = X + 100.0
+    reconstructed = X + 100.0
     X[:, 2] = np.nan
-    display = ReconstructionDisplay.from_predictions(X, redrawn, rows="first")
-    assert display.feature_scale[2] == redrawn[:, 2].std()
+    display = ReconstructionDisplay.from_predictions(X, reconstructed, rows="first")
+    assert display.feature_scale[2] == reconstructed[:, 2].std()
     drawn = np.array([line.get_ydata()[2] for line in display.lines_[1::2]])
     np.testing.assert_allclose((drawn + np.arange(6)).mean(), 0.0, atol=1e-9)
 
@@ -136,7 +136,7 @@ def test_a_single_observed_entry_is_seen(n_features):
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
-def test_missing_pixels_have_a_colour_of_their_own(channels):
+def test_missing_pixels_have_a_separate_colour(channels):
     X = np.random.RandomState(0).uniform(size=(2, 3 * 3 * channels))
     complete = X.copy()
     X[0, 4 * channels] = np.nan  # the middle of the first image, in one of its channels
