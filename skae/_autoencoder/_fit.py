@@ -145,15 +145,14 @@ def start(
     corruption = make_corruption(config, rows, axes, rows.dtype)
     linear = initial_linear(config, axes, corruption)
     standardised = rows.standardised(linear.mean, linear.scale)
-    n_components = linear.n_components
     if config.code == "sparse":
-        config = replace(config, n_nonzero=config.n_nonzero or max(1, n_components // 10))
+        config = replace(config, n_nonzero=config.n_nonzero or max(1, linear.n_components // 10))
         if previous is None:
             linear = with_atoms(linear, initialisation, standardised, config, rows.sample_weight, random_state)
     module = _module(config, linear, rows, generator)
     takes_mask = corruption.masks or (previous is not None and previous.takes_mask)
     if previous is not None:
-        check_continues(previous, config, n_components, takes_mask, module)
+        check_continues(previous, config, linear.n_components, takes_mask, module)
         module = previous.module
         linear = aligned(linear, axes, previous)
     linear = rows.source.broadcast(linear)
@@ -175,8 +174,7 @@ def start(
     network = network_in(rows.dtype)
     low_precision = network_in(torch.bfloat16) if settings.mixed_precision else None
     trainee = _trainee(network, low_precision, standardised, generator)
-    if split is None:
-        split = Split(*split_rows(rows, settings.validation_fraction, random_state), rows.sample_weight)
+    split = split or Split(*split_rows(rows, settings.validation_fraction, random_state), rows.sample_weight)
     return FitInProgress(config, standardised, split, initialisation, linear, network, trainee)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from skae._autoencoder._config import AutoencoderConfig
-from skae._autoencoder._fit import AutoencoderFit, package, start
+from skae._autoencoder._fit import AutoencoderFit, FitInProgress, package, start
 from skae._autoencoder._fitted import FittedAutoencoder
 from skae._autoencoder._imputation import GaussianImputer
 from skae._autoencoder._initialisation import Initialisation
@@ -22,7 +22,7 @@ from skae._rows._reservoir import Reservoir
 from skae._rows._row_source import RowSource
 from skae._rows._standardised_rows import n_batches
 from skae._rows._training_rows import TrainingRows
-from skae._support._torch import to_numpy
+from skae._support._torch import to_numpy, to_tensor
 from skae._training._loop import OptimizerState, Split, train_on_chunk
 from skae._training._settings import TrainingSettings
 
