@@ -369,12 +369,12 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         def fit_scorer(rows: TrainingRows, report: Report = silent) -> ScorerFit:
             return scorer_class.fit(rows, self._scorer_parameters(), random_state, report)
 
-        def attributes(fitted: ScorerFit, judged: np.ndarray, components: np.ndarray) -> dict[str, Any]:
+        def attributes(fitted: ScorerFit, components: np.ndarray, weight: np.ndarray) -> dict[str, Any]:
             def all_components() -> np.ndarray:
                 return fitted.scorer.component_scores(X, self.device)
 
             contamination, remedy = plain_number(self.contamination), scorer_class.overfitting_remedy
-            calibration = calibrate(rows, judged, components, all_components, contamination, remedy)
+            calibration = calibrate(rows, components, weight, all_components, contamination, remedy)
             return training_attributes(fitted.training) | {
                 "n_components_": fitted.n_components,
                 "offset_": calibration.offset,
@@ -384,8 +384,8 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
             }
 
         def attributes_so_far(fitted: ScorerFit) -> dict[str, Any]:
-            judged = fitted.calibration_rows
-            return attributes(fitted, judged, fitted.scorer.component_scores(X[judged], self.device))
+            components = fitted.scorer.component_scores(X[fitted.calibration_rows], self.device)
+            return attributes(fitted, components, fitted.calibration_weight)
 
         with single_thread_if(rows.n_rows < MIN_ROWS_FOR_THREADS):
             fitted = fit_scorer(rows, self._reporter(rows, attributes_so_far))

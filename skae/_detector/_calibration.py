@@ -70,7 +70,7 @@ def cross_fitted_components(
     random_state: np.random.RandomState,
     device: str,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of the rows in some folds, and the components of each by a scorer that was fitted without its fold.
+    """Components of the rows in some folds, each by a scorer that was fitted without its fold, and the rows' weights.
 
     Equal rows are in one fold.
     """
@@ -84,23 +84,22 @@ def cross_fitted_components(
             raise KeyboardInterrupt
         judged.append(np.flatnonzero(fold == k))
         components.append(fitted.scorer.component_scores(rows.source.local[judged[-1]], device))
-    return np.concatenate(judged), np.concatenate(components)
+    return np.concatenate(components), rows.effective_counts[np.concatenate(judged)]
 
 
 def calibrate(
     rows: TrainingRows,
-    judged: np.ndarray,
     components: np.ndarray,
+    weight: np.ndarray,
     all_components: Callable[[], np.ndarray],
     contamination: float | str,
     overfitting_remedy: str,
 ) -> Calibration:
-    """The scale of the components and the threshold, from those of the `judged` rows.
+    """The scale of the components and the threshold, from the components of weighted calibration rows.
 
     `all_components` are those of all training rows, by the scorer that new rows are judged by. Warns, with the remedy,
     where labels of the training rows mean nothing.
     """
-    weight = rows.effective_counts[judged]
     scale = ScoreScale.from_training(components, weight)
     scores = scale.scores(components)
     if isinstance(contamination, str):

@@ -103,7 +103,7 @@ class DenoisingScorer:
             scorer = replace(start, weights=to_numpy(network.parameters).copy())
             scorer = scorer.with_medians(coordinates[kept[judged]], weight[judged], parameters.device)
             n_components = _n_leading_components(axes.variances, parameters.n_components)
-            return ScorerFit(scorer, n_components, result, kept[judged])
+            return ScorerFit(scorer, n_components, result, kept[judged], weight[judged])
 
         whitened = np.ascontiguousarray((coordinates * start.whitening)[:, :n_axes])
         standardised = RowSource(whitened).standardised(np.zeros(n_axes), np.ones(n_axes), rows.dtype, rows.device)

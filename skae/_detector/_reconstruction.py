@@ -68,7 +68,8 @@ class ReconstructionScorer:
             autoencoder = fitted.autoencoder
             codes = RowSource(autoencoder.encode(rows.source.local[split.train], parameters.device))
             scorer = cls(autoencoder, weighted_mean(codes, rows.effective_counts[split.train]))
-            return ScorerFit(scorer, autoencoder.n_components, fitted.training, judged)
+            weight = rows.effective_counts[judged]
+            return ScorerFit(scorer, autoencoder.n_components, fitted.training, judged, weight)
 
         fitted = fit(
             rows,

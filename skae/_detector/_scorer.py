@@ -66,10 +66,12 @@ class Scorer(Protocol):
 class ScorerFit:
     """A fitted scorer, the number of columns of its codes, how training went, and the rows that can calibrate it.
 
-    `calibration_rows` are indices of rows that the scorer judges as it judges new ones.
+    `calibration_rows` are indices of rows that the scorer judges as it judges new ones, and `calibration_weight` how
+    many rows each of them stands for.
     """
 
     scorer: Scorer
     n_components: int
     training: TrainingResult
     calibration_rows: np.ndarray
+    calibration_weight: np.ndarray
