@@ -24,7 +24,7 @@ from skae._support._threads import single_thread_if
 from skae._support._torch import resolve_dtype
 from skae._support._validation import unchanged_on_error
 
-# Fewer rows than this are not worth waking threads for.
+# Below this many rows, starting threads costs more than they gain.
 MIN_ROWS_FOR_THREADS = 1500
 # Rows of a stream, and numbers in them, that are kept to fit to.
 MAX_STREAM_ROWS, MAX_STREAM_NUMBERS = 20_000, 20_000_000

@@ -71,7 +71,7 @@ class AutoencoderConfig:
 
     @property
     def masks_entries(self) -> bool:
-        """Whether training may hide entries of complete rows."""
+        """Whether training may mask entries of complete rows."""
         return self.corruption == "masking" or callable(self.corruption)
 
     def to_state(self) -> dict[str, Any]:

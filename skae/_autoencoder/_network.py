@@ -263,7 +263,7 @@ class AutoencoderNetwork:
         return self._imputer is None or not (self.takes_mask or bool(torch.isnan(x.sum())))
 
     def _inputs(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Rows without missing entries, for the linear path, and what the encoder's network sees."""
+        """Rows without missing entries, for the linear path, and the inputs of the encoder's network."""
         if self._imputer is None or self._is_complete(x):
             return x, x
         filled = self._imputer(x)

@@ -32,7 +32,7 @@ from skae._training._mixed_precision import MixedPrecision
 # No single level finds all anomalies; their mean over a geometric grid does better than each.
 NOISE_LEVELS = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
 N_MEMBERS = 3
-# The network sees this many leading axes; along the others it is the Wiener filter.
+# The network takes this many leading axes; along the others the denoiser is the Wiener filter.
 MAX_NETWORK_AXES = 64
 # Axes along which the bulk hardly varies are magnified at most ((1 + .1) / .1)^(1/2) = 3.3 times.
 WHITENING_FLOOR = 0.1
@@ -238,7 +238,7 @@ class _ScorerOn:
     def _judges(self, n_rows: int, left_out: Tensor) -> Tensor:
         """Weight of each member in the judgement of each row, shape (n_members, n_rows).
 
-        All weigh the same, but for references: those judge that did not learn from them, if there are any.
+        All weigh the same, except for references: they are judged by the members that did not learn from them, if any.
         """
         judges = self._medians.new_ones((N_MEMBERS, n_rows))
         rows, references = left_out.unbind(1)

@@ -31,7 +31,7 @@ def sparse_dictionary(
 
     The columns of E are directions of clusters of directions (k-means on rows of unit length, each with its square as
     its weight), D is the ridge regression of rows on their codes. A row has several atoms near it, whose sum would be
-    too long: the regression sees to that. Axes and atoms are compared on rows that neither E nor D has seen.
+    too long: the regression sees to that. Axes and atoms are compared on rows that neither E nor D was fitted to.
 
     Parameters
     ----------

@@ -1,1 +1,1 @@
-"""Rows of X: read in blocks, standardised, told apart, sampled, and shared between processes."""
+"""Rows of X: read in blocks, standardised, compared, sampled, and shared between processes."""

@@ -40,5 +40,5 @@ def split_rows(
 
 def hold_out_fraction(n_rows: int) -> float:
     """A quarter of few rows, up to 100 rows; a twentieth of many, up to 2,000 rows."""
-    wanted = min(MAX_HOLD_OUT_ROWS, max(HOLD_OUT_ROWS, n_rows / 20))
-    return min(0.25, wanted / n_rows)
+    n_held_out = min(MAX_HOLD_OUT_ROWS, max(HOLD_OUT_ROWS, n_rows / 20))
+    return min(0.25, n_held_out / n_rows)

@@ -21,8 +21,8 @@ class ErrorOnRank(ValueError):
 class ProcessGroup:
     """The processes of torch's default group, which all run the same fit.
 
-    Whatever they do together starts with messages from each to all: one that has failed says so in place of what it
-    was asked for, and all of them raise.
+    Whatever they do together starts with messages from each to all: a process that has failed sends its error instead
+    of the requested value, and all of them raise.
     """
 
     def __init__(self) -> None:
