@@ -31,7 +31,8 @@ class ConvolutionalNetwork:
     """Convolutional encoder and decoder for images.
 
     Each stage halves height and width by a strided convolution, the decoder doubles them again; a dense hidden layer
-    stands between the last stage and the code. All are followed by SiLU, except the layers that return codes and images.
+    stands between the last stage and the code. All are followed by SiLU, except the layers that return codes and
+    images.
 
     Parameters
     ----------

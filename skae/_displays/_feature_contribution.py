@@ -27,7 +27,7 @@ class FeatureContributionDisplay:
     row_name : object, default=None
         Name of the row, for the title.
     p_value : float, default=None
-        p-value of the row, for the title.
+        The p-value of the row, for the title.
     estimator_name : str, default=None
         Name of the estimator, for the title.
 
