@@ -3,8 +3,9 @@
     OMP_NUM_THREADS=1 python tests/regression_net.py store FILE
     OMP_NUM_THREADS=1 python tests/regression_net.py compare FILE OTHER
 
-A refactoring that keeps the order of random draws leaves all results equal bit for bit; one that rearranges sums changes
-them by rounding. `compare` prints the largest difference of each configuration, in deviations of the stored result.
+A refactoring that keeps the order of random draws leaves all results equal bit for bit; one that rearranges sums
+changes them by rounding. `compare` prints the largest difference of each configuration, in deviations of the stored
+result.
 """
 
 from __future__ import annotations
