@@ -22,7 +22,7 @@ def inline(translator, node):
 
 
 def block(translator, node):
-    """Write a formula on a line of its own."""
+    """Write a formula on a separate line."""
     translator.body.append(f'<div class="math">{mathml(node.astext(), "block")}</div>\n')
     raise nodes.SkipNode
 
