@@ -15,7 +15,7 @@ def skae(X, hidden: tuple[int, ...], k: int, batch_size: int, epochs: int) -> No
     """With PCA, the linear path and AdamW; the peers have Adam."""
     AutoencoderTransformer(
         k, hidden_layer_sizes=hidden, activation="relu", batch_size=batch_size, max_iter=epochs, early_stopping=False,
-        corruption_level=0.0, n_iter_no_change=epochs + 1, random_state=0,
+        corruption="gaussian", corruption_level=0.0, n_iter_no_change=epochs + 1, random_state=0,
     ).fit(X)  # fmt: skip
 
 

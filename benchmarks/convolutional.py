@@ -2,8 +2,8 @@
 
     python benchmarks/convolutional.py --data DIR
 
-MNIST, the first 10,000 training rows and all 10,000 test rows, pixels in [0, 1]. Both networks are anchored on the same
-PCA, whose R² is given too, and trained at the same defaults; R² is that of the test rows.
+MNIST, the first 10,000 training rows and all 10,000 test rows, pixels in [0, 1]. Both networks start from the same
+PCA, whose R² is given too, and are trained at the same defaults; R² is that of the test rows.
 """
 
 from __future__ import annotations

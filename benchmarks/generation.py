@@ -12,7 +12,7 @@ Every model draws as many rows as there are test rows; pixels are clipped to [0,
 - *novelty*: median distance of a sample to its nearest training row, divided by that of test rows; copies have 0.
 
 The line "test rows" gives what rows of the same source score, here other real rows (half of the test rows against the
-other half). Models: skae at its defaults (a mixture of Gaussians on codes), skae with `variational=True` (codes from
+other half). Models: skae at its defaults (a mixture of Gaussians on codes), skae with `code="variational"` (codes from
 the prior), each at 8 components; PCA at 4, 8, 16 or 32 components, whichever covers training rows held out best,
 and a mixture on its scores, its number of Gaussians by BIC, from 1 to 32 as skae's.
 """
@@ -92,8 +92,8 @@ def measure(train: np.ndarray, test: np.ndarray, classifier, drawn: np.ndarray) 
 
 def models() -> dict:
     autoencoder = AutoencoderTransformer(N_COMPONENTS, random_state=0)
-    variational = AutoencoderTransformer(N_COMPONENTS, variational=True, random_state=0)
-    bernoulli = AutoencoderTransformer(N_COMPONENTS, variational=True, loss="binary_cross_entropy", random_state=0)
+    variational = AutoencoderTransformer(N_COMPONENTS, code="variational", random_state=0)
+    bernoulli = AutoencoderTransformer(N_COMPONENTS, code="variational", loss="binary_cross_entropy", random_state=0)
     return {
         "skae": autoencoder.fit,
         "skae, variational": variational.fit,

@@ -42,6 +42,7 @@ def main() -> None:
         learning_rate_init=arguments.learning_rate_init,
         alpha=arguments.alpha,
         batch_size=arguments.batch_size,
+        corruption="gaussian",  # with level 0: no noise at all
         corruption_level=0.0,
         early_stopping=0.01,
         random_state=arguments.random_state,

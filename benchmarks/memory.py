@@ -3,9 +3,9 @@
     python benchmarks/memory.py --gigabytes 20
 
 Makes a sparse float32 file of 100 features (mostly holes, which read as zeros; a block of random rows at every 200th
-place), fits one epoch and transforms the first million rows. Prints the peak of the process' own memory (RssAnon) above
-what it was before, and the peak of the resident set, which also counts pages of the file that the system may take back
-at any time. Linux only.
+place), fits one epoch and transforms the first million rows. Prints the peak of the memory that the process allocates
+(RssAnon) above what it was before, and the peak of the resident set, which also counts pages of the file that the
+system may take back at any time. Linux only.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def main() -> None:
             model.transform(X[:1_000_000])
         seconds = f"fit {fitted - start:.0f} s, transform {time.perf_counter() - fitted:.0f} s"
         print(f"{X.shape[0]:,} x {X.shape[1]}, {X.nbytes / 1e9:.1f} GB: {seconds}")
-        print(f"own memory +{memory.peak['RssAnon']:.2f} GB, resident set +{memory.peak['VmRSS']:.2f} GB")
+        print(f"allocated memory +{memory.peak['RssAnon']:.2f} GB, resident set +{memory.peak['VmRSS']:.2f} GB")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ Up to six sets (digits, breast_cancer and wine from scikit-learn, three of ADBen
 them. Printed is the root mean square error on the hidden entries, in standard deviations.
 
 skae: `AutoencoderTransformer(n_components=None)` at its defaults; "untrained" is its Gaussian fill, ``max_iter=0``.
-IterativeImputer: ridge regressions on all other features, the default, with 20 rounds in place of 10; and random
+IterativeImputer: ridge regressions on all other features, the default, with 20 rounds instead of 10; and random
 forests of 50 trees, 5 rounds (as missForest). KNNImputer: the best of 3, 5, 10 and 20 neighbours *on the hidden entries
 themselves*, which flatters it.
 """

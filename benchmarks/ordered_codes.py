@@ -1,10 +1,10 @@
-"""Ordered codes: every prefix of one code against a model of its own and against PCA.
+"""Ordered codes: every prefix of one code against a model of that length and against PCA.
 
     OMP_NUM_THREADS=1 python benchmarks/ordered_codes.py --data DIR
 
 For digits, breast_cancer, MNIST (10,000 rows) and five ADBench sets: test R² of the first j of 8 components of
-`AutoencoderTransformer(8, ordered=True)`, of `AutoencoderTransformer(j)` and of `PCA(j)`, all at their defaults; and
-the size that ``n_components=0.9, ordered=True`` chooses beside PCA's.
+`AutoencoderTransformer(8, code="ordered")`, of `AutoencoderTransformer(j)` and of `PCA(j)`, all at their defaults; and
+the size that ``n_components=0.9, code="ordered"`` chooses beside PCA's.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def explained(X, mean, reconstruction) -> float:
 
 
 def prefixes(X_train, X_test, n_components: int) -> pd.DataFrame:
-    ordered = AutoencoderTransformer(n_components, ordered=True, random_state=0).fit(X_train)
+    ordered = AutoencoderTransformer(n_components, code="ordered", random_state=0).fit(X_train)
     codes = ordered.transform(X_test)
     rows = []
     for count in range(1, n_components + 1):
@@ -55,7 +55,7 @@ def main() -> None:
         X, y = (X, y) if name == "mnist" else subsample(X, y, MAX_ROWS, seed=0)
         X_train, X_test, *_ = split_for_reduction(X, y, is_picture, seed=0)
         table = prefixes(X_train, X_test, min(N_COMPONENTS, X.shape[1] - 1))
-        chosen = AutoencoderTransformer(0.9, ordered=True, random_state=0).fit(X_train)
+        chosen = AutoencoderTransformer(0.9, code="ordered", random_state=0).fit(X_train)
         print(f"\n{name}: {len(X_train)} rows of {X.shape[1]} features")
         print(table.round(3).to_string(index=False))
         print(
@@ -67,7 +67,7 @@ def main() -> None:
     table = pd.concat(tables)
     gap = table["own model"] - table["prefix"]
     print(f"\nprefix above PCA in {int((table['prefix'] > table['PCA']).sum())} of {len(table)} cells")
-    print(f"prefix within .02 of its own model in {int((gap <= 0.02).sum())} of {len(table)} cells")
+    print(f"prefix within .02 of the model of that length in {int((gap <= 0.02).sum())} of {len(table)} cells")
     print("mean gap by number of components\n" + gap.groupby(table["components"]).mean().round(3).to_string())
 
 

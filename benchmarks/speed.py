@@ -30,8 +30,10 @@ from sklearn.decomposition import PCA
 from sklearn.model_selection import GridSearchCV
 
 from skae import AutoencoderTransformer
-from skae._model._autoencoder import Anchor, AnchoredAutoencoder, Architecture
-from skae._training._optimizers import AdamW
+from skae._autoencoder._config import AutoencoderConfig
+from skae._autoencoder._linear import LinearAutoencoder
+from skae._autoencoder._network import AutoencoderNetwork
+from skae._training._optimizer import AdamW
 
 PARTS = ("fit", "defaults", "step", "transform", "growth", "grid")
 DEFAULTS_SETS = ("digits", "breast_cancer", "cardio", "SpamBase", "landsat", "InternetAds", "magic.gamma")
@@ -92,7 +94,7 @@ def defaults(arguments) -> None:
 
 
 def bare_products(sizes: list[int], batch_size: int):
-    """A function that does a step's matrix products: one a layer forwards, two backwards, none for the inputs."""
+    """A function that does a step's matrix products: one per layer forwards, two backwards, none for the inputs."""
     weights = [torch.randn(a, b) for a, b in pairwise(sizes)]
     values = [torch.randn(batch_size, a) for a in sizes]
     gradients = [torch.empty_like(weight) for weight in weights]
@@ -112,11 +114,10 @@ def bare_products(sizes: list[int], batch_size: int):
 
 def network_step(n_features: int, hidden: tuple[int, ...], k: int, batch_size: int):
     """A function that does one step of training: loss, gradient and AdamW, as the package's loop does."""
-    architecture = Architecture(n_features, k, hidden, "silu")
     generator = torch.Generator().manual_seed(0)
     axes = torch.linalg.qr(torch.randn(n_features, k, generator=generator)).Q.contiguous()
-    anchor = Anchor(axes, axes.t().contiguous(), torch.zeros(n_features), torch.ones(n_features))
-    network = AnchoredAutoencoder(architecture, anchor, torch.zeros(architecture.n_parameters))
+    linear = LinearAutoencoder(torch.zeros(n_features), torch.ones(n_features), 1.0, axes, axes.t().contiguous())
+    network = AutoencoderNetwork(AutoencoderConfig(k, hidden_layer_sizes=hidden), linear)
     network.initialise(generator)
     gradient = torch.zeros_like(network.parameters)
     network.bind_gradient(gradient)

@@ -1,4 +1,4 @@
-"""Time to quality: how soon skae is as good as each peer is after the whole of its own training.
+"""Time to quality: how soon skae is as good as each peer is after the whole of its training.
 
     python benchmarks/time_to_quality.py --data DIR
 

@@ -5,7 +5,7 @@
 Pixels above 0.5 are one, the others zero; 60,000 training rows, 10,000 test rows, 20 components. `score_samples` takes
 the expectation over the posterior as a mean over fixed points. It is compared with a plain mean over draws from the
 posterior, which has no bias, and with the importance-weighted bound of the same draws (Burda et al. 2016), which is
-nearer the log-likelihood. The anchor is the same estimator before training. All figures are nats per picture.
+nearer the log-likelihood. "untrained" is the same estimator before training. All figures are nats per picture.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ def drawn_bounds(
     """Evidence lower bound and importance-weighted bound of each row, from draws of its posterior."""
     network = model._fitted.network("cpu")
     generator = torch.Generator().manual_seed(seed)
-    x = torch.as_tensor((X - model.mean_) / (model.scale_ * model._fitted.unit), dtype=network.parameters.dtype)
-    mean, log_variance = network.bottleneck.moments(network._code_outputs(x))
+    x = (torch.as_tensor(X, dtype=network.parameters.dtype) - network.linear.mean) / network.linear.scale
+    mean, log_variance = network.code.moments(network._code_outputs(x))
     normaliser = network.loss.log_normaliser(x).sum(1)
     log_weights = []
     for _ in range(n_draws):
@@ -50,11 +50,11 @@ def main() -> None:
     if mnist is None:
         return
     train, test = (np.float32(X > 0.5) for X in (mnist[0], mnist[2]))
-    print(f"{'nats a test picture':24s}{'score_samples':>15s}{'the same':>12s}{'draws':>12s}{'importance':>12s}")
+    print(f"{'nats per test picture':24s}{'score_samples':>15s}{'the same':>12s}{'draws':>12s}{'importance':>12s}")
     print(f"{'':24s}{'all rows':>15s}{'first rows':>12s}{'first rows':>12s}{'weighted':>12s}", flush=True)
-    for name, settings in (("anchor", {"max_iter": 0}), ("trained", {})):
+    for name, settings in (("untrained", {"max_iter": 0}), ("trained", {})):
         model = AutoencoderTransformer(
-            20, loss="binary_cross_entropy", variational=True, random_state=0, **settings
+            20, loss="binary_cross_entropy", code="variational", random_state=0, **settings
         ).fit(train)
         bounds, n_rows = model.score_samples(test), arguments.drawn_rows
         drawn, weighted = drawn_bounds(model, test[:n_rows], arguments.draws, seed=0)
