@@ -64,7 +64,7 @@ agreement = {
 of_pixels = adjusted_rand_score(y, clusterings["KMeans"].fit_predict(X))
 
 print(f"ARI of KMeans on the 64 pixels: {of_pixels:.3f}")
-print("numbers a picture      " + "".join(f"{size:8d}" for size in code_sizes))
+print(f"{'numbers per picture':23s}" + "".join(f"{size:8d}" for size in code_sizes))
 for (clustering, name), values in agreement.items():
     print(f"{clustering:8s} {name:14s}" + "".join(f"{value:8.3f}" for value in values))
 
@@ -88,7 +88,7 @@ for (clustering, name), values in agreement.items():
         code_sizes, values, style, marker=marker, color=colors[name], label=f"{clustering}, {name}"
     )
 ax.axhline(of_pixels, color="0.5", linestyle=":", label="KMeans, 64 pixels")
-ax.set(xscale="log", xlabel="numbers a picture", ylabel="ARI with the digits", ylim=(0, 1.0))
+ax.set(xscale="log", xlabel="numbers per picture", ylabel="ARI with the digits", ylim=(0, 1.0))
 ax.set_xticks(code_sizes, labels=code_sizes)
 ax.minorticks_off()
 ax.grid(alpha=0.3)

@@ -53,14 +53,14 @@ X_train, X_valid = train_test_split(X_rest, test_size=0.2, stratify=y_rest, rand
 
 
 def store_bytes(train_codes, codes):
-    """Return the bytes a row, and the codes as they come back from uint8."""
+    """Return the bytes per row, and the codes as they come back from uint8."""
     low, high = train_codes.min(axis=0), train_codes.max(axis=0)
     stored = np.clip(np.rint(255 * (codes - low) / (high - low)), 0, 255).astype(np.uint8)
     return stored.shape[1], low + stored * ((high - low) / 255)
 
 
 def store_symbols(train_codes, codes, step):
-    """Return the mean bytes a row under an ideal entropy coder, and the codes as they come back."""
+    """Return the mean bytes per row under an ideal entropy coder, and the codes as they come back."""
     train_symbols, symbols = (np.rint(values / step).astype(int) for values in (train_codes, codes))
     lowest = np.minimum(train_symbols.min(), symbols.min())
     n_levels = np.maximum(train_symbols.max(), symbols.max()) - lowest + 1
@@ -113,7 +113,7 @@ def psnr(X, decoded):
 
 
 def code(setting, X):
-    """Return bytes a picture and the decoded pictures; a setting is a model and a step, None for uint8."""
+    """Return bytes per picture and the decoded pictures; a setting is a model and a step, None for uint8."""
     model, step = setting
     codes = model.transform(X_train), model.transform(X)
     n_bytes, decoded = store_bytes(*codes) if step is None else store_symbols(*codes, step)
@@ -156,7 +156,7 @@ for name, settings in coders.items():
 
 sizes = [2, 4, 8, 12]
 print("PSNR (dB) of test pictures, interpolated between settings where needed")
-print(f"{'bytes a picture':32s}" + "".join(f"{size:8d}" for size in sizes))
+print(f"{'bytes per picture':32s}" + "".join(f"{size:8d}" for size in sizes))
 for name, curve in curves.items():
     n_bytes, quality = curve[np.argsort(curve[:, 0])].T
     print(f"{name:32s}" + "".join(f"{value:8.2f}" for value in np.interp(sizes, n_bytes, quality)))
@@ -165,10 +165,10 @@ for name, curve in curves.items():
 # What the bytes buy
 # ------------------
 #
-# At a byte a number the autoencoder is well above PCA at every size, and up to eight bytes a picture it is above the
-# JPEG-like coder too, although that one enjoys entropy coding and the bytes do not. Entropy coded as well, it is the
+# At one byte per number the autoencoder is well above PCA at every size, and up to eight bytes per picture it is above
+# the JPEG-like coder too, although that one has entropy coding and the bytes do not. Entropy coded as well, it is the
 # best of all while bytes are few. PCA overtakes it when there are bytes to spare, for its 64 components lose nothing
-# but the rounding, while the autoencoder's smaller codes have an error of their own.
+# but the rounding, while the autoencoder's smaller codes add an error.
 #
 # One caveat belongs to every learned coder. The decoder is shared by all pictures and not counted here; the
 # autoencoder's weights are larger than this small data set, so it saves space only where pictures are many.
@@ -204,7 +204,7 @@ ax.set(
     xscale="log",
     xlim=(0.9, 36),
     ylim=(11, 32),
-    xlabel="bytes a picture",
+    xlabel="bytes per picture",
     ylabel="PSNR on test pictures (dB)",
 )
 ax.set_title("Quality against size")

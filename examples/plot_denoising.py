@@ -2,7 +2,7 @@
 Take noise away
 ===============
 
-A denoising autoencoder learns from clean pictures that it is shown noisy. It starts at the Wiener filter on the
+A denoising autoencoder is trained to restore clean pictures from noisy ones. It starts at the Wiener filter on the
 principal axes, the best denoiser that is linear, and training adds what a linear one cannot know: that the strokes
 belong to one digit and not to a mean of all of them.
 
@@ -87,6 +87,7 @@ for deviation in deviations:
     }
     settings = {
         "loss": "binary_cross_entropy",
+        "corruption": "gaussian",
         "corruption_level": deviation / unit,
         "random_state": 0,
     }

@@ -3,12 +3,12 @@ See what an estimator found
 ===========================
 
 Five displays answer the questions that come after ``fit``. Has training gone well? What do the codes retain, and how
-are they laid out? Which rows are unusual, and which of their features are to blame? They work as scikit-learn's
+are they laid out? Which rows are unusual, and which of their features contribute most? They work as scikit-learn's
 displays do: ``from_estimator`` asks a fitted estimator and draws, the answers stay in attributes, and ``ax`` says where
 to draw.
 
 The transformer is fitted on scikit-learn's handwritten digits, 8 by 8 pixels; the outlier detector on its breast cancer
-data, 30 measurements a row.
+data, 30 measurements per row.
 """
 
 import argparse
@@ -18,12 +18,13 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.decomposition import PCA
+from sklearn.metrics import RocCurveDisplay
 from sklearn.model_selection import train_test_split
 
 from skae import (
     AutoencoderOutlierDetector,
     AutoencoderTransformer,
-    FeatureErrorDisplay,
+    FeatureContributionDisplay,
     LatentSpaceDisplay,
     LossCurveDisplay,
     OutlierScoreDisplay,
@@ -40,8 +41,8 @@ out.mkdir(parents=True, exist_ok=True)
 # -----------------------
 #
 # :class:`~skae.LossCurveDisplay` draws the losses of every epoch. Both curves should leave the dashed line, the loss of
-# PCA, and the held-out one should have levelled off; where it turns upwards, the parameters from before are kept. Here
-# both have levelled off, and the gap between them is what the network knows of its own pictures only.
+# PCA, and the held-out one should have levelled off; where it turns upwards, the weights from before are kept. Here
+# both have levelled off, and the gap between them is what the network has learned about the training pictures only.
 
 X, y = load_digits(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(
@@ -52,7 +53,8 @@ autoencoder = AutoencoderTransformer(n_components=8, random_state=0).fit(X_train
 losses = LossCurveDisplay.from_estimator(autoencoder)
 losses.figure_.savefig(out / "plot_displays_1.png", dpi=120)
 print(
-    f"PCA leaves {losses.pca_loss:.1%} of the variance of held-out pictures unexplained, ", end=""
+    f"PCA leaves {losses.initial_loss:.1%} of the variance of held-out pictures unexplained, ",
+    end="",
 )
 print(f"the autoencoder {losses.best_loss:.1%}")
 
@@ -93,11 +95,11 @@ figure.savefig(out / "plot_displays_3.png", dpi=120)
 # --------------------------------
 #
 # The detector sees benign rows and a few malignant ones, and no labels. With labels, which only judge it afterwards,
-# :class:`~skae.OutlierScoreDisplay` draws a histogram for each class and the ROC curve; without, one histogram. The
-# threshold at its default flags the extreme rows only.
+# :class:`~skae.OutlierScoreDisplay` draws a histogram for each class; without, one histogram. The threshold at its
+# default flags the extreme rows only. scikit-learn's :class:`~sklearn.metrics.RocCurveDisplay` draws the ROC curve.
 #
-# :class:`~skae.FeatureErrorDisplay` asks for the reasons of one score, that of the most unusual row unless told
-# otherwise.
+# :class:`~skae.FeatureContributionDisplay` splits one score among the features, by default that of the most unusual
+# row.
 
 data = load_breast_cancer(as_frame=True)
 benign, malignant = data.data[data.target == 1], data.data[data.target == 0]
@@ -106,12 +108,14 @@ malign = data.target[rows.index] == 0
 detector = AutoencoderOutlierDetector(random_state=0).fit(rows)
 
 figure, axes = plt.subplots(1, 3, figsize=(16, 4.8), layout="constrained")
-scores = OutlierScoreDisplay.from_estimator(detector, rows, malign, ax=axes[:2])
-blame = FeatureErrorDisplay.from_estimator(detector, rows, n_features=6, ax=axes[2])
+scores = OutlierScoreDisplay.from_estimator(detector, rows, malign, ax=axes[0])
+curve = RocCurveDisplay.from_predictions(
+    malign, -scores.scores, name="skae", ax=axes[1], plot_chance_level=True
+)
+reasons = FeatureContributionDisplay.from_estimator(detector, rows, n_features=6, ax=axes[2])
 figure.savefig(out / "plot_displays_4.png", dpi=120)
 
-worst = blame.shown_[0]
-print(f"ROC-AUC of the detector, which saw no label: {scores.roc_auc:.3f}")
-print(
-    f"Most unusual: row {blame.row_name}, for its {blame.feature_names[worst]} of {blame.feature_values[worst]:.1f}"
-)
+first = reasons.shown_[0]
+print(f"ROC-AUC of the detector, which saw no label: {curve.roc_auc:.3f}")
+feature, value = reasons.feature_names[first], reasons.feature_values[first]
+print(f"Most unusual: row {reasons.row_name}, for its {feature} of {value:.1f}")

@@ -47,7 +47,7 @@ mixtures = [
 ]
 mixture = min(mixtures, key=lambda mixture: mixture.bic(scores))
 autoencoder = AutoencoderTransformer(size, random_state=0).fit(X_train)
-variational = AutoencoderTransformer(size, variational=True, random_state=0).fit(X_train)
+variational = AutoencoderTransformer(size, code="variational", random_state=0).fit(X_train)
 
 drawn = {
     "test pictures": X_test,

@@ -3,8 +3,8 @@ Find anomalies and name what is wrong with them
 ===============================================
 
 :class:`~skae.AutoencoderOutlierDetector` stands where :class:`~sklearn.ensemble.IsolationForest` stood: it is fitted on
-rows without labels, and ``score_samples`` and ``predict`` mean the same. For every row it also says which features are
-to blame.
+rows without labels, and ``score_samples`` and ``predict`` mean the same. For every row it also says which features
+contribute most to its score.
 
 The rows are those of scikit-learn's breast cancer data: 30 measurements of cell nuclei, benign or malignant. Benign
 rows play the normal ones, and malignant ones are thinned out until they are 8 % of the rows, a share that anomalies may
@@ -93,41 +93,41 @@ for name in methods:
     )
 
 # %%
-# Who is to blame?
-# ----------------
+# Which features contribute most?
+# -------------------------------
 #
-# ``feature_errors`` splits the score of each row among the features. Given a DataFrame it returns one, with names.
+# ``feature_contributions`` splits the score of each row among the features. Given a DataFrame it returns one.
 
 X = draws[0]
 detector = AutoencoderOutlierDetector(random_state=0).fit(X)
 ranked = np.argsort(detector.score_samples(X))
 ranked_scores = detector.score_samples(X)[ranked]
-errors = detector.feature_errors(X)
+contributions = detector.feature_contributions(X)
 
 flagged = detector.predict(X) == -1
 print(
     f"\nFirst draw: predict labels {flagged.sum()} rows as outliers, {(flagged & anomalous).sum()} of them malignant"
 )
-print("rank   score   truth      most to blame")
+print("rank   score   truth      largest contributions")
 for rank, i in enumerate(ranked[:8]):
     truth = "malignant" if anomalous[i] else "benign"
-    worst = errors.iloc[i].nlargest(2)
-    blame = ", ".join(
-        f"{name} ({100 * part / errors.iloc[i].sum():.0f} %)" for name, part in worst.items()
+    of_row = contributions.iloc[i]
+    largest = ", ".join(
+        f"{name} ({100 * part / of_row.sum():.0f} %)" for name, part in of_row.nlargest(2).items()
     )
-    print(f"{rank + 1:4d} {ranked_scores[rank]:7.2f}   {truth:10s} {blame}")
+    print(f"{rank + 1:4d} {ranked_scores[rank]:7.2f}   {truth:10s} {largest}")
 
 # %%
-# The guilty sensor
+# The broken sensor
 # -----------------
 #
-# In this data nobody knows which feature is truly to blame. So now one is broken on purpose. The detector is fitted on
+# In this data nobody knows which feature is truly wrong. So now one is broken on purpose. The detector is fitted on
 # benign rows; in rows that it has not seen, one feature after the other is set to its 5th or 95th percentile, whichever
 # is farther from the true reading. A limit on each feature would not notice, for healthy rows have such readings too.
-# This one only fits no longer to the other 29. Does ``feature_errors`` point at it?
+# This one no longer fits the other 29. Does ``feature_contributions`` point at it?
 #
-# There are two controls. One blames the feature with the largest standardised deviation from its mean. The other
-# predicts each feature from the other 29 by linear regression and blames the largest standardised residual.
+# There are two controls. One names the feature with the largest standardised deviation from its mean. The other
+# predicts each feature from the other 29 by linear regression and names the largest standardised residual.
 
 shuffled = benign.sample(frac=1, random_state=0)
 past, fresh = shuffled.iloc[:-50], shuffled.iloc[-50:]
@@ -151,16 +151,16 @@ def regression_residuals(rows):
     return residuals.abs().set_axis(rows.columns, axis=1)
 
 
-blames = {
-    "feature_errors": monitor.feature_errors,
+measures = {
+    "feature_contributions": monitor.feature_contributions,
     "largest deviation": deviations,
     "linear regression": regression_residuals,
 }
 ranks = {
     method: pd.DataFrame(
-        {name: blame(broken(fresh, name)).rank(axis=1, ascending=False)[name] for name in fresh}
+        {name: measure(broken(fresh, name)).rank(axis=1, ascending=False)[name] for name in fresh}
     )
-    for method, blame in blames.items()
+    for method, measure in measures.items()
 }
 hits = {method: 100 * (rank == 1).mean() for method, rank in ranks.items()}
 
@@ -168,21 +168,21 @@ sensor = "mean perimeter"
 # An ordinary row: the one in the middle of the fresh ones by score.
 row = fresh.iloc[np.argsort(monitor.score_samples(fresh))[[len(fresh) // 2]]]
 row_broken = broken(row, sensor)
-before, after = monitor.feature_errors(row).iloc[0], monitor.feature_errors(row_broken).iloc[0]
+before, after = (monitor.feature_contributions(rows).iloc[0] for rows in (row, row_broken))
 print(
     f"\n{sensor} of a benign row is set from {row[sensor].iloc[0]:.1f} to {row_broken[sensor].iloc[0]:.1f}"
 )
 print(f"before: score {-before.sum():.2f}, p-value {monitor.p_values(row)[0]:.3f}")
 print(
-    f"after:  score {-after.sum():.2f}, p-value {monitor.p_values(row_broken)[0]:.3f}, to blame: {after.idxmax()}"
+    f"after:  score {-after.sum():.2f}, p-value {monitor.p_values(row_broken)[0]:.3f}, largest: {after.idxmax()}"
 )
 print(
-    f"\nThe broken feature among those blamed, {len(fresh)} rows times {len(fresh.columns)} broken features"
+    f"\nThe broken feature among those named, {len(fresh)} rows times {len(fresh.columns)} broken features"
 )
 for method, rank in ranks.items():
     worst = hits[method].idxmin()
     print(
-        f"{method:18s} first {100 * (rank == 1).mean(axis=None):3.0f} %, in the first three"
+        f"{method:21s} first {100 * (rank == 1).mean(axis=None):3.0f} %, in the first three"
         f" {100 * (rank <= 3).mean(axis=None):3.0f} %, worst feature {worst} ({hits[method][worst]:.0f} % first)"
     )
 
@@ -195,8 +195,8 @@ for method, rank in ranks.items():
 # its default, ``predict`` labels the extreme rows only; who expects 8 % of anomalies passes ``contamination=0.08``.
 #
 # What the detector adds are the reasons. A reading that is ordinary by itself moves the row to the far end of the
-# scores, and ``feature_errors`` names the broken feature first in most rows and among the first three in nearly all.
-# The largest deviation is the culprit in fewer than half of them. Linear regression does better still on these rows: it
+# scores, and ``feature_contributions`` names the broken feature first in most rows and among the first three in nearly
+# all. The largest deviation names it in fewer than half of them. Linear regression does better still on these rows: it
 # names features only, ranks no rows and knows straight lines only, but where those are enough it is hard to beat.
 
 colors = dict(zip(methods, ["#0072B2", "#D55E00", "#009E73", "#CC79A7"], strict=True))
@@ -258,17 +258,19 @@ for position, (method, color) in enumerate(
         hits[method].mean(), position - 0.32, position + 0.32, color="black", linewidth=2
     )
     control.text(position + 0.34, hits[method].mean(), f"{hits[method].mean():.0f} %", va="center")
-control.set_xticks(range(len(hits)), labels=[method.replace(" ", "\n") for method in hits])
+control.set_xticks(
+    range(len(hits)), labels=[method.replace(" ", "\n").replace("_", "_\n") for method in hits]
+)
 control.set(
     xlim=(-0.5, 2.75),
-    ylabel="broken feature blamed first (% of rows)\na dot a feature, bar: mean",
+    ylabel="broken feature named first (% of rows)\none dot per feature, bar: mean",
     title="Is the broken feature named?",
 )
 control.grid(axis="y", alpha=0.3)
 
 *reasons, sensors = bottom.subplots(1, 3)
 for ax, i, rank in zip(reasons, ranked[:2], [1, 2], strict=True):
-    worst = (100 * errors.iloc[i] / errors.iloc[i].sum()).nlargest(6)
+    worst = (100 * contributions.iloc[i] / contributions.iloc[i].sum()).nlargest(6)
     ax.barh(worst.index, worst, color="#D55E00" if anomalous[i] else "#56B4E9")
     for y, name in enumerate(worst.index):
         value, median = (
@@ -283,7 +285,7 @@ for ax, i, rank in zip(reasons, ranked[:2], [1, 2], strict=True):
             fontsize="small",
         )
     ax.set(xlabel="share of the score (%)", xlim=(0, 120), xticks=range(0, 101, 20))
-    ax.set_title(f"Rank {rank}, {'malignant' if anomalous[i] else 'benign'}: who is to blame")
+    ax.set_title(f"Rank {rank}, {'malignant' if anomalous[i] else 'benign'}: largest contributions")
     ax.invert_yaxis()
 
 suspects = after.nlargest(4).index.append(before.nlargest(3).index).unique()

@@ -105,7 +105,7 @@ print(f"Standard error of a test accuracy of 0.985: {np.sqrt(0.985 * 0.015 / len
 #
 # Free to choose, both searches settle on a large code and reach the cross-validated accuracy of all pixels, and their
 # test accuracies differ by less than the standard error: with enough columns the classifier needs nothing better than
-# PCA. The difference is in how many columns that takes. With two, four or eight numbers a row the autoencoder's code
+# PCA. The difference is in how many columns that takes. With two, four or eight numbers per row the autoencoder's code
 # serves the classifier better at every penalty, and that is the reason to choose it when codes are to be stored, sent,
 # indexed or looked at.
 
@@ -138,7 +138,7 @@ ax.axhline(
     linewidth=1.2,
     label="no reduction: all 64 pixels",
 )
-ax.set(xscale="log", xlabel="code size (numbers a row)", ylabel="cross-validated accuracy")
+ax.set(xscale="log", xlabel="code size (numbers per row)", ylabel="cross-validated accuracy")
 ax.set_title("Best C at each code size, with standard errors")
 ax.set_xticks(code_sizes, labels=code_sizes)
 ax.minorticks_off()
@@ -165,7 +165,7 @@ for name, scores in surfaces.items():
     ax.set_yticks(range(len(penalties)), labels=[f"{penalty:g}" for penalty in penalties])
     ax.set(ylabel="C of the classifier")
     ax.set_title(f"{name} (best cell in bold)", color=colors[name])
-axes["Autoencoder"].set_xlabel("code size (numbers a row)")
+axes["Autoencoder"].set_xlabel("code size (numbers per row)")
 figure.colorbar(image, ax=[axes["PCA"], axes["Autoencoder"]], label="cross-validated accuracy")
 
 figure.savefig(out / "plot_pipeline_grid_search_1.png", dpi=120)

@@ -5,7 +5,7 @@ Learn from few labels
 Rows are cheap and labels are not. Here 1,297 handwritten digits may be looked at, but only a few of each class have a
 label. A denoising autoencoder learns from all of them without labels; ``encoder_module`` then hands over its encoder as
 a torch module, and a classifier is fine-tuned from it. There are two controls: the same network, its weights drawn
-anew, and the encoder of an autoencoder that was not asked to denoise.
+anew, and the encoder of an autoencoder that was not trained to denoise.
 """
 
 import argparse
@@ -31,14 +31,16 @@ torch.set_num_threads(1)  # steps this small are slower on several
 # Pictures without labels
 # -----------------------
 #
-# ``corruption_level=1`` adds noise as strong as the pictures themselves.
+# ``corruption="gaussian"`` with ``corruption_level=1.0`` adds noise as strong as the pictures themselves.
 
 X, y = load_digits(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(
     X / 16, y, test_size=500, stratify=y, random_state=1
 )
 size = 32
-denoising = AutoencoderTransformer(size, corruption_level=1.0, random_state=0).fit(X_train)
+denoising = AutoencoderTransformer(
+    size, corruption="gaussian", corruption_level=1.0, random_state=0
+).fit(X_train)
 ordinary = AutoencoderTransformer(size, random_state=0).fit(X_train)
 
 # %%
@@ -88,8 +90,8 @@ def fine_tune(network, rows, labels, seed):
 
 
 # %%
-# Ten labels a class, and fewer and more
-# --------------------------------------
+# Ten labels per class, and fewer and more
+# ----------------------------------------
 
 label_counts, seeds = [2, 5, 10, 20], range(5)
 starts = ["denoising encoder", "ordinary encoder", "from scratch"]
@@ -108,22 +110,22 @@ for n in label_counts:
             LogisticRegression(max_iter=1000).fit(rows, labels).score(X_test, y_test)
         )
 
-print(f"{'labels a class':36s}" + "".join(f"{n:8d}" for n in label_counts))
+print(f"{'labels per class':36s}" + "".join(f"{n:8d}" for n in label_counts))
 final = {name: [np.array(curves[name, n])[:, -1] for n in label_counts] for name in starts}
 final["logistic regression on pixels"] = [np.array(logistic[n]) for n in label_counts]
 for name, values in final.items():
     print(f"{name:36s}" + "".join(f"{value.mean():8.3f}" for value in values))
 
 # %%
-# What looking without labels is worth
-# ------------------------------------
+# What pretraining without labels gains
+# -------------------------------------
 #
 # Thin lines on the left are five draws of the labelled pictures. After the first few epochs the classifier is better
 # from the denoising encoder than from scratch, and the more so the fewer the labels are.
 #
 # An ordinary autoencoder is no such help: it is worse than nothing. It learns to keep all of a picture, its class among
 # many other things; to take away strong noise one has to know what is in the picture. Logistic regression is there as a
-# reminder: from two labels a class none of the networks is better than a linear classifier.
+# reminder: from two labels per class none of the networks is better than a linear classifier.
 
 colors = dict(zip(final, ["#0072B2", "#009E73", "#D55E00", "#777777"], strict=True))
 markers = dict(zip(final, "oDs^", strict=True))
@@ -134,7 +136,7 @@ for name in starts:
     left.plot(epochs, runs.T, color=colors[name], linewidth=0.8, alpha=0.35)
     left.plot(epochs, runs.mean(axis=0), color=colors[name], linewidth=2.5, label=name)
 left.set(
-    xlabel="epoch of fine-tuning", ylabel="accuracy on test pictures", title="Ten labels a class"
+    xlabel="epoch of fine-tuning", ylabel="accuracy on test pictures", title="Ten labels per class"
 )
 left.legend(loc="lower right", edgecolor="none", framealpha=1)
 for name, values in final.items():
@@ -143,7 +145,7 @@ for name, values in final.items():
     right.errorbar(
         label_counts, mean, spread, linestyle="--" if "logistic" in name else "-", **style
     )
-right.set(xscale="log", xlabel="labels a class", ylabel="accuracy on test pictures")
+right.set(xscale="log", xlabel="labels per class", ylabel="accuracy on test pictures")
 right.set_title("After fine-tuning (mean and deviation of five draws)")
 right.set_xticks(label_counts, labels=label_counts)
 right.minorticks_off()

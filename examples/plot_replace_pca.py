@@ -7,7 +7,7 @@ Replace PCA by an autoencoder
 so each column can follow what a straight axis cannot.
 
 This example puts both on scikit-learn's handwritten digits (8 by 8 pixels) and asks three questions. How much of
-a picture survives the code? Do codes that lie close together belong to the same digit? What do two numbers a picture
+a picture survives the code? Do codes that lie close together belong to the same digit? What do two numbers per picture
 look like?
 """
 
@@ -87,7 +87,7 @@ for i, size in enumerate(code_sizes):
 # --------------------
 #
 # The smaller the code, the more the autoencoder gains. Its reconstructions keep strokes that PCA blurs, and with two
-# numbers a picture most digits form islands of their own where PCA piles them on top of each other. At the larger codes
+# numbers per picture most digits form separate islands where PCA piles them on top of each other. At the larger codes
 # PCA's neighbours are as good as the autoencoder's; what remains of the gain is the reconstruction.
 
 colors = {"PCA": "#D55E00", "Autoencoder": "#0072B2"}
@@ -106,7 +106,7 @@ panels = [
 for ax, (values, title, label) in zip(curves.subplots(1, 2), panels, strict=True):
     for name, line in values.items():
         ax.plot(code_sizes, line, marker=markers[name], color=colors[name], label=name)
-    ax.set(xscale="log", xlabel="numbers a picture", ylabel=label, title=title, ylim=(0, 1.03))
+    ax.set(xscale="log", xlabel="numbers per picture", ylabel=label, title=title, ylim=(0, 1.03))
     ax.set_xticks(code_sizes, labels=code_sizes)
     ax.minorticks_off()
     ax.grid(alpha=0.3)
@@ -132,7 +132,7 @@ for ax, (name, fitted) in zip(bottom.subplots(1, 2), models.items(), strict=True
         )
     ax.set(xlabel="code 1 (grey levels)", ylabel="code 2 (grey levels)", xticks=[], yticks=[])
     ax.set_title(
-        f"{name}: 2 numbers a picture, 5-NN accuracy {accuracy[name][code_sizes.index(2)]:.2f}",
+        f"{name}: 2 numbers per picture, 5-NN accuracy {accuracy[name][code_sizes.index(2)]:.2f}",
         color=colors[name],
     )
 

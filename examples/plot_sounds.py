@@ -60,7 +60,8 @@ noisy = X_test + deviation * rng.normal(size=X_test.shape)
 # and its first eight scores are its codes.
 
 unit = np.sqrt(X_train.var(axis=0).mean())
-size, settings = 8, {"corruption_level": deviation / unit, "random_state": 0}
+size = 8
+settings = {"corruption": "gaussian", "corruption_level": deviation / unit, "random_state": 0}
 pca = PCA(random_state=0).fit(X_train)
 scores, noisy_train = (
     pca.transform(noisy),

@@ -2,10 +2,9 @@
 Sparse codes
 ============
 
-A code of 64 numbers need not use all of them for every row. With ``sparsity=4`` an
-:class:`~skae.AutoencoderTransformer` keeps the four that are largest and makes the others zero; with ``sparsity=0.5``
-it charges their absolute values, and how many remain is up to the row. Which of them are not zero then says something
-about the row.
+A code of 64 numbers need not use all of them for every row. With ``code="sparse"`` and ``n_nonzero=4`` an
+:class:`~skae.AutoencoderTransformer` keeps the four that are largest and makes the others zero. Which of them are not
+zero then says something about the row.
 
 This example asks of scikit-learn's handwritten digits (8 by 8 pixels): what do so few numbers retain, and what does
 each of them stand for?
@@ -45,11 +44,9 @@ numbers_active = [1, 2, 4, 8, 16]
 
 families = {
     "PCA": [PCA(k, random_state=0) for k in [*numbers_active, 32]],
-    "the k largest": [
-        AutoencoderTransformer(64, sparsity=k, random_state=0) for k in numbers_active
-    ],
-    "charged": [
-        AutoencoderTransformer(64, sparsity=t, random_state=0) for t in (0.2, 0.5, 1.0, 2.0)
+    "sparse": [
+        AutoencoderTransformer(64, code="sparse", n_nonzero=k, random_state=0)
+        for k in numbers_active
     ],
 }
 
@@ -90,7 +87,7 @@ for name, rows in results.items():
 # decoded at three of the values they usually take: a component is a kind of digit, or one kind for each sign.
 # Below them are test pictures, and what remains of each in four numbers.
 
-single, few = (families["the k largest"][numbers_active.index(k)] for k in (1, 4))
+single, few = (families["sparse"][numbers_active.index(k)] for k in (1, 4))
 codes = single.transform(X_train)
 frequency = (codes != 0).mean(axis=0)
 print(
@@ -105,9 +102,9 @@ decoded = single.inverse_transform(alone.reshape(-1, codes.shape[1])).reshape(
     len(quantiles), len(often), -1
 )
 
-colors = {"PCA": "#D55E00", "the k largest": "#0072B2", "charged": "#009E73"}
-labels = {"PCA": "PCA", "the k largest": "sparsity: an int", "charged": "sparsity: a float"}
-markers = {"PCA": "s", "the k largest": "o", "charged": "D"}
+colors = {"PCA": "#D55E00", "sparse": "#0072B2"}
+labels = {"PCA": "PCA", "sparse": "sparse, of 64"}
+markers = {"PCA": "s", "sparse": "o"}
 figure = plt.figure(figsize=(12, 5), layout="constrained")
 left, right = figure.subfigures(1, 2, width_ratios=[1.15, 1], wspace=0.03)
 for ax, measure_name in zip(left.subplots(1, 2), ("R²", "accuracy"), strict=True):

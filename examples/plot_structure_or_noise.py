@@ -32,7 +32,7 @@ out.mkdir(parents=True, exist_ok=True)
 # Windows of four sequences
 # -------------------------
 #
-# Every row is a window of 24 successive values from a starting point of its own, so the held-out windows start where
+# Every row is a window of 24 successive values from a different starting point, so the held-out windows start where
 # no training window does.
 
 rng = np.random.default_rng(0)
@@ -158,7 +158,7 @@ for ax, name in zip(bottom.subplots(1, 2, sharey=True), units, strict=True):
     ax.set(
         yscale="log",
         title=name,
-        xlabel="code size (numbers a window)",
+        xlabel="code size (numbers per window)",
         ylabel="variance lost, held-out windows (%)",
     )
     ax.set_xticks(code_sizes)
