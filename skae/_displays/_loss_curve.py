@@ -182,9 +182,9 @@ class LossCurveDisplay:
             return
         # Without a hold-out the loss is comparable with that of the start, not with the curve.
         held_out = self.validation_loss_curve is not None
-        style = {"color": VERMILION, "label": "kept"} if held_out else {"color": GREY, "label": "kept, all rows"}
-        style |= {"marker": "o", "markersize": 8, "markerfacecolor": "white", "markeredgewidth": 2, "zorder": 3}
-        (self.best_point_,) = ax.plot([epoch], [self.best_loss], linestyle="", **style)
+        color, label = (VERMILION, "kept") if held_out else (GREY, "kept, all rows")
+        style = {"marker": "o", "markersize": 8, "markerfacecolor": "white", "markeredgewidth": 2, "zorder": 3}
+        (self.best_point_,) = ax.plot([epoch], [self.best_loss], linestyle="", color=color, label=label, **style)
 
     def _best_epoch(self) -> int | None:
         """The epoch whose weights were kept, None if it is unknown; without a hold-out it is the last or 0."""
