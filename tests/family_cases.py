@@ -20,6 +20,25 @@ def root_mean_square(values):
     return float(np.sqrt(np.mean(np.square(values))))
 
 
+def banana(n_rows, seed):
+    """Rows along a parabola in the first two of four features; the others are noise."""
+    rng = np.random.RandomState(seed)
+    t = rng.uniform(-2, 2, size=n_rows)
+    return np.column_stack([t, t**2, np.zeros(n_rows), t]) + 0.1 * rng.normal(size=(n_rows, 4))
+
+
+def follow(model, X, cuts, sample_weight=None):
+    """The model after chunks that end at the given rows."""
+    for start, end in zip([0, *cuts], [*cuts, len(X)], strict=True):
+        weight = None if sample_weight is None else sample_weight[start:end]
+        model.partial_fit(X[start:end], sample_weight=weight)
+    return model
+
+
+def evenly(X, size):
+    return list(range(size, len(X), size))
+
+
 # Fits that need not have converged.
 short = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

@@ -16,7 +16,7 @@ def network():
 
 def test_all_start_with_the_first_ones_parameters():
     ours = network()
-    DataParallel(ours, SimpleNamespace(processes=SimpleNamespace(first=lambda purpose, value: value + 1.0)), None)
+    DataParallel(ours, SimpleNamespace(processes=SimpleNamespace(broadcast=lambda value: value + 1.0)), None)
     assert ours.parameters.tolist() == [1.0] * 3
 
 
@@ -25,7 +25,7 @@ def test_an_interruption_does_not_wait_for_the_end_of_the_epoch():
         raise KeyboardInterrupt
 
     processes = SimpleNamespace(
-        first=lambda purpose, value: value, add_up=lambda values: None, exchange=exchange, interrupted=True
+        broadcast=lambda value: value, all_reduce=lambda values: None, exchange=exchange, interrupted=True
     )
     rows = SimpleNamespace(processes=processes, part=lambda indices: (torch.zeros(2, 3), torch.arange(2)))
     trained = DataParallel(network(), rows, SimpleNamespace())

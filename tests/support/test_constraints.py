@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skae._support._parameters import Boolean, Float, Integer, LayerSizes, OddInteger, OneOf, Seed, check_parameters
+from skae._support._constraints import Boolean, Float, Integer, LayerSizes, OddInteger, OneOf, Seed, check_parameters
 
 
 @pytest.mark.parametrize(

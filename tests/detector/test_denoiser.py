@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from skae._model._denoiser import DenoiserArchitecture, DenoiserEnsemble
+from skae._detector._denoiser import DenoiserArchitecture, DenoiserEnsemble
 
 ARCHITECTURES = [(), (4,), (4, 4), (4, 5, 5)]
 

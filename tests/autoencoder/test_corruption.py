@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from skae._model._corruption import MAX_HIDDEN, Corruption, Custom, Gaussian, SaltAndPepper, Swap, hide
-from skae._model._linear_anchor import LinearAnchor
-from skae._numerics._principal_axes import principal_axes
+from skae._autoencoder._corruption import MAX_MASKED, Corruption, Custom, Gaussian, SaltAndPepper, Swap, mask
+from skae._autoencoder._linear import LinearAutoencoder
+from skae._linalg._principal_axes import principal_axes
+from skae._rows._row_source import RowSource
 
 N_ROWS, N_FEATURES = 40_000, 3
 # Moments of so many rows of bounded kurtosis are within this of their expectations: five standard errors and more.
@@ -74,27 +75,27 @@ def test_no_noise_is_no_change(x):
     assert torch.equal(corrupted(Swap(0.0), x), x)
 
 
-class TestHide:
+class TestMask:
     @pytest.mark.parametrize("level", [0.1, 0.3])
     def test_share_of_entries(self, x, level):
-        hidden = torch.isnan(hide(x, level, torch.Generator().manual_seed(0)))
-        assert float(hidden.double().mean()) == pytest.approx(level, abs=0.01)
+        masked = torch.isnan(mask(x, level, torch.Generator().manual_seed(0)))
+        assert float(masked.double().mean()) == pytest.approx(level, abs=0.01)
 
     def test_share_of_a_row_is_even_between_none_and_twice_the_level(self):
         x = torch.zeros(4000, 400, dtype=torch.float64)
-        share = torch.isnan(hide(x, 0.3, torch.Generator().manual_seed(0))).double().mean(1)
+        share = torch.isnan(mask(x, 0.3, torch.Generator().manual_seed(0))).double().mean(1)
         quantiles = torch.quantile(share, torch.tensor([0.1, 0.5, 0.9], dtype=torch.float64))
         np.testing.assert_allclose(quantiles, [0.06, 0.3, 0.54], atol=0.03)
 
     def test_something_is_left(self):
         x = torch.zeros(1000, 400, dtype=torch.float64)
-        share = torch.isnan(hide(x, 0.9, torch.Generator().manual_seed(0))).double().mean(1)
+        share = torch.isnan(mask(x, 0.9, torch.Generator().manual_seed(0))).double().mean(1)
         # Five standard errors of a share of 400 entries above the largest that is drawn.
-        assert share.max() < MAX_HIDDEN + 5 * (MAX_HIDDEN * (1 - MAX_HIDDEN) / 400) ** 0.5
+        assert share.max() < MAX_MASKED + 5 * (MAX_MASKED * (1 - MAX_MASKED) / 400) ** 0.5
 
     def test_what_is_left_is_unchanged(self, x):
-        hidden = hide(x, 0.5, torch.Generator().manual_seed(0))
-        assert torch.equal(hidden[~torch.isnan(hidden)], x[~torch.isnan(hidden)])
+        masked = mask(x, 0.5, torch.Generator().manual_seed(0))
+        assert torch.equal(masked[~torch.isnan(masked)], x[~torch.isnan(masked)])
 
 
 class TestCustom:
@@ -128,20 +129,20 @@ class TestCorruption:
         assert torch.equal(task(x, None), task(x, None))
         assert not torch.equal(task(x, None), x)
         assert Corruption(Gaussian(0.5))(x, None) is x
-        hidden = Corruption(Gaussian(0.5), hidden_level=0.3)(x, None)
-        assert 0.2 < hidden.isnan().double().mean() < 0.4
-        assert torch.equal(torch.where(hidden.isnan(), x, hidden), x)
+        masked = Corruption(Gaussian(0.5), masked_share=0.3)(x, None)
+        assert 0.2 < masked.isnan().double().mean() < 0.4
+        assert torch.equal(torch.where(masked.isnan(), x, masked), x)
 
     @pytest.mark.parametrize(
-        ("corruption", "hides"),
+        ("corruption", "masks"),
         [
             (Corruption(Gaussian(0.5)), False),
-            (Corruption(Gaussian(0.5), hidden_level=0.1), True),
-            (Corruption(Custom(identity, *2 * (torch.ones(3),)), may_hide=True), True),
+            (Corruption(Gaussian(0.5), masked_share=0.1), True),
+            (Corruption(Custom(identity, *2 * (torch.ones(3),)), may_mask=True), True),
         ],
     )
-    def test_hides(self, corruption, hides):
-        assert corruption.hides is hides
+    def test_masks(self, corruption, masks):
+        assert corruption.masks is masks
 
 
 class TestBestLinearDenoiser:
@@ -158,12 +159,12 @@ class TestBestLinearDenoiser:
                 if name == "swap"
                 else SaltAndPepper(0.2, *torch.tensor([[-2.0], [3.0]]).double().expand(2, 3))
             )
-        y, anchor = self.denoiser(kind, x, n_components)
-        own_bias = 0.0 if anchor.code_bias is None else torch.from_numpy(anchor.code_bias)
+        y, linear = self.denoiser(kind, x, n_components)
+        own_bias = 0.0 if linear.code_bias is None else torch.from_numpy(linear.code_bias)
 
         def error(gain=1.0, bias=0.0):
-            z = (y @ torch.from_numpy(anchor.encoder_axes) + own_bias) * gain + bias
-            return float((x - z @ torch.from_numpy(anchor.decoder_axes)).square().sum(1).mean())
+            z = (y @ torch.from_numpy(linear.encoder_axes) + own_bias) * gain + bias
+            return float((x - z @ torch.from_numpy(linear.decoder_axes)).square().sum(1).mean())
 
         for i in range(n_components):
             change = torch.zeros(n_components, dtype=torch.float64)
@@ -173,13 +174,13 @@ class TestBestLinearDenoiser:
                 assert error(**other) > error()
 
     def test_with_all_axes_it_is_the_regression_of_clean_rows_on_noisy_ones(self, x):
-        y, anchor = self.denoiser(KINDS["gaussian"], x, N_FEATURES)
+        y, linear = self.denoiser(KINDS["gaussian"], x, N_FEATURES)
         expected = torch.linalg.lstsq(y, x).solution.numpy()
-        np.testing.assert_allclose(anchor.encoder_axes @ anchor.decoder_axes, expected, atol=TOLERANCE)
+        np.testing.assert_allclose(linear.encoder_axes @ linear.decoder_axes, expected, atol=TOLERANCE)
 
     def test_of_low_rank_no_perturbed_axes_are_better(self, x):
-        y, anchor = self.denoiser(KINDS["gaussian"], x, 2)
-        encoder, decoder = torch.from_numpy(anchor.encoder_axes), torch.from_numpy(anchor.decoder_axes)
+        y, linear = self.denoiser(KINDS["gaussian"], x, 2)
+        encoder, decoder = torch.from_numpy(linear.encoder_axes), torch.from_numpy(linear.decoder_axes)
 
         def error(encoder, decoder):
             return float((x - y @ encoder @ decoder).square().sum(1).mean())
@@ -191,11 +192,9 @@ class TestBestLinearDenoiser:
 
     @staticmethod
     def denoiser(kind, x, n_components):
-        axes = principal_axes(
-            x.numpy(), n_components, sample_weight=None, scale_features=False, random_state=np.random.RandomState(0)
-        )
+        axes = principal_axes(RowSource(x.numpy()), n_components, random_state=np.random.RandomState(0))
         shift = None if kind.shift is None else kind.shift.numpy()
-        anchor = LinearAnchor.from_axes(axes).denoising(axes, kind.kept_share, kind.noise_variance, shift)
-        # The anchor works in its own unit, which is one for these rows.
-        assert anchor.unit == pytest.approx(1.0)
-        return corrupted(kind, x), anchor
+        linear = LinearAutoencoder.pca(axes).denoising(axes, kind.kept_share, kind.noise_variance, shift)
+        # It works in its own unit, which is one for these rows.
+        assert linear.unit == pytest.approx(1.0)
+        return corrupted(kind, x), linear

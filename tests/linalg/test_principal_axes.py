@@ -5,8 +5,9 @@ import pytest
 from scipy import sparse
 from sklearn.decomposition import PCA
 
-from skae._numerics import _principal_axes
-from skae._numerics._principal_axes import principal_axes
+from skae._linalg import _principal_axes
+from skae._linalg._principal_axes import principal_axes
+from skae._rows._row_source import RowSource
 
 RNG = np.random.RandomState(0)
 TALL = RNG.normal(size=(60, 5)) @ RNG.normal(size=(5, 5)) + 3.0
@@ -16,7 +17,7 @@ LARGE = RNG.normal(size=(600, 3)) @ RNG.normal(size=(3, 2100)) + 0.01 * RNG.norm
 
 
 def axes_of(X, n_components, **arguments):
-    return principal_axes(X, n_components, random_state=np.random.RandomState(0), **arguments)
+    return principal_axes(RowSource(X), n_components, random_state=np.random.RandomState(0), **arguments)
 
 
 @pytest.mark.parametrize(("X", "n_components"), [(TALL, 3), (TALL, None), (TALL, 0.7), (WIDE, 2), (WIDE, None)])

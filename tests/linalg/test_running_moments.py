@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from skae._numerics._principal_axes import principal_axes
-from skae._numerics._running_moments import RunningMoments
+from skae._linalg._principal_axes import principal_axes
+from skae._linalg._running_moments import RunningMoments
+from skae._rows._row_source import RowSource
 
 RNG = np.random.RandomState(0)
 X = RNG.normal(size=(60, 5)) @ RNG.normal(size=(5, 5)) + 1e4
@@ -15,7 +16,7 @@ WEIGHT = RNG.randint(1, 4, size=60).astype(float)
 def in_chunks(cuts, weight=None, convert=np.asarray):
     moments = None
     for start, end in zip([0, *cuts], [*cuts, len(X)], strict=True):
-        part = RunningMoments.of(convert(X[start:end]), None if weight is None else weight[start:end])
+        part = RunningMoments.of(RowSource(convert(X[start:end])), None if weight is None else weight[start:end])
         moments = part if moments is None else moments.merged(part)
     return moments
 
@@ -38,26 +39,26 @@ def test_sparse_chunks():
 
 @pytest.mark.parametrize("scale", [False, True])
 def test_axes_are_those_of_the_rows(scale):
-    expected = principal_axes(X, 3, scale_features=scale, random_state=RNG)
+    expected = principal_axes(RowSource(X), 3, scale_features=scale, random_state=RNG)
     axes = in_chunks([7, 30]).axes(3, scale)
     for name in ("mean", "scale", "components", "variances", "total_variance"):
         np.testing.assert_allclose(getattr(axes, name), getattr(expected, name), rtol=1e-7, atol=1e-7, err_msg=name)
 
 
 def test_axes_beyond_the_rank_are_zero():
-    axes = RunningMoments.of(X[:2]).axes(4, False)
+    axes = RunningMoments.of(RowSource(X[:2])).axes(4, False)
     assert axes.components.shape == (4, 5)
     assert not axes.components[2:].any()
 
 
 @pytest.mark.parametrize("scale", [False, True])
 def test_all_axes_give_the_moments_back(scale):
-    axes = principal_axes(X, 5, scale_features=scale, random_state=RNG)
+    axes = principal_axes(RowSource(X), 5, scale_features=scale, random_state=RNG)
     np.testing.assert_allclose(RunningMoments.from_axes(axes, 60, 60.0).covariance, np.cov(X.T, bias=True), rtol=1e-7)
 
 
 def test_some_axes_give_them_and_the_total_variance_back():
-    axes = principal_axes(X, 2, random_state=RNG)
+    axes = principal_axes(RowSource(X), 2, random_state=RNG)
     again = RunningMoments.from_axes(axes, 60, 60.0).axes(2, False)
     np.testing.assert_allclose(again.components, axes.components, atol=1e-9)
     np.testing.assert_allclose(again.variances, axes.variances)
@@ -66,4 +67,4 @@ def test_some_axes_give_them_and_the_total_variance_back():
 
 def test_too_large_for_float64():
     with pytest.raises(ValueError, match="too large for float64: divide X"):
-        RunningMoments.of(X * 1e200).axes(2, True)
+        RunningMoments.of(RowSource(X * 1e200)).axes(2, True)

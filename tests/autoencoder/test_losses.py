@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy import stats
 
-from skae._model._losses import (
+from skae._autoencoder._losses import (
     HUBER_WIDTH,
     LOSSES,
     MIN_PROBABILITY,

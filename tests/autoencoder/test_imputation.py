@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from skae._model._gaussian_fill import GaussianFill, estimate_moments
+from skae._autoencoder._imputation import GaussianImputer, estimate_moments
 
 N_FEATURES = 6
 
@@ -26,7 +26,7 @@ def conditional(covariance, row):
 def test_fill_is_the_conditional_mean(covariance, missing):
     row = np.arange(1.0, N_FEATURES + 1)
     row[missing] = np.nan
-    filled = GaussianFill.from_covariance(covariance)(torch.from_numpy(row)[None])[0].numpy()
+    filled = GaussianImputer.from_covariance(covariance)(torch.from_numpy(row)[None])[0].numpy()
     expected = row.copy()
     expected[missing] = conditional(covariance.numpy(), row)[0]
     # As many steps of conjugate gradients as entries are exact, up to rounding.
@@ -36,7 +36,7 @@ def test_fill_is_the_conditional_mean(covariance, missing):
 def test_rows_are_filled_one_by_one(covariance):
     x = torch.randn(5, N_FEATURES, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     x[torch.rand(x.shape, generator=torch.Generator().manual_seed(2)) < 0.5] = torch.nan
-    fill = GaussianFill.from_covariance(covariance)
+    fill = GaussianImputer.from_covariance(covariance)
     torch.testing.assert_close(fill(x)[3:4], fill(x[3:4]), rtol=1e-9, atol=1e-9)
 
 
@@ -46,7 +46,7 @@ def test_draws_have_the_conditional_distribution(covariance):
     mean, spread = conditional(covariance.numpy(), row)
     n_draws = 20_000
     rows = torch.from_numpy(row).repeat(n_draws, 1)
-    drawn = GaussianFill.from_covariance(covariance).draw(rows, torch.Generator().manual_seed(0)).numpy()[:, [1, 4]]
+    drawn = GaussianImputer.from_covariance(covariance).draw(rows, torch.Generator().manual_seed(0)).numpy()[:, [1, 4]]
     np.testing.assert_allclose(drawn.mean(axis=0), mean, atol=4 * np.sqrt(spread.max() / n_draws))
     np.testing.assert_allclose(np.cov(drawn.T), spread, atol=0.05 * spread.max())
 
@@ -54,7 +54,7 @@ def test_draws_have_the_conditional_distribution(covariance):
 @pytest.mark.parametrize("n_axes", [1, 3, N_FEATURES])
 def test_probabilistic_pca(covariance, n_axes):
     values, vectors = np.linalg.eigh(covariance.numpy())
-    fill = GaussianFill.from_axes(vectors[:, ::-1].T[:n_axes], values[::-1][:n_axes], values.sum())
+    fill = GaussianImputer.from_axes(vectors[:, ::-1].T[:n_axes], values[::-1][:n_axes], values.sum())
     modelled = (fill.factors @ fill.factors.t()).numpy() + fill.noise_variance * np.eye(N_FEATURES)
     assert np.trace(modelled) == pytest.approx(values.sum(), rel=1e-2)
     np.testing.assert_allclose(modelled @ vectors[:, -1], values[-1] * vectors[:, -1], atol=1e-8)
@@ -78,20 +78,20 @@ def test_units_of_features_do_not_matter(covariance):
     units = torch.logspace(-3, 3, N_FEATURES, dtype=torch.float64)
     x = torch.randn(5, N_FEATURES, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     x[torch.rand(x.shape, generator=torch.Generator().manual_seed(2)) < 0.5] = torch.nan
-    fill = GaussianFill.from_covariance(covariance)(x)
-    scaled = GaussianFill.from_covariance(covariance * torch.outer(units, units))(x * units)
+    fill = GaussianImputer.from_covariance(covariance)(x)
+    scaled = GaussianImputer.from_covariance(covariance * torch.outer(units, units))(x * units)
     torch.testing.assert_close(scaled / units, fill, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("size", [1e-54, 1.0, 1e54])
 def test_constant_features_are_filled_whatever_the_size_of_others(size):
     variances = torch.tensor([0.0, size**2, 0.0, (1e-20 * size) ** 2], dtype=torch.float64)
-    fill = GaussianFill.from_covariance(torch.diag(variances)).in_unit(size).to(torch.float32, torch.device("cpu"))
+    fill = GaussianImputer.from_covariance(torch.diag(variances)).in_unit(size).to(torch.float32, torch.device("cpu"))
     x = torch.tensor([[0.0, 1.0, torch.nan, 0.0], [torch.nan, torch.nan, 0.0, 1e-20], [0.5, torch.nan, 0.0, 0.5]])
     torch.testing.assert_close(fill(x), torch.nan_to_num(x), rtol=0, atol=1e-9)
 
 
 def test_features_that_are_all_constant():
-    fill = GaussianFill.from_covariance(torch.zeros(3, 3, dtype=torch.float64))
+    fill = GaussianImputer.from_covariance(torch.zeros(3, 3, dtype=torch.float64))
     x = torch.tensor([[0.0, torch.nan, 2.0]], dtype=torch.float64)
     torch.testing.assert_close(fill(x), torch.nan_to_num(x))

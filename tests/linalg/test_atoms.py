@@ -1,6 +1,8 @@
+"""Atoms of a sparse dictionary against the directions that rows were made of."""
+
 import numpy as np
 
-from skae._numerics._sparse_dictionary import sparse_dictionary
+from skae._linalg._atoms import sparse_dictionary
 
 
 def keep_one(codes):

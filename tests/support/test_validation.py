@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skae._support._inputs import check_finite_result
+from skae._support._validation import check_finite_result
 
 
 @pytest.mark.parametrize("computed_in", [np.float32, np.float64])

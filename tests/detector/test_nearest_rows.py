@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from sklearn.neighbors import NearestNeighbors
 
-from skae._model._nearest_rows import MAX_COPIES, NearestRows
+from skae._detector._nearest_rows import MAX_COPIES, NearestRows
 
 RNG = np.random.RandomState(0)
 REFERENCES, QUERIES = RNG.normal(size=(40, 3)), RNG.normal(size=(10, 3))

@@ -1,0 +1,88 @@
+"""What "auto" means for an autoencoder, by the numbers of rows and features."""
+
+import numpy as np
+import pytest
+import torch
+
+from skae._autoencoder._config import AutoencoderConfig
+from skae._autoencoder._corruption import make_corruption
+from skae._defaults._autoencoder import autoencoder_settings, chunk_settings
+from skae._defaults._parameters import TrainingParameters
+from skae._rows._row_source import RowSource
+from skae._rows._training_rows import TrainingRows
+
+AUTO = dict.fromkeys(
+    ["alpha", "batch_size", "learning_rate_init", "max_iter", "n_iter_no_change", "early_stopping", "dtype"], "auto"
+)
+# Rows: batch size, decay, noise, whether to hold out by default and if epochs are requested, and the share held out.
+BY_ROWS = {
+    19: (19, 1.0, 0.1, False, False, 0.25),
+    20: (20, 1.0, 0.1, False, True, 0.25),
+    49: (32, 1.0, 0.1, False, True, 0.25),
+    50: (32, 1.0, 0.1, True, True, 0.25),
+    400: (32, 1.0, 0.1, True, True, 0.25),
+    1000: (32, 0.5, 0.1, True, True, 0.1),
+    2001: (64, 500 / 2001, 100 / 2001, True, True, 0.05),
+    1_000_000: (1024, 0.0005, 0.0001, True, True, 0.002),
+}
+
+
+def rows_of(n_rows, n_features=1, missing_share=0.0):
+    """Rows that are all different."""
+    X = np.broadcast_to(np.arange(float(n_rows))[:, np.newaxis], (n_rows, n_features))
+    return TrainingRows(RowSource(X), None, torch.float32, torch.device("cpu"), missing_share)
+
+
+def settings_for(rows, config=None, **parameters):
+    return autoencoder_settings(TrainingParameters(**AUTO | parameters), config or AutoencoderConfig(), rows)
+
+
+@pytest.mark.parametrize("n_rows", BY_ROWS)
+def test_what_follows_the_number_of_rows(n_rows):
+    batch_size, alpha, noise, held_out, held_out_if_requested, share = BY_ROWS[n_rows]
+    rows = rows_of(n_rows)
+    settings = settings_for(rows)
+    assert settings.batch_size == batch_size
+    assert settings.alpha == pytest.approx(alpha)
+    assert settings.max_iter == (40 if n_rows >= 50 else 0)
+    assert settings.validation_fraction == pytest.approx(share if held_out else 0.0)
+    share_if_requested = settings_for(rows, max_iter=40).validation_fraction
+    assert share_if_requested == pytest.approx(share if held_out_if_requested else 0.0)
+    assert settings_for(rows, early_stopping=True).validation_fraction == pytest.approx(share)
+    corruption = make_corruption(AutoencoderConfig(), rows, None, torch.float32)
+    assert corruption.noise.level == pytest.approx(noise)
+    assert not corruption.noise_is_task
+
+
+@pytest.mark.parametrize(("n_features", "max_iter", "patience"), [(128, 40, 20), (512, 20, 20), (5000, 15, 20)])
+def test_epochs_follow_the_number_of_features(n_features, max_iter, patience):
+    settings = settings_for(rows_of(100, n_features))
+    assert settings.max_iter == max_iter
+    assert settings.n_iter_no_change == patience
+    assert settings_for(rows_of(100), max_iter=100).n_iter_no_change == 50
+
+
+@pytest.mark.parametrize(
+    ("config", "parameters", "missing_share", "expected"),
+    [
+        ({}, {}, 0.0, (1.0, 0.008, 40)),
+        ({}, {}, 0.1, (1.0, 0.0032, 100)),
+        ({"corruption": "masking"}, {}, 0.0, (1.0, 0.0032, 100)),
+        ({"corruption": "gaussian"}, {}, 0.0, (1.0, 0.008, 40)),
+        ({"code": "ordered"}, {}, 0.0, (1.0, 0.008, 100)),
+        ({}, {"alpha": 0.1, "learning_rate_init": 0.5, "max_iter": 7}, 0.1, (0.1, 0.5, 7)),
+    ],
+    ids=str,
+)
+def test_what_follows_the_task(config, parameters, missing_share, expected):
+    settings = settings_for(rows_of(100, 30, missing_share), AutoencoderConfig(**config), **parameters)
+    assert (settings.alpha, settings.learning_rate_init, settings.max_iter) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "batch_size", "share"), [(100, 32, 0.25), (4000, 64, 0.25 * 2**0.5), (10**6, 1024, 0.5)]
+)
+def test_the_constant_rate_of_chunks_follows_the_batch_size(n_rows, batch_size, share):
+    settings = chunk_settings(TrainingParameters(**AUTO), AutoencoderConfig(), rows_of(n_rows), n_rows)
+    assert settings.batch_size == batch_size
+    assert settings.learning_rate_init == pytest.approx(share * 0.008)

@@ -1,0 +1,70 @@
+"""What every scorer promises to the detector, and what computes its scores on a device."""
+
+import gc
+import pickle
+import weakref
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+
+from skae import AutoencoderOutlierDetector
+from skae._detector._scorers import SCORERS
+
+X = np.random.RandomState(0).normal(size=(120, 4)) @ np.diag([3.0, 2.0, 1.0, 0.5])
+NEW = np.random.RandomState(1).normal(size=(30, 4))
+
+
+def detector(method):
+    return AutoencoderOutlierDetector(method=method, max_iter=0, random_state=0)
+
+
+@pytest.fixture(params=SCORERS)
+def fitted(request):
+    return detector(request.param).fit(X)
+
+
+def ready_on_the_cpu(fitted):
+    """What computes scores there: tensors and networks."""
+    if fitted.method == "reconstruction":
+        return fitted._scorer.autoencoder.network("cpu")
+    return fitted._scorer.on(torch.device("cpu"))
+
+
+def test_shares_of_a_component_sum_to_one(fitted):
+    n_components = fitted._scorer.component_scores(NEW, "cpu").shape[1]
+    for component in range(n_components):
+        shares = fitted._scorer.feature_shares(NEW, np.full(len(NEW), component), "cpu")
+        assert shares.shape == NEW.shape
+        assert (shares >= 0).all()
+        np.testing.assert_allclose(shares.sum(axis=1), 1.0)
+
+
+def test_the_state_makes_the_same_scorer(fitted):
+    scorer = fitted._scorer
+    again = type(scorer).from_state(scorer.to_state())
+    np.testing.assert_array_equal(again.component_scores(NEW, "cpu"), scorer.component_scores(NEW, "cpu"))
+
+
+def test_rows_find_ready_what_computes_their_scores(fitted):
+    first = ready_on_the_cpu(fitted)
+    fitted.score_samples(NEW)
+    assert ready_on_the_cpu(fitted) is first
+
+
+def test_files_do_not_hold_it(fitted):
+    fresh = clone(fitted).fit(X)
+    fitted.score_samples(NEW)
+    assert vars(fitted).keys() == vars(fresh).keys()
+    assert len(pickle.dumps(fitted)) == len(pickle.dumps(fresh))
+
+
+@pytest.mark.parametrize("method", SCORERS)
+def test_it_goes_with_the_estimator(method):
+    model = detector(method).fit(X)
+    model.score_samples(NEW)
+    ready = weakref.ref(ready_on_the_cpu(model))
+    del model
+    gc.collect()
+    assert ready() is None
