@@ -13,13 +13,21 @@ from hypothesis import HealthCheck, settings
 from sklearn.datasets import load_digits
 from torch.utils._python_dispatch import TorchDispatchMode
 
-# Each example fits an estimator. `.ci/run` looks at 2,000, the same each time; `--hypothesis-profile=thorough` at 2,000
-# new ones.
+# Each example fits an estimator: 30 of each kind, the same every time, unless `--hypothesis-profile` says otherwise.
+# "thorough" draws 400 new ones.
 slow = [HealthCheck.too_slow, HealthCheck.data_too_large]
 settings.register_profile("quick", max_examples=30, derandomize=True, deadline=None, suppress_health_check=slow)
 settings.register_profile("ci", settings.get_profile("quick"), max_examples=400)
 settings.register_profile("thorough", settings.get_profile("ci"), derandomize=False)
 settings.load_profile("quick")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """What is left to the night is slow, and so are the examples in docstrings: `-m "not slow"` says enough."""
+    for item in items:
+        if item.get_closest_marker("nightly") or isinstance(item, pytest.DoctestItem):
+            item.add_marker("slow")
 
 
 @pytest.fixture(autouse=True)

@@ -1,5 +1,9 @@
 """Estimators, methods and comparisons that the tests of odd input share."""
 
+from functools import cache
+from itertools import product
+from zlib import crc32
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -27,7 +31,7 @@ AFTER_FIT = {"fit": "score_samples", "fit_transform": "transform", "fit_predict"
 FITS = list(AFTER_FIT)
 METHODS = {
     "transformer": ["transform", "reconstruct", "predict", "score_samples", "score", "inverse_transform"],
-    "denoising": ["predict", "score_samples", "decision_function", "p_values", "feature_errors", "transform"],
+    "denoising": ["predict", "score_samples", "decision_function", "p_values", "feature_contributions", "transform"],
 }
 METHODS["reconstruction"] = METHODS["denoising"]
 CALLS = [
@@ -35,8 +39,10 @@ CALLS = [
     for name, estimator in ESTIMATORS.items()
     for method in [fit for fit in FITS if hasattr(estimator, fit)] + METHODS[name]
 ]
+PREDICTIONS = [call for call in CALLS if call[1] not in FITS]
+DTYPES = ["float64", "float32"]
 each_call = pytest.mark.parametrize(("name", "method"), CALLS)
-each_dtype = pytest.mark.parametrize("dtype", ["float64", "float32"])
+each_dtype = pytest.mark.parametrize("dtype", DTYPES)
 each_estimator = pytest.mark.parametrize("name", ESTIMATORS)
 # Two epochs are too few on purpose.
 few_epochs = pytest.mark.filterwarnings("ignore:The loss was still falling")
@@ -44,11 +50,38 @@ few_epochs = pytest.mark.filterwarnings("ignore:The loss was still falling")
 X = np.random.RandomState(0).normal(size=(N, 4)) @ np.diag([3.0, 2.0, 1.0, 0.5])
 
 
+def drawn(key, choices):
+    """One of several, by the name of what it is drawn for: new cases leave those of others as they are."""
+    return choices[crc32(repr(key).encode()) % len(choices)]
+
+
+def table(calls, **cases):
+    """Parametrise by calls and cases.
+
+    Each public method meets each case (the first of `cases`) in one of the estimators and other cases; of the methods
+    that fit one is not `slow`. The other combinations are `nightly`.
+    """
+    groups = {}
+    for (name, method), case, *others in product(calls, *cases.values()):
+        groups.setdefault((type(ESTIMATORS[name]).__name__, method, case), []).append((name, method, case, *others))
+    rows = []
+    for key, group in groups.items():
+        _, method, case = key
+        fits = [other for other in groups if other[1] in FITS and other[2] == case]
+        mark = [pytest.mark.slow] if method in FITS and drawn(case, fits) != key else []
+        for row in group:
+            rows.append(pytest.param(*row, marks=mark if row == drawn(key, group) else pytest.mark.nightly))
+    return pytest.mark.parametrize(("name", "method", *cases), rows)
+
+
 def frame():
     return pd.DataFrame(X, columns=list("abcd"))
 
 
-def fitted_estimators(dtype="auto", rows=X):
+@cache
+def fitted_estimators(dtype="auto", to_frame=False):
+    """Fitted once for all tests of a process: none may change them."""
+    rows = frame() if to_frame else X
     return {name: clone(estimator).set_params(dtype=dtype).fit(rows) for name, estimator in ESTIMATORS.items()}
 
 
@@ -72,8 +105,8 @@ def inputs_of(name, method, rows):
 
 
 def state(estimator):
-    """Everything an estimator holds, arrays as bytes, to compare before and after."""
-    return {name: frozen(value) for name, value in vars(estimator).items()}
+    """All that a file would keep of an estimator, arrays as bytes, to compare before and after."""
+    return frozen(estimator.__getstate__())
 
 
 def frozen(value):
@@ -81,7 +114,7 @@ def frozen(value):
         return value.dtype.str, value.shape, value.tobytes() if value.dtype != object else tuple(value.ravel())
     if isinstance(value, dict):
         return {key: frozen(item) for key, item in value.items()}
-    return value
+    return [frozen(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def contents(rows):
@@ -99,3 +132,22 @@ def outcome(function, *arguments, **keywords):
         return function(*arguments, **keywords), None
     except Exception as error:
         return None, error
+
+
+# Rows that no method takes.
+WRONG = {
+    "inf": with_value(np.inf),
+    "inf in float32": with_value(np.inf, np.float32),
+    "inf in float16": with_value(np.inf, np.float16),
+    "NaN": with_value(np.nan),
+    "complex": X + 1j,
+    "too large for the estimator": 1e300 * X,
+    "too large for sums": np.full_like(X, 1e308),
+    "float32 near its end": np.full_like(X, 3e38, np.float32),
+    "no rows": X[:0],
+    "no columns": X[:, :0],
+    "a column less": X[:, 1:],
+    "one dimension": X[0],
+    "three dimensions": X[:, :, np.newaxis],
+    "a number": X[0, 0],
+}

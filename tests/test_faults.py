@@ -1,7 +1,7 @@
 """Odd and wrong input: each gets the documented result, or an error in scikit-learn's words.
 
-Every case is put to every public method. PCA says what the error is; the estimator and what it was given are the same
-afterwards, and nothing warns (the suite turns warnings into errors).
+Every case is put to every public method; to each estimator and dtype at night. PCA says what the error is; the
+estimator and what it was given are the same afterwards, and nothing warns (the suite turns warnings into errors).
 """
 
 from functools import cache
@@ -13,6 +13,7 @@ from fault_cases import (
     CALLS,
     ESTIMATORS,
     FITS,
+    PREDICTIONS,
     N,
     X,
     contents,
@@ -26,6 +27,7 @@ from fault_cases import (
     pd,
     read_only,
     state,
+    table,
     with_value,
 )
 from scipy import sparse
@@ -35,14 +37,14 @@ from sklearn.decomposition import PCA
 pytestmark = few_epochs
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def fitted():
     return fitted_estimators()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def fitted_to_frame():
-    return fitted_estimators(rows=frame())
+    return fitted_estimators(to_frame=True)
 
 
 @cache
@@ -98,13 +100,11 @@ MISSING = {
 class TestRefused:
     """Input with which nothing can be done."""
 
-    @each_call
-    @pytest.mark.parametrize("case", REFUSED)
+    @table(CALLS, case=REFUSED)
     def test_as_scikit_learn_does(self, fitted, name, method, case):
         self.assert_refused(fitted[name], name, method, case, REFUSED[case]())
 
-    @pytest.mark.parametrize(("name", "method"), [call for call in CALLS if call[0] != "transformer"])
-    @pytest.mark.parametrize("case", MISSING)
+    @table([call for call in CALLS if call[0] != "transformer"], case=MISSING)
     def test_missing_values_by_detectors(self, fitted, name, method, case):
         self.assert_refused(fitted[name], name, method, case, MISSING[case]())
 
@@ -136,22 +136,20 @@ class TestRefused:
         assert state(fitted[name]) == before
 
 
+OTHER_COLUMNS = {
+    "reordered": (list("bacd"), "Feature names must be in the same order as they were in fit"),
+    "renamed": (list("abce"), "Feature names unseen at fit time:\n- e\n"),
+    "dropped": (list("abc"), "Feature names seen at fit time, yet now missing:\n- d\n"),
+}
+
+
 class TestNames:
     """Columns of a DataFrame, checked as scikit-learn checks them."""
 
-    @pytest.mark.parametrize(("name", "method"), [call for call in CALLS if call[1] not in FITS])
-    @pytest.mark.parametrize(
-        ("columns", "words"),
-        [
-            (list("bacd"), "Feature names must be in the same order as they were in fit"),
-            (list("abce"), "Feature names unseen at fit time:\n- e\n"),
-            (list("abc"), "Feature names seen at fit time, yet now missing:\n- d\n"),
-        ],
-        ids=["reordered", "renamed", "dropped"],
-    )
-    def test_other_columns_are_refused(self, fitted_to_frame, name, method, columns, words):
-        if method == "inverse_transform":
-            pytest.skip("codes have no names")
+    # Codes have no names.
+    @table([call for call in PREDICTIONS if call[1] != "inverse_transform"], case=OTHER_COLUMNS)
+    def test_other_columns_are_refused(self, fitted_to_frame, name, method, case):
+        columns, words = OTHER_COLUMNS[case]
         rows = frame().rename(columns={"d": "e"} if "e" in columns else {})[columns]
         before, given = state(fitted_to_frame[name]), contents(rows)
         with pytest.raises(ValueError, match="The feature names should match those that were passed") as caught:
@@ -160,8 +158,7 @@ class TestNames:
         assert state(fitted_to_frame[name]) == before
         assert contents(rows) == given
 
-    @pytest.mark.parametrize(("name", "method"), [call for call in CALLS if call[1] not in FITS])
-    @pytest.mark.parametrize("width", [1, 3, 5])
+    @table(PREDICTIONS, width=[1, 3, 5])
     def test_another_width_is_refused(self, fitted, name, method, width):
         rows = np.zeros((5, width))
         before = state(fitted[name])
@@ -248,14 +245,12 @@ def assert_same_result(estimator, method, given, plain):
 class TestContainers:
     """The same numbers in other containers give the same results."""
 
-    @each_call
-    @pytest.mark.parametrize("case", SAME)
+    @table(CALLS, case=SAME)
     def test_dense(self, fitted, name, method, case):
         plain = inputs_of(name, method, X)
         assert_same_result(fitted[name], method, SAME[case](plain), plain)
 
-    @each_call
-    @pytest.mark.parametrize("case", SPARSE)
+    @table(CALLS, case=SPARSE)
     def test_sparse(self, fitted, name, method, case):
         plain = inputs_of(name, method, X)
         if (name, method) == ("transformer", "predict") or method == "inverse_transform":
@@ -264,11 +259,10 @@ class TestContainers:
             return
         assert_same_result(fitted[name], method, SPARSE[case](plain), plain)
 
-    @each_call
-    @pytest.mark.parametrize("dtype", [np.float16, np.int8, np.uint64, bool, "Int64", "boolean", "Float32"], ids=str)
+    @table(CALLS, dtype=["float16", "int8", "uint64", "bool", "Int64", "boolean", "Float32"])
     def test_numbers_that_float64_holds(self, fitted, name, method, dtype):
         plain = inputs_of(name, method, np.clip(np.round(np.abs(X)), 0, 1 if "bool" in str(dtype) else 9))
-        given = pd.DataFrame(plain).astype(dtype) if isinstance(dtype, str) else plain.astype(dtype)
+        given = pd.DataFrame(plain).astype(dtype) if dtype in ("Int64", "boolean", "Float32") else plain.astype(dtype)
         assert_same_result(fitted[name], method, given, plain)
 
     @each_call

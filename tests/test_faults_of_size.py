@@ -5,13 +5,14 @@ import re
 import numpy as np
 import pytest
 from fault_cases import (
+    CALLS,
+    DTYPES,
     ESTIMATORS,
     FITS,
     METHODS,
     N,
     X,
     contents,
-    each_call,
     each_dtype,
     each_estimator,
     few_epochs,
@@ -21,6 +22,7 @@ from fault_cases import (
     pd,
     read_only,
     state,
+    table,
     with_value,
 )
 from sklearn.base import clone
@@ -30,12 +32,12 @@ from skae import AutoencoderOutlierDetector, AutoencoderTransformer
 pytestmark = few_epochs
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def fitted():
     return fitted_estimators()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def fitted_in_float32():
     return fitted_estimators("float32")
 
@@ -81,9 +83,7 @@ TOO_LARGE = r"too large for (float64: divide X|dtype\('float(32|64)'\))|scale X 
 class TestExtremes:
     """Finite numbers: finite results, or an error that says that they are too large."""
 
-    @each_call
-    @each_dtype
-    @pytest.mark.parametrize("case", EXTREMES)
+    @table(CALLS, case=EXTREMES, dtype=DTYPES)
     def test_finite_or_refused(self, fitted, fitted_in_float32, name, method, dtype, case):
         rows = inputs_of(name, method, EXTREMES[case])
         estimator = (fitted if dtype == "float64" else fitted_in_float32)[name]
@@ -92,12 +92,10 @@ class TestExtremes:
         assert state(estimator) == before
         assert contents(rows) == given
 
-    @each_estimator
-    @each_dtype
-    @pytest.mark.parametrize("case", MANY_EXTREMES)
-    def test_with_rows_to_hold_out(self, name, dtype, case):
+    @table([(name, "fit") for name in ESTIMATORS], case=MANY_EXTREMES, dtype=DTYPES)
+    def test_with_rows_to_hold_out(self, name, method, dtype, case):
         estimator = clone(ESTIMATORS[name]).set_params(dtype=dtype, batch_size=64)
-        self.assert_finite_or_refused(estimator, "fit", MANY_EXTREMES[case])
+        self.assert_finite_or_refused(estimator, method, MANY_EXTREMES[case])
 
     @staticmethod
     def assert_finite_or_refused(estimator, method, rows):
@@ -152,8 +150,8 @@ class TestExtremes:
 
     def test_training_on_constants_with_noise(self):
         """There is no variance to measure the noise by, and none to magnify it by."""
-        steep = {"solver": "sgd", "batch_size": 1, "max_iter": 1, "hidden_layer_sizes": (), "corruption_level": 0.3}
-        ours = AutoencoderTransformer(1, random_state=0, **steep).fit(np.zeros((20, 1)))
+        noisy = {"corruption": "gaussian", "corruption_level": 0.3, "batch_size": 1, "max_iter": 1}
+        ours = AutoencoderTransformer(1, hidden_layer_sizes=(), random_state=0, **noisy).fit(np.zeros((20, 1)))
         np.testing.assert_allclose(ours.reconstruct(np.zeros((2, 1))), 0.0, atol=0.01)
 
     def test_codes_that_vary_by_rounding_alone(self):
@@ -171,7 +169,7 @@ class TestExtremes:
         assert detector.predict(rows)[3] == -1
         assert detector.p_values(rows)[3] == detector.p_values(rows).min()
         assert detector.score_samples(rows).argmin() == 3
-        assert detector.feature_errors(rows)[3].argmax() == 1
+        assert detector.feature_contributions(rows)[3].argmax() == 1
 
     def test_a_wild_value_scores_what_it_is(self, fitted_in_float32):
         """The error of a row 1e25 away is 1e50, which float32 does not hold."""
@@ -257,7 +255,7 @@ class TestWeights:
             return
         assert np.isfinite(ours.score_samples(X)).all()
         assert np.isfinite(ours.transform(X)).all()
-        assert np.isfinite([ours.best_loss_, ours.pca_loss_, *ours.loss_curve_]).all()
+        assert np.isfinite([ours.best_loss_, ours.initial_loss_, *ours.loss_curve_]).all()
         if name == "transformer":
             assert np.isfinite(ours.score(X, sample_weight=UNEQUAL_WEIGHTS[case]))
 
