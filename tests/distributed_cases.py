@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 import warnings
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,9 @@ from callbacks import AfterEpoch, Callback
 from family_cases import Dense, hide_some
 from scipy import sparse
 
+import skae
 from skae import AutoencoderTransformer
-from skae._training._data_parallel import ShardedRows
+from skae._rows._shards import ShardedStandardisedRows
 
 N_ROWS = 200
 SETTINGS = {"n_components": 2, "hidden_layer_sizes": (16,), "max_iter": 10, "dtype": "float64", "random_state": 0}
@@ -50,14 +52,18 @@ EQUAL = {
     "stops_early": (X, None, {"max_iter": 40, "n_iter_no_change": 2, "learning_rate_init": 0.1}),
     "batches_of_one_process_alone": (X, WEIGHTS, {"batch_size": 2, "max_iter": 1}),
     "float32": (X.astype(np.float32), None, {"dtype": "float32"}),
-    "denoising": (X, None, {"corruption_level": 0.3}),
+    "sparse_code": (X, None, {"code": "sparse", "n_components": 4, "n_nonzero": 2}),
+    "denoising": (X, None, {"corruption": "gaussian", "corruption_level": 0.3}),
     "masking": (X, None, {"corruption": "masking"}),
     "salt_and_pepper": (X, None, {"corruption": "salt_and_pepper"}),
-    "ordered": (X, None, {"ordered": True, "n_components": 0.95}),
-    "variational": (X, None, {"variational": True}),
+    "ordered": (X, None, {"code": "ordered", "n_components": 0.95}),
+    "variational": (X, None, {"code": "variational"}),
     "network": (X, None, {"network": Dense}),
     "poisson": (np.round(10 * np.abs(X)), None, {"loss": "poisson"}),
 }
+
+
+ROWS_OF = {name: rows for name, (rows, _, _) in EQUAL.items()}
 
 
 def shard(array, rank):
@@ -96,6 +102,12 @@ class Looks(Callback):
         return False
 
 
+if find_spec("pandas"):
+    import pandas as pd
+
+    FAULTS["names"] = (pd.DataFrame(SECOND, columns=list("abcdef")), None, {})
+
+
 def fail(*_):
     raise OSError("the disk is full")
 
@@ -115,10 +127,10 @@ CALLBACKS = {
 
 
 def fit(rows, weights, parameters, callback=None):
-    model = AutoencoderTransformer(**SETTINGS | parameters, distributed=True)
+    model = AutoencoderTransformer(**SETTINGS | parameters)
     if callback is not None:
         model.set_callbacks(callback)
-    with warnings.catch_warnings(record=True) as caught:
+    with warnings.catch_warnings(record=True) as caught, skae.distributed():
         warnings.simplefilter("always")
         model.fit(rows, sample_weight=weights)
     return model, [str(warning.message) for warning in caught]
@@ -138,11 +150,12 @@ def outcome(*arguments):
 @contextlib.contextmanager
 def failing_to_read(rank):
     """Rows of batches cannot be read on one rank."""
-    read, ShardedRows.part = ShardedRows.part, fail if rank == 1 else ShardedRows.part
+    read = ShardedStandardisedRows.part
+    ShardedStandardisedRows.part = fail if rank == 1 else read
     try:
         yield
     finally:
-        ShardedRows.part = read
+        ShardedStandardisedRows.part = read
 
 
 def global_state():
@@ -157,7 +170,8 @@ def run_all(rank):
         fitted[name] = fit(shard(rows, rank), shard(weights, rank), parameters)[0]
     # Fitted alone before, each to its own shard: the first process' weights are where all go on from.
     warm = AutoencoderTransformer(**SETTINGS, warm_start=True, early_stopping=False).fit(shard(X, rank))
-    fitted["warm"] = warm.set_params(distributed=True, max_iter=2).fit(shard(X, rank))
+    with skae.distributed():
+        fitted["warm"] = warm.set_params(max_iter=2).fit(shard(X, rank))
     # A list is as good as a tuple, a tensor as an array.
     layers = [16] if rank == 0 else (16,)
     weights = torch.ones(len(shard(X, rank)), requires_grad=True) if rank == 0 else np.ones(len(shard(X, rank)))

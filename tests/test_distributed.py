@@ -4,12 +4,10 @@ import json
 import os
 import pickle
 import re
-import signal
 import socket
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import SimpleNamespace
 
 import distributed_cases
 import joblib
@@ -21,8 +19,8 @@ from family_cases import short
 from processes import run
 from sklearn.base import clone
 
-from skae import AutoencoderTransformer
-from skae._support._distributed import _interruptions_noted
+import skae
+from skae import AutoencoderOutlierDetector, AutoencoderTransformer
 
 pytestmark = pytest.mark.skipif(not dist.is_available(), reason="torch was built without torch.distributed")
 SECONDS = 10
@@ -51,16 +49,19 @@ def ranks(job, folder):
 
 
 @pytest.mark.parametrize("name", [*EQUAL, "random", "warm", "kinds"])
+@pytest.mark.slow
 def test_both_ranks_have_the_same_fit(ranks, name):
     first, second = (fitted[name] for fitted, _ in ranks)
-    for key in ("mean", "encoder_axes", "weights", "code_map"):
-        np.testing.assert_array_equal(first._state[key], second._state[key])
-    np.testing.assert_array_equal(first._codes, second._codes)
+    for method in ("transform", "reconstruct", "score_samples"):
+        results = (getattr(model, method)(distributed_cases.ROWS_OF.get(name, X)) for model in (first, second))
+        np.testing.assert_array_equal(*results)
+    np.testing.assert_array_equal(*(model.sample(5, random_state=0) for model in (first, second)))
     assert first.loss_curve_ == second.loss_curve_
 
 
 @short
 @pytest.mark.parametrize("name", EQUAL)
+@pytest.mark.slow
 def test_two_processes_fit_as_one(ranks, name):
     """Sums in another order differ by 1e-14 in float64, and training does not raise that to 1e-5."""
     rows, weights, parameters = EQUAL[name]
@@ -70,9 +71,10 @@ def test_two_processes_fit_as_one(ranks, name):
     expected, tolerance = alone.transform(rows), 1e-3 if name == "float32" else 1e-5
     assert np.abs(together.transform(rows) - expected).max() <= tolerance * np.abs(expected).max()
     np.testing.assert_allclose(together.loss_curve_, alone.loss_curve_, rtol=tolerance)
-    assert alone.best_loss_ < alone.pca_loss_ or name in ("wide", "batches_of_one_process_alone")
+    assert alone.best_loss_ < alone.initial_loss_ or name in ("wide", "batches_of_one_process_alone")
 
 
+@pytest.mark.slow
 def test_the_fit_is_that_of_training_on_both_shards(ranks):
     """A tolerance that one shard alone met would show nothing."""
     alone = AutoencoderTransformer(**SETTINGS).fit(distributed_cases.SECOND)
@@ -91,23 +93,26 @@ MESSAGES = {
     "network_of_one_process": "Processes need the same network: rank 0 has None, rank 1 has 'a callable'",
     "another_length_of_weights": "Rank 1 of 2 raised ValueError: Found input variables with inconsistent numbers",
     "reading": "Rank 1 of 2 raised OSError: the disk is full",
-    "everywhere": "corruption='swap' cannot be combined with distributed=True",
+    "names": "Processes need the same names",
+    "everywhere": r"corruption='swap' cannot be used within skae.distributed\(\)",
     "callback_fails": "Rank 1 of 2 raised OSError: the disk is full",
     "callback_of_one_process_looks": "Processes are at different places",
 }
 
 
 @pytest.mark.parametrize("name", MESSAGES)
+@pytest.mark.slow
 def test_an_error_of_one_rank_is_raised_by_both(ranks, name):
     outcomes = [outcome for _, outcome in ranks]
-    if name in CALLBACKS and name not in outcomes[0]:
-        pytest.skip("callbacks came with scikit-learn 1.9")
+    if name not in outcomes[0]:
+        pytest.skip("callbacks came with scikit-learn 1.9" if name in CALLBACKS else "needs pandas")
     assert re.match(MESSAGES[name], outcomes[0][name]["error"])
     assert outcomes[0][name]["error"] == outcomes[1][name]["error"]
     assert max(outcome[name]["seconds"] for outcome in outcomes) < SECONDS
 
 
 @pytest.mark.parametrize("name", ["callback_stops", "callback_interrupts", "signal"])
+@pytest.mark.slow
 def test_one_rank_stops_both(ranks, name):
     outcomes = [outcome for _, outcome in ranks]
     if name not in outcomes[0]:
@@ -117,10 +122,12 @@ def test_one_rank_stops_both(ranks, name):
         assert any("interrupted by user" in text for text in outcome[name]["warnings"]) == (name != "callback_stops")
 
 
+@pytest.mark.slow
 def test_global_state_is_left_alone(ranks):
     assert all(outcome["state_unchanged"] for _, outcome in ranks)
 
 
+@pytest.mark.slow
 def test_an_error_nobody_catches_ends_the_job(job):
     status, output = job
     assert status != 0
@@ -128,10 +135,9 @@ def test_an_error_nobody_catches_ends_the_job(job):
 
 
 def test_a_process_group_is_needed():
-    model = AutoencoderTransformer(distributed=True)
-    with pytest.raises(RuntimeError, match=r"launch with torchrun and call torch.distributed.init_process_group"):
-        model.fit(X)
-    assert not hasattr(model, "n_features_in_")
+    words = r"launch with torchrun and call torch.distributed.init_process_group"
+    with pytest.raises(RuntimeError, match=words), skae.distributed():
+        pytest.fail("the body must not run")
 
 
 @pytest.fixture
@@ -146,49 +152,45 @@ def group_of_one(tmp_path):
 class TestGroupOfOne:
     def test_is_an_ordinary_fit(self):
         alone = AutoencoderTransformer(**SETTINGS)
-        together = clone(alone).set_params(distributed=True).fit(X)
+        with skae.distributed():
+            together = clone(alone).fit(X)
         np.testing.assert_array_equal(together.transform(X), alone.fit(X).transform(X))
         assert together.loss_curve_ == alone.loss_curve_
 
     def test_in_any_thread(self):
         """Only the main thread may note signals."""
-        model = AutoencoderTransformer(**SETTINGS, distributed=True)
+        model = AutoencoderTransformer(**SETTINGS)
+
+        def fit():
+            with skae.distributed():
+                return model.fit(X)
+
         with ThreadPoolExecutor(1) as pool:
-            fitted = pool.submit(model.fit, X).result()
+            fitted = pool.submit(fit).result()
         np.testing.assert_array_equal(fitted.transform(X), clone(model).fit(X).transform(X))
 
-    def test_the_names_of_columns_must_agree(self):
-        model, other = AutoencoderTransformer(), AutoencoderTransformer()
-        other.feature_names_in_ = np.array(["a", "b"], dtype=object)
-        assert model._alike_everywhere() != other._alike_everywhere()
+    def test_ends_with_the_block_also_after_an_error(self):
+        with pytest.raises(ZeroDivisionError), skae.distributed():
+            raise ZeroDivisionError
+        AutoencoderTransformer(max_iter=0, corruption="swap").fit(X).partial_fit(X)
 
     def test_raises_what_an_ordinary_fit_does(self):
-        with pytest.raises(ValueError, match=r"^The 'alpha' parameter"):
-            AutoencoderTransformer(alpha=-1.0, distributed=True).fit(X)
-        with pytest.raises(ValueError, match=r"^Training met infinite or NaN values"):
-            AutoencoderTransformer(**SETTINGS | {"learning_rate_init": 1e300}, distributed=True).fit(X)
+        with pytest.raises(ValueError, match=r"^The 'alpha' parameter"), skae.distributed():
+            AutoencoderTransformer(alpha=-1.0).fit(X)
+        with pytest.raises(ValueError, match=r"^Training met infinite or NaN values"), skae.distributed():
+            AutoencoderTransformer(**SETTINGS | {"learning_rate_init": 1e300}).fit(X)
 
-    def test_a_callable_corruption_is_refused(self):
-        with pytest.raises(ValueError, match="cannot be combined with distributed=True"):
-            AutoencoderTransformer(corruption=lambda rows, random_state: rows, distributed=True).fit(X)
+    @pytest.mark.parametrize("corruption", ["swap", lambda rows, random_state: rows], ids=["swap", "callable"])
+    def test_a_corruption_that_looks_at_all_rows_of_a_batch_is_refused(self, corruption):
+        with pytest.raises(ValueError, match=r"cannot be used within skae.distributed\(\)"), skae.distributed():
+            AutoencoderTransformer(corruption=corruption).fit(X)
 
-
-@pytest.fixture
-def raising():
-    """Have SIGINT raise: what runs in the background may ignore it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield signal.default_int_handler
-    signal.signal(signal.SIGINT, before)
-
-
-def test_a_second_interruption_is_raised(raising):
-    processes = SimpleNamespace(interrupted=False)
-    with _interruptions_noted(processes):
-        signal.raise_signal(signal.SIGINT)
-        assert processes.interrupted
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)
-    assert signal.getsignal(signal.SIGINT) is raising
+    @pytest.mark.parametrize("model", [AutoencoderTransformer(3), AutoencoderOutlierDetector()])
+    def test_chunks_and_detectors_are_for_one_process(self, model):
+        model = clone(model)
+        with pytest.raises(ValueError, match="in one process: call it outside of"), skae.distributed():
+            model.partial_fit(X)
+        assert not hasattr(model, "n_features_in_")
 
 
 GUIDE = Path(__file__).parents[1] / "docs" / "guide_distributed.md"
