@@ -8,10 +8,10 @@ import pytest
 import torch
 from callbacks import Callback, needs_callbacks
 from family_cases import short
+from interruptions import cut_off_end, cut_off_epoch
 from sklearn.base import clone
 
 from skae import AutoencoderOutlierDetector, AutoencoderTransformer
-from skae._support import _threads
 
 ESTIMATORS = {
     "transformer": AutoencoderTransformer(3, random_state=0),
@@ -21,31 +21,41 @@ ESTIMATORS = {
 each_estimator = pytest.mark.parametrize("estimator", ESTIMATORS.values(), ids=ESTIMATORS)
 
 
+@pytest.fixture(scope="module")
+def rows(digits):
+    """Training and test rows of a quarter of the pixels: for so few features 200 rows need no folds."""
+    return tuple(X[:, 20:36] for X in digits)
+
+
 @each_estimator
 class TestRandomness:
-    def test_same_seed_same_result(self, estimator, digits):
-        X, X_test = digits[0][:300], digits[1]
+    @pytest.mark.parametrize("n_rows", [300, pytest.param(100, marks=pytest.mark.slow)])
+    def test_same_seed_same_result(self, estimator, rows, n_rows):
+        """Also where detectors draw folds."""
+        X, X_test = rows[0][:n_rows], rows[1]
         first, second = clone(estimator).fit(X), clone(estimator).fit(X)
         np.testing.assert_array_equal(first.score_samples(X_test), second.score_samples(X_test))
         other = clone(estimator).set_params(random_state=1).fit(X)
         assert np.any(first.score_samples(X_test) != other.score_samples(X_test))
 
-    def test_none_draws_a_new_seed_each_time(self, estimator, digits):
-        X = digits[0][:300]
+    @pytest.mark.slow
+    def test_none_draws_a_new_seed_each_time(self, estimator, rows):
+        X = rows[0][:300]
         first, second = (clone(estimator).set_params(random_state=None).fit(X) for _ in range(2))
         assert np.any(first.score_samples(X) != second.score_samples(X))
 
     @pytest.mark.parametrize("random_state", [0, None])
-    def test_global_generators_are_left_alone(self, estimator, digits, random_state):
+    def test_global_generators_are_left_alone(self, estimator, rows, random_state):
         numpy_state, torch_state = np.random.mtrand._rand.get_state(legacy=False), torch.get_rng_state()
-        clone(estimator).set_params(random_state=random_state).fit(digits[0][:300]).score_samples(digits[1])
+        clone(estimator).set_params(random_state=random_state).fit(rows[0][:300]).score_samples(rows[1])
         after = np.random.mtrand._rand.get_state(legacy=False)
         np.testing.assert_array_equal(numpy_state["state"]["key"], after["state"]["key"])
         assert numpy_state["state"]["pos"] == after["state"]["pos"]
         assert torch.equal(torch_state, torch.get_rng_state())
 
-    def test_concurrent_fits_equal_serial_ones(self, estimator, digits):
-        X, X_test = digits[0][:200], digits[1]
+    @pytest.mark.slow
+    def test_concurrent_fits_equal_serial_ones(self, estimator, rows):
+        X, X_test = rows[0][:200], rows[1]
         expected = clone(estimator).fit(X).score_samples(X_test)
         fitted = [clone(estimator) for _ in range(4)]
         threads = [threading.Thread(target=model.fit, args=(X,)) for model in fitted]
@@ -59,91 +69,40 @@ class TestRandomness:
             np.testing.assert_array_equal(model.score_samples(X_test), expected)
 
 
-class TestThreads:
-    def test_count_is_put_back_also_after_an_error(self):
-        count = torch.get_num_threads()
-        torch.set_num_threads(2)
-        try:
-            with _threads.single_thread_if(True):
-                with _threads.single_thread_if(True):
-                    pass
-                assert torch.get_num_threads() == 1
-            with pytest.raises(ZeroDivisionError), _threads.single_thread_if(True):
-                raise ZeroDivisionError
-            assert torch.get_num_threads() == 2
-            with _threads.single_thread_if(False):
-                assert torch.get_num_threads() == 2
-        finally:
-            torch.set_num_threads(count)
-
-    def test_threads_that_begin_meanwhile_keep_their_count(self):
-        """torch gives a new Python thread the count that was set last, by whichever thread."""
-        seen = []
-
-        def work():
-            seen.append(torch.get_num_threads())
-            with _threads.single_thread_if(True):
-                seen.append(torch.get_num_threads())
-            seen.append(torch.get_num_threads())
-
-        count = torch.get_num_threads()
-        torch.set_num_threads(3)
-        try:
-            with _threads.single_thread_if(True):
-                for _ in range(2):
-                    thread = threading.Thread(target=work)
-                    thread.start()
-                    thread.join()
-            assert seen == [3, 1, 3] * 2
-            torch.set_num_threads(2)
-            with _threads.single_thread_if(True):
-                pass
-            assert _threads._in_new_thread(torch.get_num_threads) == 2
-        finally:
-            torch.set_num_threads(count)
-
-
 @each_estimator
 class TestProgress:
-    def test_verbose_prints_one_line_an_epoch(self, estimator, digits, capsys):
-        model = clone(estimator).set_params(verbose=True).fit(digits[0][:100])
+    def test_verbose_prints_one_line_per_epoch(self, estimator, rows, capsys):
+        model = clone(estimator).set_params(verbose=True).fit(rows[0][:200])
         lines = capsys.readouterr().out.splitlines()
         assert len(lines) == model.n_iter_
         assert lines[0].startswith("Epoch 1/")
 
-    def test_interrupt_keeps_the_best_so_far_and_warns(self, estimator, digits, monkeypatch):
-        X = digits[0][:300]
-        from skae._training import _loop
-
-        epochs = []
-        original = _loop._Stepper.run_epoch
-
-        def interrupted(self, *arguments):
-            epochs.append(1)
-            if len(epochs) == 10:
-                raise KeyboardInterrupt
-            return original(self, *arguments)
-
-        monkeypatch.setattr(_loop._Stepper, "run_epoch", interrupted)
+    def test_interrupt_keeps_the_best_so_far_and_warns(self, estimator, rows, monkeypatch):
+        cut_off_epoch(monkeypatch, 10)
         with pytest.warns(UserWarning, match="interrupted by user"):
-            model = clone(estimator).fit(X)
+            model = clone(estimator).fit(rows[0][:300])
         assert model.n_iter_ == 9
-        assert model.best_loss_ < model.pca_loss_
+        assert model.best_loss_ < model.initial_loss_
 
 
 @pytest.mark.parametrize("estimator", [ESTIMATORS["transformer"], ESTIMATORS["denoising"]])
-def test_a_first_fit_cut_off_leaves_nothing(estimator, digits, monkeypatch):
-    from skae._training import _loop
-
-    def cut_off(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(_loop._Judge, "restore_best", cut_off)
+def test_a_first_fit_cut_off_leaves_nothing(estimator, rows, monkeypatch):
+    cut_off_end(monkeypatch)
     model = clone(estimator)
     before = dict(vars(model))
     with pytest.raises(KeyboardInterrupt):
-        model.fit(digits[0][:300])
+        model.fit(rows[0][:300])
     assert vars(model) == before
+
+
+@each_estimator
+def test_a_new_fit_leaves_nothing_of_the_last_one(estimator, rows):
+    X, X_test = rows[0][100:300], rows[1]
+    model = clone(estimator).set_params(max_iter=0).fit(rows[0][:200])
+    before = model.score_samples(X_test)
+    after = model.fit(X).score_samples(X_test)
+    assert np.abs(after - before).max() > 0.1
+    np.testing.assert_array_equal(after, clone(model).fit(X).score_samples(X_test))
 
 
 class Ended(Callback):
@@ -177,28 +136,28 @@ class StopAfter(Ended):
 @needs_callbacks
 @each_estimator
 class TestCallbacks:
-    def test_progress_bar(self, estimator, digits, capsys):
+    def test_progress_bar(self, estimator, rows, capsys):
         from sklearn.callback import ProgressBar
 
         pytest.importorskip("rich")
-        clone(estimator).set_callbacks(ProgressBar()).fit(digits[0][:100])
+        clone(estimator).set_callbacks(ProgressBar()).fit(rows[0][:200])
         assert type(estimator).__name__ in capsys.readouterr().out
 
-    def test_callbacks_are_ended_when_fit_fails(self, estimator, digits):
+    def test_callbacks_are_ended_when_fit_fails(self, estimator, rows):
         callback = Ended()
         with pytest.raises(ValueError, match="lower learning_rate_init"):
-            clone(estimator).set_params(learning_rate_init=1e300).set_callbacks(callback).fit(digits[0][:100])
+            clone(estimator).set_params(learning_rate_init=1e300).set_callbacks(callback).fit(rows[0][:200])
         assert callback.ended
 
-    def test_a_callback_sees_every_epoch_and_can_stop(self, estimator, digits):
+    def test_a_callback_sees_every_epoch_and_can_stop(self, estimator, rows):
         callback = StopAfter(3)
-        model = clone(estimator).set_callbacks(callback).fit(digits[0][:100])
+        model = clone(estimator).set_callbacks(callback).fit(rows[0][:200])
         assert callback.epochs == [1, 2, 3]
         assert model.n_iter_ == 3
 
     @short
-    def test_what_it_keeps_stays_as_it_was(self, estimator, digits):
-        X, kept = digits[0][:300], []
+    def test_what_it_keeps_stays_as_it_was(self, estimator, rows):
+        X, kept = rows[0][:300], []
 
         class Keeps(Callback):
             def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
@@ -212,11 +171,11 @@ class TestCallbacks:
 
     @short
     @pytest.mark.parametrize("settings", [{"max_iter": 5}, {"n_iter_no_change": 1}, {"max_iter": 0}])
-    def test_what_begins_ends(self, estimator, digits, settings):
+    def test_what_begins_ends(self, estimator, rows, settings):
         callback = StopAfter(1000)
         # A rate too small for any gain, so that patience ends soon.
         model = clone(estimator).set_params(learning_rate_init=1e-12, **settings).set_callbacks(callback)
-        n_epochs = len(model.fit(digits[0][:300]).loss_curve_)
+        n_epochs = len(model.fit(rows[0][:300]).loss_curve_)
         assert n_epochs == settings["max_iter"] if "max_iter" in settings else 1 <= n_epochs <= 5
         assert callback.begun == ["fit"] + ["epoch"] * n_epochs
         assert callback.tasks_ended == ["epoch"] * n_epochs + ["fit"]

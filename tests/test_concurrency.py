@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 from callbacks import AfterEpoch, needs_callbacks
+from interruptions import cut_off_end
 from processes import run
 from sklearn.base import clone
 
 from skae import AutoencoderOutlierDetector, AutoencoderTransformer
-from skae._training import _loop
 from skae.networks import ConvolutionalNetwork1d
 
 SETTINGS = {"n_components": 2, "hidden_layer_sizes": (16,), "max_iter": 3, "random_state": 0}
@@ -159,6 +159,7 @@ print(os.waitstatus_to_exitcode(os.wait()[1]), torch.get_num_threads())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks are POSIX's")
 class TestProcesses:
     def test_search_in_two_jobs_equals_one(self, tmp_path):
@@ -178,6 +179,7 @@ class TestProcesses:
 @pytest.mark.usefixtures("four_threads")
 class TestThreads:
     @each_estimator
+    @pytest.mark.slow
     def test_eight_fits_at_once_equal_serial_ones(self, name):
         serial = [clone(ESTIMATORS[name]).set_params(random_state=seed).fit(X).score_samples(X) for seed in range(8)]
         start = threading.Barrier(8)
@@ -218,7 +220,7 @@ class TestGlobalStateIsLeftAlone:
         before = global_state()
         fitted.fit(X)
         assert global_state() == before
-        methods = ["transform", "predict", "score_samples", "p_values", "feature_errors", "decision_function"]
+        methods = ["transform", "predict", "score_samples", "p_values", "feature_contributions", "decision_function"]
         methods += ["reconstruct", "score"]
         for method in [method for method in methods if hasattr(fitted, method)]:
             getattr(fitted, method)(X)
@@ -240,11 +242,7 @@ class TestGlobalStateIsLeftAlone:
         """Before and after training, where there is nothing yet to keep, an interruption is an error like others."""
         fitted = clone(ESTIMATORS[name]).fit(X)
         scores, state = fitted.score_samples(X), dict(vars(fitted))
-
-        def cut_off(*arguments):
-            raise error
-
-        monkeypatch.setattr(_loop._Judge, "restore_best", cut_off)
+        cut_off_end(monkeypatch, error)
         before = global_state()
         with pytest.raises(error):
             fitted.fit(X[:200] + 1.0)

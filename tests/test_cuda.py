@@ -35,13 +35,14 @@ def leaves(value):
         yield value
 
 
+@pytest.mark.slow
 @each_estimator
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_steps_read_nothing_back(estimator, weighted, dtype, digits, host_reads):
     # Runs on a CPU: what would stop the host there is counted, and more steps must not make it more.
-    X = digits[0][:320]
+    X = digits[0][:320, 16:48]
     weight = np.random.RandomState(0).uniform(size=320) if weighted else None
 
     def reads(batch_size):
@@ -61,7 +62,7 @@ class TestTensors:
         model = fit(estimator, torch.tensor(X, dtype=kind, device="cuda"), max_iter=2)
         rows = torch.tensor(X_test, dtype=kind, device="cuda")
         array = rows.cpu().numpy()
-        methods = ["transform", "reconstruct", "score_samples", "predict", "p_values", "feature_errors"]
+        methods = ["transform", "reconstruct", "score_samples", "predict", "p_values", "feature_contributions"]
         for method in [name for name in methods if hasattr(model, name)]:
             result, expected = getattr(model, method)(rows), getattr(model, method)(array)
             assert result.device == rows.device
@@ -115,8 +116,8 @@ class TestCuda:
 
     def test_fitted_state_is_numpy(self, estimator, digits):
         model = fit(estimator, digits[0][:300], max_iter=1)
-        assert not any(isinstance(leaf, torch.Tensor) for leaf in leaves(vars(model)))
-        assert any(isinstance(leaf, np.ndarray) for leaf in leaves(model._state))
+        assert not any(isinstance(leaf, torch.Tensor) for leaf in leaves(model.__getstate__()))
+        assert any(isinstance(leaf, np.ndarray) for leaf in leaves(model.__getstate__()))
 
     def test_a_pickled_model_works_on_a_cpu(self, estimator, digits):
         X, X_test = digits[0][:300], digits[1]
@@ -138,9 +139,8 @@ class TestCuda:
         assert torch.equal(before, torch.cuda.get_rng_state())
 
     @pytest.mark.filterwarnings("ignore:Synchronization debug mode is a prototype:UserWarning")
-    @pytest.mark.parametrize("solver", ["adamw", "adam", "sgd"])
     @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-    def test_the_host_waits_for_no_step(self, estimator, solver, dtype, digits, monkeypatch):
+    def test_the_host_waits_for_no_step(self, estimator, dtype, digits, monkeypatch):
         batches, steps = _loop._Stepper._batches, []
 
         def watched(self, order):
@@ -155,6 +155,6 @@ class TestCuda:
 
         monkeypatch.setattr(_loop._Stepper, "_batches", watched)
         weight = np.random.RandomState(0).uniform(size=300)
-        settings = {"solver": solver, "dtype": dtype, "learning_rate_init": 1e-3, "max_iter": 1, "batch_size": 32}
+        settings = {"dtype": dtype, "learning_rate_init": 1e-3, "max_iter": 1, "batch_size": 32}
         fit(estimator, digits[0][:300], sample_weight=weight, **settings)
         assert len(steps) > 5

@@ -19,6 +19,7 @@ SOURCES = [*MARKDOWN, *DOCS.glob("*.rst"), *(ROOT / "examples").glob("*.rst")]
 # Blocks of a page run one after the other, as a reader would run them. These leave the model to the reader, and are run
 # by `test_distributed.py` and `test_dask.py`.
 PAGES_THAT_DO_NOT_RUN = {DOCS / "saving.md", DOCS / "guide_distributed.md"}
+PAGES_AT_NIGHT = {"guide_ordered.md", "guide_missing_values.md", "guide_outliers.md"}
 
 
 def name_of(path):
@@ -90,7 +91,15 @@ def test_snippets_compile(path):
         ast.parse(snippet, filename=str(path))
 
 
-@pytest.mark.parametrize("path", [path for path in PAGES if path not in PAGES_THAT_DO_NOT_RUN], ids=name_of)
+def pages_that_run():
+    """Pages to run, those that take long at night."""
+    for path in PAGES:
+        if path not in PAGES_THAT_DO_NOT_RUN:
+            mark = pytest.mark.nightly if path.name in PAGES_AT_NIGHT else pytest.mark.slow
+            yield pytest.param(path, id=name_of(path), marks=mark)
+
+
+@pytest.mark.parametrize("path", pages_that_run())
 def test_snippets_run(path, tmp_path, monkeypatch):
     plt = pytest.importorskip("matplotlib.pyplot")
     monkeypatch.chdir(tmp_path)

@@ -5,18 +5,12 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from family_cases import Dense, short
+from family_cases import Dense, evenly, follow, short
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.decomposition import PCA
 
-from skae import (
-    SKOPS_TRUSTED,
-    AutoencoderOutlierDetector,
-    AutoencoderTransformer,
-    _base_detector,
-    _base_incremental,
-)
+from skae import SKOPS_TRUSTED, AutoencoderOutlierDetector, AutoencoderTransformer
 
 pytestmark = short
 CUTS = {
@@ -25,6 +19,11 @@ CUTS = {
     "first fewer rows than components": [2, 300],
     "row by row at first": list(range(1, 30)),
 }
+each_cut = pytest.mark.parametrize(
+    "cuts",
+    [pytest.param(cuts, marks=[pytest.mark.slow] * (len(cuts) > 2)) for cuts in CUTS.values()],
+    ids=CUTS,
+)
 
 
 def test_a_number_is_the_weight_of_every_row_of_a_chunk(digits):
@@ -39,19 +38,8 @@ def test_a_number_is_the_weight_of_every_row_of_a_chunk(digits):
 @pytest.mark.parametrize("model", [AutoencoderTransformer(2, max_iter=0), AutoencoderOutlierDetector(max_iter=0)])
 def test_streams_have_no_end(digits, model):
     model = clone(model).set_params(random_state=0).fit(digits[0][:100])
-    model.n_samples_seen_ = 2**32
+    model.__setstate__(model.__getstate__() | {"n_samples_seen_": 2**32})  # as if it had been saved then
     assert model.partial_fit(digits[0][100:200]).n_samples_seen_ == 2**32 + 100
-
-
-def follow(model, X, cuts, sample_weight=None):
-    for start, end in zip([0, *cuts], [*cuts, len(X)], strict=True):
-        weight = None if sample_weight is None else sample_weight[start:end]
-        model.partial_fit(X[start:end], sample_weight=weight)
-    return model
-
-
-def evenly(X, size):
-    return list(range(size, len(X), size))
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +47,7 @@ def rows(digits):
     return digits[0][:500]
 
 
-@pytest.mark.parametrize("cuts", CUTS.values(), ids=CUTS)
+@each_cut
 class TestMoments:
     def test_equal_those_of_pca(self, rows, cuts):
         model, pca = follow(AutoencoderTransformer(4, random_state=0), rows, cuts), PCA(4, svd_solver="full").fit(rows)
@@ -68,7 +56,7 @@ class TestMoments:
         np.testing.assert_allclose(model.explained_variance_ratio_, pca.explained_variance_ratio_, atol=1e-12)
         assert model.n_samples_seen_ == 500
 
-    @pytest.mark.parametrize("parameters", [{}, {"whiten": True}, {"scale": True}, {"variational": True}], ids=str)
+    @pytest.mark.parametrize("parameters", [{}, {"whiten": True}, {"scale": True}, {"code": "variational"}], ids=str)
     def test_codes_before_training_equal_those_of_fit(self, rows, cuts, parameters):
         model = AutoencoderTransformer(4, max_iter=0, dtype="float64", **parameters)
         codes, at_once = follow(model, rows, cuts).transform(rows), clone(model).fit(rows).transform(rows)
@@ -83,6 +71,12 @@ class TestMoments:
 
 
 class TestTraining:
+    def test_whitened_codes_are_white(self, digits):
+        model = follow(AutoencoderTransformer(4, whiten=True, random_state=0), digits[0], evenly(digits[0], 200))
+        # By the rows held out, which are about a hundred.
+        np.testing.assert_allclose(np.cov(model.transform(digits[0]).T), np.eye(4), atol=0.4)
+
+    @pytest.mark.slow
     def test_improves_on_pca(self, digits):
         X, X_test = digits
         model, scores = AutoencoderTransformer(8, random_state=0), []
@@ -91,8 +85,9 @@ class TestTraining:
         pca = AutoencoderTransformer(8, max_iter=0).fit(X).score(X_test)
         assert pca < scores[0] < scores[1] < scores[2]
         assert 1 - scores[2] < 0.75 * (1 - pca)
-        assert model.best_loss_ < model.pca_loss_
+        assert model.best_loss_ < model.initial_loss_
 
+    @pytest.mark.slow
     def test_one_row_at_a_time(self, curve):
         model = AutoencoderTransformer(1, hidden_layer_sizes=(16,), learning_rate_init=0.01, random_state=0)
         follow(model, curve, evenly(curve, 1))
@@ -101,6 +96,7 @@ class TestTraining:
         assert 1 - model.score(curve) < 0.7 * (1 - AutoencoderTransformer(1, max_iter=0).fit(curve).score(curve))
 
     @pytest.mark.parametrize("size", [10, 100])
+    @pytest.mark.slow
     def test_pca_stands_where_there_is_nothing_to_learn(self, size):
         noise = np.random.RandomState(0).normal(size=(1500, 10))
         model = follow(AutoencoderTransformer(3, random_state=0), noise[:1000], evenly(noise[:1000], size))
@@ -110,18 +106,18 @@ class TestTraining:
     def test_weights_that_only_harm_are_not_shown(self, rows):
         model = AutoencoderTransformer(4, learning_rate_init=1.0, random_state=0)
         follow(model, rows, [250])
-        assert model.best_loss_ == model.pca_loss_
+        assert model.best_loss_ == model.initial_loss_
         pca = PCA(4).fit(rows)
         np.testing.assert_allclose(model.transform(rows), pca.transform(rows), atol=1e-4)
 
     @pytest.mark.parametrize(
         "parameters",
         [
-            {"ordered": True},
-            {"sparsity": 2},
-            {"sparsity": 0.05},
-            {"variational": True},
+            {"code": "ordered"},
+            {"code": "sparse", "n_nonzero": 2},
+            {"code": "variational"},
             {"loss": "huber"},
+            {"corruption": "gaussian"},
             {"corruption": "masking"},
             {"corruption": "salt_and_pepper"},
             {"network": Dense, "learning_rate_init": 0.02},
@@ -131,35 +127,21 @@ class TestTraining:
         ],
         ids=str,
     )
+    @pytest.mark.slow
     def test_the_family(self, digits, parameters):
         X = digits[0]
         model = AutoencoderTransformer(6, random_state=0, **parameters)
         for _ in range(2):
             follow(model, X, evenly(X, 200))
-        assert model.best_loss_ < model.pca_loss_
+        assert model.best_loss_ < model.initial_loss_
         np.testing.assert_allclose(model.inverse_transform(model.transform(X)), model.reconstruct(X), atol=1e-4)
         assert model.sample(3, random_state=0).shape == (3, 64)
 
-    @pytest.mark.parametrize("parameters", [{}, {"sparsity": 0.1}, {"variational": True}], ids=str)
+    @pytest.mark.parametrize("parameters", [{}, {"code": "sparse"}, {"code": "variational"}], ids=str)
     def test_a_single_row_is_what_is_drawn(self, digits, parameters):
         row = digits[0][:1]
         model = AutoencoderTransformer(3, random_state=0, **parameters).partial_fit(row)
         np.testing.assert_allclose(model.sample(4, random_state=0), row.repeat(4, axis=0), atol=1e-12)
-
-    def test_whitened_codes_are_white_on_all_rows_seen(self, digits):
-        X = digits[0]
-        model = follow(AutoencoderTransformer(4, whiten=True, random_state=0), X, evenly(X, 200))
-        sample = model.transform(model._kept["rows"])
-        np.testing.assert_allclose(np.cov(sample.T), np.eye(4), atol=1e-3)
-        # The rows held out are about a hundred.
-        np.testing.assert_allclose(np.cov(model.transform(X).T), np.eye(4), atol=0.4)
-
-    def test_a_fit_counts_as_the_steps_to_its_best_epoch(self, digits):
-        X = digits[0][:1000]
-        model = AutoencoderTransformer(4, max_iter=5, batch_size=100, early_stopping=0.1, random_state=0).fit(X)
-        best = int(np.argmin(model.validation_loss_curve_))
-        assert best > 0
-        assert model._kept["n_steps"] == 9 * best
 
     @pytest.mark.parametrize("n_components", [None, 0.7])
     def test_the_first_chunk_decides_the_length_of_the_code(self, rows, n_components):
@@ -176,32 +158,7 @@ class TestTraining:
 
 
 class TestHeldOutRows:
-    def test_are_never_trained_on_and_as_likely_early_as_late(self, monkeypatch):
-        trained = set()
-        original = _base_incremental.train_on_chunk
-
-        def watched(network, rows, split, *arguments):
-            standardised = rows.take(split.train)[:, 0].numpy()
-            trained.update(np.round(standardised * rows._scale[0] + rows._mean[0]).astype(int).tolist())
-            return original(network, rows, split, *arguments)
-
-        monkeypatch.setattr(_base_incremental, "train_on_chunk", watched)
-        monkeypatch.setattr(_base_incremental, "MAX_SAMPLED_ROWS", 200)
-        n_rows = 8000
-        X = np.column_stack([np.arange(n_rows), np.random.RandomState(0).normal(size=n_rows)])
-        model = AutoencoderTransformer(1, hidden_layer_sizes=(), random_state=0)
-        follow(model, X, evenly(X, 500))
-        held_out = model._kept["rows"][:, 0].astype(int)
-        assert not trained & set(held_out.tolist())
-        assert len(trained) > 0.9 * n_rows
-        assert 140 < len(held_out) < 260  # 200, and four standard errors
-        assert 0.3 < (held_out < n_rows / 2).mean() < 0.7
-
-    def test_chunks_of_a_row_are_not_all_treated_alike(self, curve):
-        model = follow(AutoencoderTransformer(1, max_iter=0, random_state=0), curve[:100], evenly(curve[:100], 1))
-        assert 10 < len(model._kept["rows"]) < 45
-
-    def test_rows_are_kept_to_scale_codes_by_where_none_is_held_out(self):
+    def test_codes_are_scaled_also_where_none_is_held_out(self):
         s = np.linspace(0, 6, 2000)
         X = np.column_stack([np.cos(s), np.sin(s), s / 3]) + 0.05 * np.random.RandomState(0).normal(size=(2000, 3))
         model = AutoencoderTransformer(2, whiten=True, early_stopping=False, random_state=0)
@@ -213,6 +170,7 @@ class TestHeldOutRows:
 
 
 class TestAfterFit:
+    @pytest.mark.slow
     def test_goes_on_from_it(self, digits):
         X, X_test = digits
         model = AutoencoderTransformer(8, random_state=0).fit(X[:700])
@@ -224,15 +182,24 @@ class TestAfterFit:
         # Of the first 700 rows eight axes are known: as IncrementalPCA, the leading ones come out almost as PCA's.
         assert (np.abs(model.components_ * PCA(8).fit(X).components_).sum(axis=1)[:4] > 0.99).all()
 
+    def test_weights_of_both_make_the_mean(self, curve):
+        """With all axes known the moments are exact."""
+        weight = np.random.RandomState(0).randint(1, 5, size=len(curve)).astype(float)
+        model = AutoencoderTransformer(3, max_iter=0).fit(curve[:200], sample_weight=weight[:200])
+        model.partial_fit(curve[200:], sample_weight=weight[200:])
+        np.testing.assert_allclose(model.mean_, np.average(curve, axis=0, weights=weight))
+
     def test_all_axes_make_it_exact(self, curve):
         model = AutoencoderTransformer(3, random_state=0).fit(curve[:150]).partial_fit(curve[150:])
         np.testing.assert_allclose(model.explained_variance_ratio_, PCA().fit(curve).explained_variance_ratio_)
 
+    @pytest.mark.slow
     def test_one_row_does_not_bring_pca_back(self, digits):
         model = AutoencoderTransformer(8, random_state=0).fit(digits[0][:700])
         before = model.score(digits[1])
         assert model.partial_fit(digits[0][700:701]).score(digits[1]) == pytest.approx(before, abs=0.01)
 
+    @pytest.mark.slow
     def test_of_rows_with_missing_entries(self, rows):
         """Complete rows go on training the network that sees which entries are missing, and filling stays possible."""
         gaps = np.where(np.random.RandomState(0).uniform(size=rows.shape) < 0.1, np.nan, rows)
@@ -242,6 +209,7 @@ class TestAfterFit:
         assert model.score(gaps[300:]) > before - 0.05
         assert np.isfinite(model.reconstruct(gaps)).all()
 
+    @pytest.mark.slow
     def test_fit_starts_anew(self, rows):
         model = follow(AutoencoderTransformer(3, random_state=0), rows, [250])
         np.testing.assert_array_equal(model.fit(rows).transform(rows), clone(model).fit(rows).transform(rows))
@@ -258,6 +226,7 @@ class TestInputs:
         np.testing.assert_allclose(model.transform(rows), plain, atol=1e-3)
 
     @pytest.mark.parametrize("saver", ["pickle", "skops.io"])
+    @pytest.mark.slow
     def test_saved_in_between(self, digits, saver):
         save = pytest.importorskip(saver)
         X = digits[0]
@@ -269,7 +238,7 @@ class TestInputs:
     def test_rotated_codes_as_modules(self, digits):
         X = np.float32(digits[0])
         model = follow(AutoencoderTransformer(3, random_state=0), X, evenly(X, 200))
-        assert model.best_loss_ < model.pca_loss_
+        assert model.best_loss_ < model.initial_loss_
         with torch.no_grad():
             codes = model.encoder_module()(torch.from_numpy(X))
         np.testing.assert_allclose(codes, model.transform(X), atol=1e-4)
@@ -304,12 +273,6 @@ class TestFailureChangesNothing:
             model.partial_fit(np.zeros((3, 2001)))
         assert vars(model) == vars(AutoencoderTransformer(3))
 
-    def test_in_many_processes(self, rows):
-        model = AutoencoderTransformer(3, distributed=True)
-        with pytest.raises(ValueError, match="partial_fit runs in one process"):
-            model.partial_fit(rows)
-        assert not hasattr(model, "n_features_in_")
-
 
 @pytest.mark.parametrize("method", ["denoising", "reconstruction"])
 class TestDetector:
@@ -326,36 +289,7 @@ class TestDetector:
         assert model.offset_ == expected.offset_
         assert model.n_samples_seen_ == expected.n_samples_seen_
 
-    def test_keeps_a_uniform_sample(self, method, monkeypatch):
-        monkeypatch.setattr(_base_detector, "MAX_KEPT_ROWS", 200)
-        X = np.column_stack([np.arange(1000.0), np.random.RandomState(0).normal(size=1000)])
-        model = follow(self.model(method), X, evenly(X, 100))
-        kept = model._kept["rows"][:, 0]
-        assert len(np.unique(kept)) == 200
-        assert 0.35 < (kept < 500).mean() < 0.65  # four standard errors
-        again = self.model(method).fit(model._kept["rows"])
-        np.testing.assert_array_equal(model.score_samples(X), again.score_samples(X))
-
-    def test_keeps_fewer_wide_rows(self, digits, method, monkeypatch):
-        monkeypatch.setattr(_base_detector, "MAX_KEPT_NUMBERS_OF_FIT", 100 * 64)
-        model = self.model(method).fit(sparse.csr_array(digits[0][:300]))
-        assert model._kept["rows"].shape == (100, 64)
-
-    def test_keeps_a_uniform_sample_after_fit(self, method, monkeypatch):
-        monkeypatch.setattr(_base_detector, "MAX_KEPT_ROWS_OF_FIT", 200)
-        X = np.column_stack([np.arange(1000.0), np.random.RandomState(0).normal(size=1000)])
-        model = self.model(method).fit(X[:500]).partial_fit(X[500:])
-        kept = model._kept["rows"][:, 0]
-        assert len(kept) == 200
-        assert 0.35 < (kept < 500).mean() < 0.65
-
-    def test_heavy_rows_stay(self, method, monkeypatch):
-        monkeypatch.setattr(_base_detector, "MAX_KEPT_ROWS", 100)
-        X = np.random.RandomState(0).normal(size=(300, 3))
-        weight = np.where(np.arange(300) < 50, 1e6, 1.0)
-        model = follow(self.model(method), X, [150], weight)
-        np.testing.assert_array_equal(model._kept["rows"][:50], X[:50])
-
+    @pytest.mark.slow
     def test_goes_on_after_fit_which_forgets(self, digits, method):
         X, X_test = digits[0][:300], digits[1]
         expected = self.model(method).fit(X)

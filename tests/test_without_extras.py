@@ -11,6 +11,7 @@ import skae
 X = np.random.RandomState(0).normal(size=(20, 4))
 
 
+@pytest.mark.slow
 def test_the_package_imports():
     hidden = "import sys; sys.modules.update(matplotlib=None, onnx=None, skl2onnx=None, onnxruntime=None); import skae"
     subprocess.run([sys.executable, "-c", hidden], check=True)
@@ -27,8 +28,11 @@ def test_the_package_imports():
         (lambda: skae.LatentSpaceDisplay.from_predictions(None), "LatentSpaceDisplay.from_predictions"),
         (lambda: skae.OutlierScoreDisplay.from_estimator(None, None), "OutlierScoreDisplay.from_estimator"),
         (lambda: skae.OutlierScoreDisplay.from_predictions(None), "OutlierScoreDisplay.from_predictions"),
-        (lambda: skae.FeatureErrorDisplay.from_estimator(None, None), "FeatureErrorDisplay.from_estimator"),
-        (lambda: skae.FeatureErrorDisplay.from_predictions(None), "FeatureErrorDisplay.from_predictions"),
+        (
+            lambda: skae.FeatureContributionDisplay.from_estimator(None, None),
+            "FeatureContributionDisplay.from_estimator",
+        ),
+        (lambda: skae.FeatureContributionDisplay.from_predictions(None), "FeatureContributionDisplay.from_predictions"),
     ],
 )
 def test_displays_name_the_extra(draw, name, monkeypatch):
