@@ -300,14 +300,14 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         r"""Return conformal p-values: the share of normal rows that score as low as a row or lower.
 
         A p-value of 0.01 means that about 1 % of normal rows score this low or lower: among new normal rows,
-        ``p_values(X) <= 0.01`` has a false-alarm rate of about 1 % (Vovk et al. 2005 [4]_). The rate would be at most
+        ``p_values(X) <= 0.01`` has a false-alarm rate of about 1 % (Vovk et al. 2005). The rate would be at most
         1 % if scores did not depend on single training rows. Pass rows that the detector was not fitted to: of its
         training rows about 1 % get a p-value this low, however many of them are outliers.
 
         Scores are compared with those of calibration rows: up to 2,000 training rows, each compared with the others
         only and scored by the one denoiser that did not learn from it; with "reconstruction" the held-out rows. Where
         a covariance depends on single rows (below 200 rows, or ten per feature), rows are scored by detectors fitted to
-        the other four fifths, all of them below 1,000 rows and else a fifth (cross-conformal [5]_). With n calibration
+        the other four fifths, all of them below 1,000 rows and else a fifth (cross-conformal, Vovk 2015). With n calibration
         rows no p-value is below 1 / (n + 1).
 
         Parameters

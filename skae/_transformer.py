@@ -465,7 +465,7 @@ class AutoencoderTransformer(BaseAutoencoder):
             Scores; with `scale` squared errors are in units of the features' variances, else in those of X.
         """
         X = self._check_fitted_X(X)
-        _check_range(RowSource(as_array(X)), self._fitted.config)
+        _check_range(X, self._fitted.config)
         if self._fitted.config.code_class.is_variational:
             return self._fitted.log_evidence_bounds(X, self.device)
         return -self._fitted.summed_losses(X, self.device)
@@ -618,12 +618,12 @@ def _attributes(fitted: AutoencoderFit) -> dict[str, Any]:
     }
 
 
-def _check_range(rows: RowSource, config: AutoencoderConfig) -> None:
-    """Raise ValueError unless the loss is defined for the values of the rows."""
+def _check_range(X, config: AutoencoderConfig) -> None:
+    """Raise ValueError unless the loss is defined for the values of X, a `RowSource`, array, sparse matrix or tensor."""
     low, high = config.loss_class.value_range
     if np.isinf(low) and np.isinf(high):
         return
-    lowest, highest = feature_ranges(rows)
+    lowest, highest = feature_ranges(X if isinstance(X, RowSource) else RowSource(as_array(X)))
     for extreme in (np.nanmin(lowest, initial=low), np.nanmax(highest, initial=low)):
         if not low <= extreme <= high:
             raise ValueError(

@@ -105,10 +105,19 @@ def distributed() -> Iterator[None]:
     Supported by `AutoencoderTransformer.fit`, except with ``corruption="swap"`` or a callable corruption, which look at
     all rows of a batch. `partial_fit` and `AutoencoderOutlierDetector` raise a ValueError.
 
+    Yields
+    ------
+    None
+        Nothing: only the body's place matters.
+
     Raises
     ------
     RuntimeError
         If there is no initialised process group.
+
+    See Also
+    --------
+    AutoencoderTransformer : The estimator whose `fit` can be shared.
 
     Examples
     --------

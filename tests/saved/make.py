@@ -17,9 +17,9 @@ ESTIMATORS = {
     "plain": AutoencoderTransformer(2, **SMALL),
     "whitened": AutoencoderTransformer(2, whiten=True, scale=True, dtype="float64", **SMALL),
     "missing": AutoencoderTransformer(2, corruption="masking", loss="huber", **SMALL),
-    "sparse": AutoencoderTransformer(4, sparsity=2, **SMALL),
-    "ordered": AutoencoderTransformer(3, ordered=True, **SMALL),
-    "variational": AutoencoderTransformer(2, variational=True, **SMALL),
+    "sparse": AutoencoderTransformer(4, code="sparse", n_nonzero=2, **SMALL),
+    "ordered": AutoencoderTransformer(3, code="ordered", **SMALL),
+    "variational": AutoencoderTransformer(2, code="variational", **SMALL),
     "denoising": AutoencoderOutlierDetector(**SMALL),
     "reconstruction": AutoencoderOutlierDetector(method="reconstruction", n_components=2, **SMALL),
 }
