@@ -307,8 +307,8 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         Scores are compared with those of calibration rows: up to 2,000 training rows, each compared with the others
         only and scored by the one denoiser that did not learn from it; with "reconstruction" the held-out rows. Where
         a covariance depends on single rows (below 200 rows, or ten per feature), rows are scored by detectors fitted to
-        the other four fifths, all of them below 1,000 rows and else a fifth (cross-conformal, Vovk 2015). With n calibration
-        rows no p-value is below 1 / (n + 1).
+        the other four fifths, all of them below 1,000 rows and else a fifth (cross-conformal, Vovk 2015). With n
+        calibration rows no p-value is below 1 / (n + 1).
 
         Parameters
         ----------

@@ -569,7 +569,7 @@ class AutoencoderTransformer(BaseAutoencoder):
             float(self.beta),
             self.loss,
             self.corruption,
-            float(resolved(self.corruption_level, lambda: CORRUPTION_LEVEL)),
+            plain_number(resolved(self.corruption_level, lambda: CORRUPTION_LEVEL)),
             self.network,
             tuple(int(width) for width in self.hidden_layer_sizes),
             self.activation,
@@ -619,7 +619,7 @@ def _attributes(fitted: AutoencoderFit) -> dict[str, Any]:
 
 
 def _check_range(X, config: AutoencoderConfig) -> None:
-    """Raise ValueError unless the loss is defined for the values of X, a `RowSource`, array, sparse matrix or tensor."""
+    """Raise ValueError unless the loss is defined for the values of X: a `RowSource`, array, CSR matrix or tensor."""
     low, high = config.loss_class.value_range
     if np.isinf(low) and np.isinf(high):
         return
