@@ -6,8 +6,7 @@ from skae._displays._latent_space import LatentSpaceDisplay
 from skae._displays._loss_curve import LossCurveDisplay
 from skae._displays._outlier_score import OutlierScoreDisplay
 from skae._displays._reconstruction import ReconstructionDisplay
-
-# ONNX from skae._onnx._conversion import to_onnx
+from skae._onnx._conversion import to_onnx
 from skae._outlier_detector import AutoencoderOutlierDetector
 from skae._rows._processes import distributed
 from skae._saved_state import SKOPS_TRUSTED
@@ -26,5 +25,5 @@ __all__ = [
     "ReconstructionDisplay",
     "__version__",
     "distributed",
-    # ONNX "to_onnx",
+    "to_onnx",
 ]

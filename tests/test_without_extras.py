@@ -13,7 +13,8 @@ X = np.random.RandomState(0).normal(size=(20, 4))
 
 @pytest.mark.slow
 def test_the_package_imports():
-    hidden = "import sys; sys.modules.update(matplotlib=None, onnx=None, skl2onnx=None, onnxruntime=None); import skae"
+    extras = ("matplotlib", "onnx", "onnxruntime", "onnxscript", "skl2onnx")
+    hidden = f"import sys; sys.modules.update(dict.fromkeys({extras})); import skae"
     subprocess.run([sys.executable, "-c", hidden], check=True)
 
 
@@ -44,8 +45,9 @@ def test_displays_name_the_extra(draw, name, monkeypatch):
     assert words.endswith("You can install matplotlib with `pip install skae[plot]`.")
 
 
-def test_to_onnx_names_the_extra(monkeypatch):
+@pytest.mark.parametrize("name", ["onnxscript", "skl2onnx"])
+def test_to_onnx_names_the_extra(name, monkeypatch):
     fitted = skae.AutoencoderTransformer(2, max_iter=0).fit(X)
-    monkeypatch.setitem(sys.modules, "skl2onnx", None)
+    monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ImportError, match=r"pip install skae\[onnx\]"):
         skae.to_onnx(fitted)

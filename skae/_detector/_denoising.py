@@ -220,7 +220,7 @@ class _ScorerOn:
         whitened = plain * self._whitening
         distances, left_out = self._nearest.distances(plain)
         ratios = (self.squared_residuals(whitened) / self._medians).mean(0)
-        judged = (ratios * self._judges(len(plain), left_out)).sum(0)
+        judged = (ratios * self._judges(plain.shape[0], left_out)).sum(0)
         denoisers = 0.5 * torch.log(judged + SQUARED_FLOOR)
         nearest = self._log_nearest(distances)
         distances, _ = self._nearest_whitened.distances(whitened)

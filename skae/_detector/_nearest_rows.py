@@ -32,6 +32,7 @@ class NearestRows:
 
     def __init__(self, references: Tensor, weight: Tensor) -> None:
         self.references, self._weight = references, weight
+        self._stand_for_whole_rows = bool((weight >= 1.0).all())
         # One product then makes the squared distance: (x, |x|^2, 1) . (-2 r, 1, |r|^2).
         norms = references.square().sum(1, keepdim=True)
         self._factors = torch.cat([-2.0 * references, torch.ones_like(norms), norms], 1).t().contiguous()
@@ -63,7 +64,7 @@ class NearestRows:
     def to_kth(self, distances: Tensor, k: float) -> tuple[Tensor, Tensor]:
         """Distance to, and index of, the reference with which k rows are as near, shapes (n_rows,)."""
         # Where each reference stands for at least one row, k of them are enough.
-        enough = math.ceil(k) if bool((self._weight >= 1.0).all()) else len(self._weight)
+        enough = math.ceil(k) if self._stand_for_whole_rows else len(self._weight)
         values, indices = distances.topk(min(len(self._weight), enough), dim=1, largest=False)
         counted = torch.where(values.isfinite(), self._weight[indices], 0.0).cumsum(1)
         last = values.isfinite().sum(1).sub_(1).clamp_min_(0)

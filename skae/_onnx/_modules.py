@@ -1,0 +1,111 @@
+"""What graphs compute, as torch modules whose branches and shapes do not depend on the data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from skae._autoencoder._custom_network import on_device
+from skae._autoencoder._fitted import FittedAutoencoder
+from skae._autoencoder._network import AutoencoderNetwork
+from skae._detector._denoising import DenoisingScorer
+from skae._detector._reconstruction import SQUARED_FLOOR, ReconstructionScorer
+from skae._detector._score_scale import ScoreScale
+from skae._onnx._denoising import DenoisingComponents
+from skae._rows._row_source import RowSource
+from skae._support._torch import dtype_of, to_tensor
+
+CPU = torch.device("cpu")
+
+
+class TransformerModule(nn.Module):
+    """Rows to public codes and, if requested, to reconstructions in the units of X."""
+
+    def __init__(self, fitted: FittedAutoencoder, *, fill_missing: bool, reconstruct: bool) -> None:
+        super().__init__()
+        self._autoencoder, self._reconstruct = _Autoencoder(fitted, fill_missing), reconstruct
+
+    def forward(self, X: Tensor) -> tuple[Tensor, ...]:
+        z = self._autoencoder.network.encode(self._autoencoder.standardised(X))
+        codes = self._autoencoder.public_codes(z)
+        return (codes, self._autoencoder.in_units_of_X(z)) if self._reconstruct else (codes,)
+
+
+class DetectorModule(nn.Module):
+    """Rows to labels and decision values, each of shape (n_rows, 1)."""
+
+    def __init__(self, components: Callable[[Tensor], Tensor], scale: ScoreScale, offset: float) -> None:
+        super().__init__()
+        self._components, self._offset = components, offset
+        self._centre, self._spread = _tensor(scale.centre), _tensor(scale.spread)
+
+    def forward(self, X: Tensor) -> tuple[Tensor, Tensor]:
+        u = ((self._components(X) - self._centre) / self._spread).amax(1, keepdim=True)
+        # The exporter's own logaddexp overflows.
+        decision = -(u.clamp_min(0.0) + (-u.abs()).exp().add(1.0).log()) - self._offset
+        return torch.where(decision < 0.0, -1, 1), decision
+
+
+class _BranchlessNetwork(AutoencoderNetwork):
+    """Fills every row where it has an imputer, whether entries are missing or not, else none."""
+
+    def _inputs(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        filled = x if self._imputer is None else self._imputer(x)
+        if not self.takes_mask or self.module is not None:
+            return filled, filled
+        return filled, torch.cat([filled, torch.isnan(x).to(x.dtype)], 1)
+
+
+class _Autoencoder:
+    """`FittedAutoencoder` on rows that are tensors."""
+
+    def __init__(self, fitted: FittedAutoencoder, fill_missing: bool) -> None:
+        weights = _tensor(fitted.weights)
+        dtype = weights.dtype
+        self.network = _BranchlessNetwork(
+            fitted.config,
+            fitted.linear.to(dtype, CPU),
+            weights,
+            fitted.imputer.to(dtype, CPU) if fill_missing else None,
+            module=on_device(fitted.module, CPU, dtype),
+            takes_mask=fitted.takes_mask,
+        )
+        self._linear, self._dtype, self._code_map = fitted.linear, dtype, _tensor(fitted.code_map)
+
+    def standardised(self, X: Tensor) -> Tensor:
+        return RowSource(X).standardised(self._linear.mean, self._linear.scale, self._dtype, CPU).take(slice(None))
+
+    def public_codes(self, z: Tensor) -> Tensor:
+        return z.double() @ self._code_map
+
+    def in_units_of_X(self, z: Tensor) -> Tensor:
+        return self.network.decode(z).double() * _tensor(self._linear.scale) + _tensor(self._linear.mean)
+
+
+class ReconstructionComponents:
+    """`ReconstructionScorer.component_scores` of rows that are tensors."""
+
+    def __init__(self, scorer: ReconstructionScorer) -> None:
+        self._autoencoder, self._code_mean = _Autoencoder(scorer.autoencoder, False), _tensor(scorer.code_mean)
+        self._squared_unit = scorer.autoencoder.linear.unit**2
+
+    def __call__(self, X: Tensor) -> Tensor:
+        x = self._autoencoder.standardised(X)
+        z = self._autoencoder.network.encode(x)
+        errors = (self._autoencoder.network.decode(z) - x).double().square().mean(1) * self._squared_unit
+        distances = (self._autoencoder.public_codes(z) - self._code_mean).square().mean(1)
+        return 0.5 * (torch.stack([errors, distances], 1) + SQUARED_FLOOR).log()
+
+
+def _tensor(array: np.ndarray) -> Tensor:
+    return to_tensor(array, dtype_of(array), CPU)
+
+
+# What computes the component scores of each scorer.
+COMPONENTS: dict[type, Callable[..., Callable[[Tensor], Tensor]]] = {
+    DenoisingScorer: DenoisingComponents,
+    ReconstructionScorer: ReconstructionComponents,
+}
