@@ -19,7 +19,16 @@ SOURCES = [*MARKDOWN, *DOCS.glob("*.rst"), *(ROOT / "examples").glob("*.rst")]
 # Blocks of a page run one after the other, as a reader would run them. These leave the model to the reader, and are run
 # by `test_distributed.py` and `test_dask.py`.
 PAGES_THAT_DO_NOT_RUN = {DOCS / "saving.md", DOCS / "guide_distributed.md"}
-PAGES_AT_NIGHT = {"guide_ordered.md", "guide_missing_values.md", "guide_outliers.md"}
+# Pages whose blocks take more than a few seconds.
+PAGES_AT_NIGHT = {
+    "guide_code_size.md",
+    "guide_missing_values.md",
+    "guide_networks.md",
+    "guide_ordered.md",
+    "guide_outliers.md",
+    "guide_reproducibility.md",
+    "guide_variational.md",
+}
 
 
 def name_of(path):

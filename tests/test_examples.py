@@ -8,14 +8,28 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("plot_*.py"))
+# The quick half of the gallery; the others take up to a minute each.
+BY_DAY = {
+    "plot_displays",
+    "plot_generate",
+    "plot_guess_letters",
+    "plot_missing_values",
+    "plot_novelty_digits",
+    "plot_outliers",
+    "plot_replace_pca",
+    "plot_sparse_codes",
+}
 
 
 def test_there_are_examples():
-    assert EXAMPLES
+    assert {path.stem for path in EXAMPLES} > BY_DAY
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, marks=pytest.mark.slow if path.stem in BY_DAY else pytest.mark.nightly) for path in EXAMPLES],
+    ids=lambda path: path.stem,
+)
 def test_example_runs(path, tmp_path):
     for library in ("matplotlib", "pandas"):
         pytest.importorskip(library)

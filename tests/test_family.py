@@ -113,7 +113,7 @@ class TestMissingValues:
 
     @pytest.mark.slow
     def test_masking_is_for_rows_that_will_lack_entries(self, digits):
-        X, X_test = digits
+        X, X_test = digits[0][:700], digits[1]
         incomplete, hidden = hide_some(X_test, 0.4)
         plain = AutoencoderTransformer(16, random_state=0).fit(X)
         masked = AutoencoderTransformer(16, corruption="masking", corruption_level=0.4, random_state=0).fit(X)
@@ -345,7 +345,7 @@ class TestRanges:
 class TestCombinations:
     @pytest.mark.slow
     def test_everything_that_makes_sense_together(self, digits):
-        X, X_test = digits
+        X, X_test = digits[0][:700], digits[1]
         incomplete, hidden = hide_some(X_test, 0.2)
         ours = AutoencoderTransformer(
             8,
@@ -415,7 +415,7 @@ class TestCombinations:
 
     @pytest.mark.slow
     def test_custom_corruption(self, digits):
-        X, X_test = digits
+        X, X_test = digits[0][:700], digits[1]
         shapes = set()
 
         def hide_a_half(rows, rng):

@@ -34,16 +34,16 @@ class TwoLayers(torch.nn.Module):
 ESTIMATORS = [
     AutoencoderTransformer(),
     AutoencoderTransformer(**TRAINED),
+    AutoencoderTransformer(network=TwoLayers),
+    AutoencoderTransformer(code="variational"),
+    AutoencoderOutlierDetector(),
+    AutoencoderOutlierDetector(method="reconstruction", contamination=0.1),
     AutoencoderTransformer(n_components=3, whiten=True, scale=True),
     AutoencoderTransformer(corruption="masking"),
     AutoencoderTransformer(corruption="swap", corruption_level=0.2, loss="huber"),
     AutoencoderTransformer(code="sparse"),
     AutoencoderTransformer(n_components=3, code="sparse", n_nonzero=2),
     AutoencoderTransformer(code="ordered"),
-    AutoencoderTransformer(code="variational"),
-    AutoencoderTransformer(network=TwoLayers),
-    AutoencoderOutlierDetector(),
-    AutoencoderOutlierDetector(method="reconstruction", contamination=0.1),
 ]
 EXTRA_CHECKS = [
     "check_dataframe_column_names_consistency",
@@ -63,13 +63,19 @@ def test_check_estimator_at_its_defaults(estimator, check):
 
 
 @pytest.mark.slow
-@parametrize_with_checks(ESTIMATORS[1:])
+@parametrize_with_checks(ESTIMATORS[1:6])
 def test_check_estimator(estimator, check):
     check(estimator)
 
 
+@pytest.mark.nightly
+@parametrize_with_checks(ESTIMATORS[6:])
+def test_check_estimator_of_the_other_members(estimator, check):
+    check(estimator)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("estimator", ESTIMATORS[:3], ids=["defaults", "trained", "whitened"])
+@pytest.mark.parametrize("estimator", [*ESTIMATORS[:2], ESTIMATORS[6]], ids=["defaults", "trained", "whitened"])
 @pytest.mark.parametrize("name", EXTRA_CHECKS)
 def test_checks_outside_check_estimator(estimator, name):
     getattr(estimator_checks, name)(type(estimator).__name__, estimator)
