@@ -24,7 +24,15 @@ ESTIMATORS = {
         method="reconstruction", **SETTINGS, random_state=np.random.RandomState(0)
     ),
 }
-METHODS = ["transform", "reconstruct", "predict", "score_samples", "decision_function", "p_values", "feature_contributions"]
+METHODS = [
+    "transform",
+    "reconstruct",
+    "predict",
+    "score_samples",
+    "decision_function",
+    "p_values",
+    "feature_contributions",
+]
 pytestmark = pytest.mark.filterwarnings("ignore:The loss was still falling")
 
 X = np.random.RandomState(0).normal(size=(300, 6))
