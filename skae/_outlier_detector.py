@@ -9,8 +9,9 @@ import numpy as np
 from sklearn.base import OutlierMixin
 
 from skae._detector._calibration import Calibration, calibrate, cross_fitted_components
-from skae._detector._scorer import ScorerFit, ScorerParameters
-from skae._detector._scorers import SCORERS
+from skae._detector._denoising import DenoisingScorer
+from skae._detector._reconstruction import ReconstructionScorer
+from skae._detector._scorer import Scorer, ScorerFit, ScorerParameters
 from skae._estimator import AUTO, BaseAutoencoder, training_attributes
 from skae._rows._processes import is_distributed
 from skae._rows._reservoir import Reservoir, draw_priorities, highest_priorities
@@ -30,6 +31,9 @@ MIN_ROWS_FOR_THREADS = 1500
 MAX_STREAM_ROWS, MAX_STREAM_NUMBERS = 20_000, 20_000_000
 # After `fit`, which need not be followed by `partial_fit`, they must not make a large file.
 MAX_FIT_ROWS, MAX_FIT_NUMBERS = 8192, 4_000_000
+
+# The values of the `method` parameter.
+SCORERS: dict[str, type[Scorer]] = {"denoising": DenoisingScorer, "reconstruction": ReconstructionScorer}
 
 
 class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):

@@ -15,7 +15,7 @@ from sklearn.pipeline import FeatureUnion, make_pipeline, make_union
 from sklearn.preprocessing import StandardScaler
 
 from skae import AutoencoderOutlierDetector, AutoencoderTransformer, to_onnx
-from skae._detector._scorers import SCORERS
+from skae._outlier_detector import SCORERS
 from skae.networks import ConvolutionalNetwork1d
 
 pytest.importorskip("onnx")

@@ -17,7 +17,7 @@ from skae import AutoencoderOutlierDetector, AutoencoderTransformer
 from skae._autoencoder._codes import CODES, DenseCode
 from skae._autoencoder._losses import LOSSES, EntrywiseLoss
 from skae._detector._scorer import ScorerFit
-from skae._detector._scorers import SCORERS
+from skae._outlier_detector import SCORERS
 from skae._training._loop import TrainingResult
 
 

@@ -10,7 +10,7 @@ import torch
 from sklearn.base import clone
 
 from skae import AutoencoderOutlierDetector
-from skae._detector._scorers import SCORERS
+from skae._outlier_detector import SCORERS
 
 X = np.random.RandomState(0).normal(size=(120, 4)) @ np.diag([3.0, 2.0, 1.0, 0.5])
 NEW = np.random.RandomState(1).normal(size=(30, 4))
