@@ -184,7 +184,8 @@ def differences(stored: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> 
     largest: dict[str, float] = {}
     for key in stored:
         before, after = np.asarray(stored[key], float), np.asarray(other[key], float)
-        unit = np.nanstd(before) or 1.0
+        # Numbers that are nearly equal, such as two losses, have hardly any deviation: their size counts then.
+        unit = max(np.nanstd(before), 1e-3 * np.nanmax(np.abs(before))) or 1.0
         difference = np.inf if before.shape != after.shape else float(np.nanmax(np.abs(before - after)) / unit)
         name = key.split("/")[0]
         largest[name] = max(largest.get(name, 0.0), difference)

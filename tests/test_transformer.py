@@ -329,7 +329,7 @@ class TestWeightsInTraining:
     def test_weights_are_repetitions(self, curve):
         """Without noise, hold-out and batches, up to rounding.
 
-        Squared errors have no slope at PCA's codes but for rounding, which AdamW would scale up; Huber's loss has.
+        Squared errors have no slope at PCA's codes except for rounding, which AdamW would scale up; Huber's loss has.
         """
         settings = {"max_iter": 30, "batch_size": 10_000, "early_stopping": False, "loss": "huber"}
         noiseless = {"corruption": "gaussian", "corruption_level": 0.0}

@@ -8,9 +8,7 @@ from typing import Any, Protocol
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
 except ImportError:  # scikit-learn < 1.9 has no callbacks
-
-    class CallbackSupportMixin:  # type: ignore[no-redef]
-        """Stands in for scikit-learn's mixin."""
+    CallbackSupportMixin = type("CallbackSupportMixin", (), {})
 
     def with_callbacks(method):
         """Stand in for scikit-learn's decorator."""
