@@ -11,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skae._autoencoder._activations import ACTIVATIONS
-from skae._defaults._parameters import TrainingParameters
+from skae._defaults._training_parameters import TrainingParameters
 from skae._linalg._moments import missing_share
 from skae._rows._processes import ProcessGroup
 from skae._rows._row_source import RowSource

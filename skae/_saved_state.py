@@ -1,6 +1,8 @@
 """The format of saved estimators: its version, upgrades from earlier formats, and the types that skops may trust.
 
-A fitted estimator is saved as arrays and plain values, by the `to_state` methods of what it consists of. A change of
+A file contains the parameters, the public attributes, and the private ones as arrays and plain values: of a transformer
+`FittedAutoencoder.to_state` and `IncrementalState.to_state`, of a detector its scorer's and `Calibration.to_state`, put
+together by `_fitted_to_state` of the estimators. A change of
 their names or meaning raises `FORMAT_VERSION` and adds a function to `UPGRADES` that turns a state of the format before
 into one of the new format; estimators apply them one after the other.
 """

@@ -18,7 +18,7 @@ from skae._autoencoder._losses import LOSSES
 from skae._autoencoder._partial_fit import IncrementalState, state_after_fit, update
 from skae._autoencoder._torch_modules import DecoderModule, EncoderModule
 from skae._defaults._autoencoder import CORRUPTION_LEVEL, autoencoder_settings, chunk_settings
-from skae._defaults._parameters import resolved
+from skae._defaults._training_parameters import resolved
 from skae._estimator import AUTO, BaseAutoencoder, training_attributes
 from skae._linalg._moments import feature_ranges, missing_share
 from skae._rows._processes import is_distributed, processes_of_fit

@@ -10,7 +10,7 @@ import math
 from dataclasses import replace
 
 from skae._autoencoder._config import AutoencoderConfig
-from skae._defaults._parameters import TrainingParameters, resolved
+from skae._defaults._training_parameters import TrainingParameters, resolved
 from skae._rows._hold_out import hold_out_fraction
 from skae._rows._training_rows import TrainingRows
 from skae._training._settings import TrainingSettings

@@ -6,7 +6,7 @@ Trained long, a network learns the outliers among its rows as well.
 from __future__ import annotations
 
 from skae._defaults._autoencoder import MIN_ROWS_TO_TRAIN, patience
-from skae._defaults._parameters import TrainingParameters, resolved
+from skae._defaults._training_parameters import TrainingParameters, resolved
 from skae._rows._training_rows import TrainingRows
 from skae._training._settings import TrainingSettings
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from skae._defaults._denoising import HIDDEN_LAYER_SIZES, denoising_settings
-from skae._defaults._parameters import resolved
+from skae._defaults._training_parameters import resolved
 from skae._detector._calibration import n_folds_of
 from skae._detector._denoiser import DenoiserArchitecture, DenoiserEnsemble
 from skae._detector._nearest_rows import NearestRows

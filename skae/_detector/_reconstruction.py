@@ -11,7 +11,7 @@ from skae._autoencoder._config import AutoencoderConfig
 from skae._autoencoder._fit import AutoencoderFit, fit
 from skae._autoencoder._fitted import FittedAutoencoder
 from skae._defaults._autoencoder import HIDDEN_LAYER_SIZES, autoencoder_settings
-from skae._defaults._parameters import resolved
+from skae._defaults._training_parameters import resolved
 from skae._detector._calibration import MIN_ROWS_OF_FOLDS, N_FOLDS, n_folds_of
 from skae._detector._scorer import ScorerFit, ScorerParameters
 from skae._linalg._moments import weighted_mean

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from skae._defaults._parameters import TrainingParameters
+from skae._defaults._training_parameters import TrainingParameters
 from skae._rows._training_rows import TrainingRows
 from skae._support._callbacks import Report
 from skae._training._loop import TrainingResult

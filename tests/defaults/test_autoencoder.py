@@ -7,7 +7,7 @@ import torch
 from skae._autoencoder._config import AutoencoderConfig
 from skae._autoencoder._corruption import make_corruption
 from skae._defaults._autoencoder import autoencoder_settings, chunk_settings
-from skae._defaults._parameters import TrainingParameters
+from skae._defaults._training_parameters import TrainingParameters
 from skae._rows._row_source import RowSource
 from skae._rows._training_rows import TrainingRows
 

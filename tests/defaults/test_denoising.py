@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from skae._defaults._denoising import denoising_settings
-from skae._defaults._parameters import TrainingParameters
+from skae._defaults._training_parameters import TrainingParameters
 from skae._rows._row_source import RowSource
 from skae._rows._training_rows import TrainingRows
 
