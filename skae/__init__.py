@@ -1,4 +1,4 @@
-"""Autoencoders as scikit-learn estimators, anchored on PCA."""
+"""Autoencoders as scikit-learn estimators that start at PCA."""
 
 import skae.networks  # noqa: F401  (an attribute, and no name that `import *` brings)
 from skae._displays._feature_contribution import FeatureContributionDisplay

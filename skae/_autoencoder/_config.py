@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -73,6 +73,12 @@ class AutoencoderConfig:
     def masks_entries(self) -> bool:
         """Whether training may mask entries of complete rows."""
         return self.corruption == "masking" or callable(self.corruption)
+
+    def with_n_nonzero(self, n_components: int) -> AutoencoderConfig:
+        """The configuration of codes of that length: a sparse code has a tenth of it unless `n_nonzero` is given."""
+        if self.code != "sparse" or self.n_nonzero is not None:
+            return self
+        return replace(self, n_nonzero=max(1, n_components // 10))
 
     def to_state(self) -> dict[str, Any]:
         """What a file keeps: all that encoding and decoding need."""

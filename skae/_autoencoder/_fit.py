@@ -145,10 +145,9 @@ def start(
     corruption = make_corruption(config, rows, axes, rows.dtype)
     linear = initial_linear(config, axes, corruption)
     standardised = rows.standardised(linear.mean, linear.scale)
-    if config.code == "sparse":
-        config = replace(config, n_nonzero=config.n_nonzero or max(1, linear.n_components // 10))
-        if previous is None:
-            linear = with_atoms(linear, initialisation, standardised, config, rows.sample_weight, random_state)
+    config = config.with_n_nonzero(linear.n_components)
+    if config.code == "sparse" and previous is None:
+        linear = with_atoms(linear, initialisation, standardised, config, rows.sample_weight, random_state)
     module = _module(config, linear, rows, generator)
     takes_mask = corruption.masks or (previous is not None and previous.takes_mask)
     if previous is not None:
@@ -172,20 +171,19 @@ def start(
         return network
 
     network = network_in(rows.dtype)
-    low_precision = network_in(torch.bfloat16) if settings.mixed_precision else None
-    trainee = _trainee(network, low_precision, standardised, generator)
+    trainee = _trainee(network, network_in if settings.mixed_precision else None, standardised, generator)
     split = split or Split(*split_rows(rows, settings.validation_fraction, random_state), rows.sample_weight)
     return FitInProgress(config, standardised, split, initialisation, linear, network, trainee)
 
 
 def _trainee(
     network: AutoencoderNetwork,
-    low_precision: AutoencoderNetwork | None,
+    network_in: Callable[[torch.dtype], AutoencoderNetwork] | None,
     rows: StandardisedRows,
     generator: RowGenerator,
 ) -> Network:
     """The network as training sees it: its products in low precision, its batches shared between processes."""
-    trainee: Network = network if low_precision is None else MixedPrecision(network, low_precision)
+    trainee: Network = network if network_in is None else MixedPrecision(network, network_in(torch.bfloat16))
     return DataParallel(trainee, rows, generator) if isinstance(rows, ShardedStandardisedRows) else trainee
 
 

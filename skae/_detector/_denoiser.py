@@ -1,4 +1,4 @@
-"""An ensemble of denoisers, each anchored on the Wiener filter."""
+"""An ensemble of denoisers, each of which starts at the Wiener filter."""
 
 from __future__ import annotations
 
