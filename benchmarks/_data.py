@@ -31,6 +31,25 @@ def adbench_files(folder: Path) -> dict[str, Path]:
     return files
 
 
+def detection_sets(folder: Path) -> dict[str, tuple[str, Path]]:
+    """Name, group and file of every set for outlier detection: ADBench's, other tables and embeddings, OddBench's."""
+    sets = {name: ("adbench", path) for name, path in adbench_files(folder).items()}
+    for group in ("more", "oddbench"):
+        files = sorted((folder / group).glob("*.npz"))
+        if not files:
+            print(f"No sets in {folder / group}: they are left out.", file=sys.stderr)
+        sets |= {path.stem: (group, path) for path in files}
+    return sets
+
+
+def load_detection(path: Path) -> tuple[np.ndarray, ...]:
+    """X and y (1 for anomalies) or, of OddBench, X_train (normal), X_test and y_test."""
+    with np.load(path) as file:
+        names = ("X_train", "X_test", "y_test") if "X_train" in file else ("X", "y")
+        *tables, y = (file[name] for name in names)
+        return (*(np.asarray(table, dtype=np.float64) for table in tables), np.asarray(y).ravel())
+
+
 def load_mnist(folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray] | None:
     """Pixels in [0, 1] as float32 and labels, training and test rows; None if the file is missing."""
     path = folder / "mnist.npz"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 
 import numpy as np
+from scipy.stats import norm
 from sklearn.covariance import LedoitWolf
 from sklearn.ensemble import IsolationForest
 from sklearn.neighbors import LocalOutlierFactor, NearestNeighbors
@@ -37,6 +38,28 @@ class Neighbours:
         return self.model.kneighbors(X)[0][:, -1]
 
 
+class NeighboursOfRanks(Neighbours):
+    """The same where each feature is replaced by the normal quantile of its rank among the training rows.
+
+    Beyond their range it goes on by the excess in standard deviations.
+    """
+
+    def fit(self, X):
+        self.columns = np.sort(X, axis=0)
+        return super().fit(self.ranks(X))
+
+    def score(self, X):
+        return super().score(self.ranks(X))
+
+    def ranks(self, X):
+        ranks = np.empty(X.shape)
+        for j, known in enumerate(self.columns.T):
+            middle = 0.5 * sum(np.searchsorted(known, X[:, j], side=side) for side in ("left", "right"))
+            excess = X[:, j] - np.clip(X[:, j], known[0], known[-1])
+            ranks[:, j] = norm.ppf(np.clip(middle, 0.5, len(known) - 0.5) / len(known)) + np.clip(excess, -20, 20)
+        return ranks
+
+
 class Mahalanobis:
     """Squared Mahalanobis distance with Ledoit and Wolf's shrunken covariance."""
 
@@ -46,16 +69,6 @@ class Mahalanobis:
 
     def score(self, X):
         return self.model.mahalanobis(X)
-
-
-class Norm:
-    """Mean squared standardised value: the error of an autoencoder that outputs the mean."""
-
-    def fit(self, X):
-        return self
-
-    def score(self, X):
-        return np.square(X).mean(axis=1)
 
 
 class Pyod:
@@ -76,29 +89,30 @@ def pyod_detectors() -> dict:
     """PyOD's detectors; its networks take a seed, and draw progress bars unless told not to."""
     from pyod.models.auto_encoder import AutoEncoder
     from pyod.models.ecod import ECOD
-    from pyod.models.knn import KNN
-    from pyod.models.vae import VAE
+    from pyod.models.lunar import LUNAR
 
     return {
         "PyOD-AutoEncoder": lambda seed: Pyod(AutoEncoder(random_state=seed, verbose=0)),
-        "PyOD-VAE": lambda seed: Pyod(VAE(random_state=seed, verbose=0)),
-        "PyOD-KNN": lambda seed: Pyod(KNN()),
+        "PyOD-LUNAR": lambda seed: Pyod(LUNAR()),
         "PyOD-ECOD": lambda seed: Pyod(ECOD()),
     }
 
 
-def available() -> dict:
-    """Name of every detector that can be run here, and a function of the seed that makes it."""
+def available(novelty: bool) -> dict:
+    """Name of every detector that can be run here, and a function of the seed that makes it.
+
+    `novelty` says that training rows are normal, to those that can be told.
+    """
     detectors = {
-        "skae": lambda seed: Sklearn(AutoencoderOutlierDetector(random_state=seed)),
+        "skae": lambda seed: Sklearn(AutoencoderOutlierDetector(novelty=novelty, random_state=seed)),
         "skae-reconstruction": lambda seed: Sklearn(
-            AutoencoderOutlierDetector(method="reconstruction", random_state=seed)
+            AutoencoderOutlierDetector(method="reconstruction", novelty=novelty, random_state=seed)
         ),
         "IsolationForest": lambda seed: Sklearn(IsolationForest(random_state=seed)),
         "LocalOutlierFactor": lambda seed: Sklearn(LocalOutlierFactor(novelty=True)),
         "kNN": lambda seed: Neighbours(),
+        "kNN on ranks": lambda seed: NeighboursOfRanks(),
         "Mahalanobis": lambda seed: Mahalanobis(),
-        "NORM": lambda seed: Norm(),
     }
     if importlib.util.find_spec("pyod"):
         return detectors | pyod_detectors()

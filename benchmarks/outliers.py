@@ -2,9 +2,11 @@
 
     OMP_NUM_THREADS=1 python benchmarks/outliers.py --data DIR --protocol N
 
-Protocol N (novelty): fit on a random half of the normal rows, score the other half and all anomalies. Protocol U
-(unlabelled): fit on 70 % of all rows, score the others. Features are standardised by the training rows; sets above
-10,000 rows are subsampled to that. The subsample has seed 0; a seed is that of the split and of the detector.
+Protocol N (novelty): training rows are normal; ``novelty=True``. Of sets with one table a random half of the normal
+rows, to score the other half and all anomalies; OddBench brings training and test rows. Protocol U (unlabelled): fit on
+70 % of all rows, score the others; of OddBench's anomalies as many are drawn as make 2, 5, 10 or 20 % of the normal
+rows, a share drawn for each set. Features are standardised by the training rows; sets above 10,000 rows are subsampled
+to that. The subsample has seed 0; a seed is that of the split and of the detector.
 
 For every data set, seed and detector: ROC-AUC, average precision and CPU seconds, summed over threads, to fit and to
 score. Writes `outliers_N.csv` or `outliers_U.csv` after every data set and prints the tables.
@@ -15,6 +17,7 @@ from __future__ import annotations
 import argparse
 import time
 import warnings
+import zlib
 
 import _data
 import numpy as np
@@ -26,19 +29,39 @@ from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
 MAX_ROWS = 10_000
+# Anomalies per normal row of OddBench's sets in protocol U.
+SHARES = (0.02, 0.05, 0.1, 0.2)
 
 
-def split(X, y, protocol: str, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def split(name: str, path, protocol: str, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Standardised training and test rows, and which test rows are anomalies."""
-    X, y = _data.subsample(X, y, MAX_ROWS, 0)
-    if protocol == "N":
-        normal = np.random.RandomState(seed).permutation(np.flatnonzero(y == 0))
-        train, others = np.split(normal, [len(normal) // 2])
-        test = np.concatenate([others, np.flatnonzero(y == 1)])
+    tables = _data.load_detection(path)
+    if len(tables) == 3 and protocol == "N":
+        X_train, X_test, y_test = tables
     else:
-        train, test = train_test_split(np.arange(len(y)), test_size=0.3, random_state=seed, stratify=y)
-    scaler = StandardScaler().fit(X[train])  # divides constant features by 1
-    return scaler.transform(X[train]), scaler.transform(X[test]), y[test]
+        if len(tables) == 3:
+            X, y = np.concatenate(tables[:2]), np.append(np.zeros(len(tables[0]), dtype=int), tables[2])
+            X, y = _drawn_down(X, y, np.random.RandomState(zlib.crc32(name.encode()) + seed))
+        else:
+            X, y = tables
+        X, y = _data.subsample(X, y, MAX_ROWS, 0)
+        if protocol == "N":
+            normal = np.random.RandomState(seed).permutation(np.flatnonzero(y == 0))
+            train, others = np.split(normal, [len(normal) // 2])
+            test = np.concatenate([others, np.flatnonzero(y == 1)])
+        else:
+            train, test = train_test_split(np.arange(len(y)), test_size=0.3, random_state=seed, stratify=y)
+        X_train, X_test, y_test = X[train], X[test], y[test]
+    scaler = StandardScaler().fit(X_train)  # divides constant features by 1
+    return scaler.transform(X_train), scaler.transform(X_test), y_test
+
+
+def _drawn_down(X, y, rng: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
+    """All normal rows and some of the anomalies, at least ten if there are."""
+    normal, anomalies = np.flatnonzero(y == 0), np.flatnonzero(y == 1)
+    n_anomalies = min(len(anomalies), max(10, round(rng.choice(SHARES) * len(normal))))
+    chosen = np.concatenate([normal, rng.choice(anomalies, n_anomalies, replace=False)])
+    return X[chosen], y[chosen]
 
 
 def cpu_timed(function, *arguments):
@@ -64,17 +87,11 @@ def run(protocol: str, sets: dict, detectors: dict, seeds: int, out) -> pd.DataF
     for make in detectors.values():  # the first call of each pays for imports
         make(0).fit(X).score(X)
     rows = []
-    for name, path in sets.items():
-        X, y = _data.load_adbench(path)
+    for name, (group, path) in sets.items():
         for seed in range(seeds):
-            X_train, X_test, y_test = split(X, y, protocol, seed)
-            cell = {
-                "protocol": protocol,
-                "dataset": name,
-                "n_train": len(X_train),
-                "d": X.shape[1],
-                "seed": seed,
-            }
+            X_train, X_test, y_test = split(name, path, protocol, seed)
+            cell = {"protocol": protocol, "group": group, "dataset": name}
+            cell |= {"n_train": len(X_train), "d": X_train.shape[1], "seed": seed}
             for method, make in detectors.items():
                 rows.append(cell | {"method": method} | measure(make(seed), X_train, X_test, y_test))
                 print(*(f"{v:.4f}" if isinstance(v, float) else v for v in rows[-1].values()), flush=True)
@@ -89,28 +106,31 @@ def paired_p(a: pd.Series, b: pd.Series) -> float:
 
 
 def report(results: pd.DataFrame) -> None:
+    """Means of each group, and tests over the sets of all groups."""
     values = ["roc_auc", "average_precision", "fit_cpu_s", "score_cpu_s"]
-    cells = results.groupby(["dataset", "method"], sort=False)[values].mean().unstack()
+    cells = results.groupby(["group", "dataset", "method"], sort=False)[values].mean().unstack()
     methods = list(results["method"].unique())
-    auc = cells["roc_auc"][methods]
-    table = pd.DataFrame(
-        {
-            "mean AUC": auc.mean(),
-            "median AUC": auc.median(),
-            "mean AP": cells["average_precision"].mean(),
-            "mean rank": auc.round(9).rank(axis=1, ascending=False).mean(),
-            "fit CPU s": cells["fit_cpu_s"].sum(),
-            "score CPU s": cells["score_cpu_s"].sum(),
-        }
-    ).loc[methods]
-    if "skae" in methods:
-        table["p against skae"] = [paired_p(auc["skae"], auc[method]) for method in methods]
+    auc, precision = cells["roc_auc"][methods], cells["average_precision"][methods]
+    means = {
+        f"{group} ({len(own)}) {measure}": own.mean()
+        for measure, table in (("AUC", auc), ("AP", precision))
+        for group, own in table.groupby("group", sort=False)
+    }
+    means = dict(sorted(means.items(), key=lambda item: item[0].rsplit(" ", 1)[0]))
+    table = pd.DataFrame(means | {"mean rank": auc.round(9).rank(axis=1, ascending=False).mean()}).loc[methods]
+    if methods[0].startswith("skae"):
+        table["p AUC"] = [paired_p(auc[methods[0]], auc[method]) for method in methods]
+        table["p AP"] = [paired_p(precision[methods[0]], precision[method]) for method in methods]
+    table["fit CPU s"], table["score CPU s"] = cells["fit_cpu_s"].sum(), cells["score_cpu_s"].sum()
     protocol, seeds = results["protocol"].iloc[0], results["seed"].nunique()
     print("\nROC-AUC of every set:")
     print(auc.round(4).to_string())
-    print(f"\nProtocol {protocol}, {len(auc)} sets, mean over {seeds} seed(s); CPU seconds over all sets, per seed; "
-          "p: two-sided Wilcoxon test of the sets' AUC:")  # fmt: skip
-    print(table.round(4).to_string())
+    print(
+        f"\nProtocol {protocol}, {len(auc)} sets, mean over {seeds} seed(s); p: two-sided Wilcoxon tests over all sets"
+    )
+    print("of the first row against each; CPU seconds over all sets, per seed:")
+    with pd.option_context("display.width", 250, "display.float_format", "{:.3g}".format):
+        print(table.to_string())
 
 
 def chosen(parser: argparse.ArgumentParser, items: dict, names: list[str] | None) -> dict:
@@ -127,13 +147,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     _data.add_arguments(parser)
     parser.add_argument("--protocol", choices=("N", "U"), required=True)
-    parser.add_argument("--seeds", type=int, default=3, help="number of splits")
+    parser.add_argument("--seeds", type=int, default=1, help="number of splits")
     parser.add_argument("--sets", nargs="+", help="names of data sets; all without it")
     parser.add_argument("--methods", nargs="+", help="names of detectors; all without it")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")  # peers warn about ties and small sets, once a cell
-    sets = chosen(parser, _data.adbench_files(arguments.data), arguments.sets)
-    detectors = chosen(parser, available(), arguments.methods)
+    sets = chosen(parser, _data.detection_sets(arguments.data), arguments.sets)
+    detectors = chosen(parser, available(novelty=arguments.protocol == "N"), arguments.methods)
     report(run(arguments.protocol, sets, detectors, arguments.seeds, arguments.out))
 
 

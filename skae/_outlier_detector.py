@@ -1,4 +1,4 @@
-"""AutoencoderOutlierDetector: outliers as rows that denoising moves, with p-values and contributions of features."""
+"""AutoencoderOutlierDetector: outliers by denoising autoencoders and nearest rows, with p-values and contributions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import OutlierMixin
 
-from skae._detector._calibration import Calibration, calibrate, cross_fitted_components
+from skae._detector._calibration import Calibration, threshold
 from skae._detector._denoising import DenoisingScorer
 from skae._detector._reconstruction import ReconstructionScorer
 from skae._detector._scorer import Scorer, ScorerFit, ScorerParameters
@@ -17,8 +17,8 @@ from skae._rows._processes import is_distributed
 from skae._rows._reservoir import Reservoir, draw_priorities, highest_priorities
 from skae._rows._row_source import RowSource
 from skae._rows._training_rows import TrainingRows
-from skae._support._callbacks import Report, silent, with_callbacks
-from skae._support._constraints import Float, LayerSizes, OneOf, plain_number
+from skae._support._callbacks import with_callbacks
+from skae._support._constraints import Boolean, Float, LayerSizes, OneOf, plain_number
 from skae._support._random_state import local_random_state, random_state_after
 from skae._support._tensors import like
 from skae._support._threads import single_thread_if
@@ -37,47 +37,58 @@ SCORERS: dict[str, type[Scorer]] = {"denoising": DenoisingScorer, "reconstructio
 
 
 class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
-    r"""Outlier detection by denoising: unusual rows are those that move when noise is removed from them.
+    r"""Outlier detection by denoising autoencoders and distances to training rows.
 
-    A denoiser learns to restore rows from Gaussian noise. On clean rows its residual is proportional to the gradient of
-    the log-density [1]_ [2]_: rows where the data are dense stay, others are drawn towards them. Three denoisers are
-    trained at all noise levels at once, each a correction to the Wiener filter of a robust covariance; the training
-    rows themselves give three more scores, the distances to the nearest and to the 20th nearest of them [3]_. Each
-    score is measured by its own upper tail over the training rows, and a row is as unusual as the highest of them says.
+    A row is unusual if it is far from the training rows, or if its features do not fit each other. Distances are to the
+    nearest row of many small samples of the training rows [3]_, in three coordinate systems: the standardised features, the
+    same after whitening, and normal quantiles of each feature's ranks. How well features fit each other is what
+    autoencoders learn: with ``novelty=True`` to predict features that are masked from the others [1]_, as probabilities
+    of bins, else to restore rows from Gaussian noise [2]_. Each of the component scores becomes a surprisal: minus the
+    logarithm of the share of training rows that are as unusual, among rows that it was not fitted to.
 
     Parameters
     ----------
     method : {"denoising", "reconstruction"}, default="denoising"
         "reconstruction" is the classical alternative: the error of an autoencoder with a bottleneck of `n_components`
         that starts at PCA, and the Mahalanobis distance of its code. It is for more rows than features: below two rows
-        per feature, the rows it was fitted to may look more unusual than new ones, and `fit` warns if they do.
+        per feature, the rows it was fitted to may look more unusual than new ones, and `fit` warns of that.
+    novelty : bool, default=False
+        If True, the training rows are all normal, and the score may follow them closely: a row's distances are to
+        samples of 512 training rows and to their projections on random subsets of the features, a masked autoencoder is
+        trained, and the score is the mean of the two highest surprisals. If False, training rows may contain outliers:
+        samples are of 32 and 8 rows, the most unusual rows are in few of them, denoisers are trained briefly, and the
+        score is the mean of all surprisals.
     n_components : int, float or None, default=0.9
         Number of columns of the codes that `transform` gives, as in `AutoencoderTransformer`; with "denoising" at
         most one per feature. With "reconstruction" it is the width of the bottleneck. A share asks for as many
         components as principal components need to explain that much of the variance.
     contamination : "auto" or float, default="auto"
-        Share of the training rows to label as outliers, in (0, 0.5], rounded down to whole rows. "auto" labels rows
-        whose score is at least twice as far from the median as that of the 95th percentile of the training rows, and
-        at least one training row, unless all score alike or more than a tenth of new rows would score as low.
+        Share of the training rows to label as outliers, in (0, 0.5], rounded down to whole rows. "auto" with
+        ``novelty=True`` labels 1 % of new normal rows. Else it labels rows as unusual as those training rows whose
+        component scores are on average four times as far above the median as the upper quartile is: about 0.5 % of
+        Gaussian rows.
     hidden_layer_sizes : tuple of int or "auto", default="auto"
-        Widths of the hidden layers: (96, 96, 96) for "denoising", (256, 128) for "reconstruction" if "auto".
-    activation : {"silu", "relu", "gelu", "tanh", "identity"}, default="silu"
+        Widths of the hidden layers. "auto" is (128, 128, 128) for masked autoencoders, (96, 96, 96) for denoisers and
+        (256, 128) for "reconstruction".
+    activation : {"silu", "relu", "gelu", "tanh", "identity"}, default="relu"
         Activation function of the hidden layers.
     scale : bool, default=True
-        If True, features are divided by their standard deviation first, so that their units do not matter.
+        If True, features are divided by their standard deviation first, so that their units do not matter. With
+        "denoising" it is robust to extreme values, and a constant feature is divided by a tenth of its value.
     alpha : float or "auto", default="auto"
-        L2 decay. "auto" is 0.001 for "denoising" and ``min(1, 500 / n_samples)`` for "reconstruction".
+        L2 decay. "auto" is ``min(3, 1500 / n_samples)`` for masked autoencoders, 0.001 for denoisers and
+        ``min(1, 500 / n_samples)`` for "reconstruction".
     batch_size : int or "auto", default="auto"
         Rows per step. "auto" is 64 for "denoising", else as in `AutoencoderTransformer`.
     learning_rate_init : float or "auto", default="auto"
         Highest learning rate of AdamW. "auto" is 0.003 for "denoising" and 0.008 for "reconstruction".
     max_iter : int or "auto", default="auto"
-        Maximum number of epochs. For "denoising", "auto" is as many as make 400 steps, at most one step per row, but at
-        least one epoch: a network trained for long learns the outliers too. For "reconstruction" it is as in
+        Maximum number of epochs. For "denoising", "auto" is as many as make 900 steps of masked autoencoders, at most
+        five per row, or 400 of denoisers, at most one per row. For "reconstruction" it is as in
         `AutoencoderTransformer`. Below 50 rows it is 0: no network, only closed forms.
-    n_iter_no_change : int or "auto", default=20
-        Training stops after this many epochs that did not lower the loss by 0.01 %; "auto" is half of `max_iter`, at
-        least 20.
+    n_iter_no_change : int or "auto", default="auto"
+        Training stops after this many epochs that did not lower the loss by 0.01 %. "auto" is `max_iter` for
+        "denoising", else half of it, at least 20.
     dtype : {"auto", "bfloat16", "float32", "float64"}, default="auto"
         Precision of the networks. "auto" is float64 up to 256 rows and float32 beyond. "bfloat16": the products of
         training are in bfloat16, which is faster where the CPU (AMX, AVX-512-BF16) or GPU supports it. Scores are
@@ -105,7 +116,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
     best_loss_ : float
         Loss of the parameters kept.
     initial_loss_ : float
-        Loss before training: that of the Wiener filter, or of PCA.
+        Loss before training: that of marginal frequencies, of the Wiener filter, or of PCA.
     n_samples_seen_ : int
         Number of rows seen by `fit`, and by `partial_fit` since.
     n_features_in_ : int
@@ -127,18 +138,24 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
     Notes
     -----
     A cluster of outliers that is denser than the normal rows around it looks normal to every method that measures
-    distances, this one included.
+    distances; with ``novelty=False`` this happens from a share of the training rows of some five to ten per cent.
+
+    Above 64 features denoisers are trained instead of masked autoencoders; more than 2,000 are refused. Of more than
+    20,000 rows a sample is fitted.
+
+    Rows that are equal count as copies, and a row is judged without its copies, unless rows repeat by nature: if more
+    than 5 % of the rows repeat others, or one row is there more than 20 times.
 
     Given a torch tensor, methods return tensors on its device; coordinates are found in main memory.
 
     References
     ----------
-    .. [1] Vincent, P. (2011). A connection between score matching and denoising autoencoders. Neural Computation, 23,
+    .. [1] Germain, M., Gregor, K., Murray, I. & Larochelle, H. (2015). MADE: Masked autoencoder for distribution
+       estimation. ICML. :arxiv:`1502.03509`
+    .. [2] Vincent, P. (2011). A connection between score matching and denoising autoencoders. Neural Computation, 23,
        1661-1674. :doi:`10.1162/NECO_a_00142`
-    .. [2] Alain, G. & Bengio, Y. (2014). What regularized auto-encoders learn from the data-generating distribution.
-       Journal of Machine Learning Research, 15, 3743-3773.
-    .. [3] Ramaswamy, S., Rastogi, R. & Shim, K. (2000). Efficient algorithms for mining outliers from large data sets.
-       SIGMOD. :doi:`10.1145/342009.335437`
+    .. [3] Pang, G., Ting, K. M. & Albrecht, D. (2015). LeSiNN: Detecting anomalies by identifying least similar nearest
+       neighbours. ICDM Workshops. :doi:`10.1109/ICDMW.2015.62`
     .. [4] Vovk, V., Gammerman, A. & Shafer, G. (2005). Algorithmic learning in a random world. Springer.
     .. [5] Vovk, V. (2015). Cross-conformal predictors. Annals of Mathematics and Artificial Intelligence, 74, 9-28.
        :doi:`10.1007/s10472-013-9368-4`
@@ -158,6 +175,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
 
     _constraints = BaseAutoencoder._constraints | {
         "method": (OneOf(SCORERS),),
+        "novelty": (Boolean(),),
         "contamination": (Float(0, 0.5, low_open=True), AUTO),
         "hidden_layer_sizes": (LayerSizes(), AUTO),
     }
@@ -166,22 +184,24 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         self,
         *,
         method="denoising",
+        novelty=False,
         n_components=0.9,
         contamination="auto",
         hidden_layer_sizes="auto",
-        activation="silu",
+        activation="relu",
         scale=True,
         alpha="auto",
         batch_size="auto",
         learning_rate_init="auto",
         max_iter="auto",
-        n_iter_no_change=20,
+        n_iter_no_change="auto",
         dtype="auto",
         device="auto",
         verbose=False,
         random_state=None,
     ):
         self.method = method
+        self.novelty = novelty
         self.n_components = n_components
         self.contamination = contamination
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -254,8 +274,9 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
     def score_samples(self, X):
         r"""Return the normality of each row: below zero, and the lower the more unusual.
 
-        The score is :math:`-\log(1 + e^u)` of the highest component score u, which is 0 at the median of the training
-        rows and 1 at their 95th percentile, on the scale of the logarithm of distances.
+        The score is minus the mean of a row's highest surprisals (two with ``novelty=True``, one with "reconstruction",
+        else all five). A surprisal is :math:`-\log s`, where s is the share of training rows with as high a component
+        score; beyond the highest of them it grows with the component.
 
         Parameters
         ----------
@@ -304,15 +325,14 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         r"""Return conformal p-values: the share of normal rows that score as low as a row or lower.
 
         A p-value of 0.01 means that about 1 % of normal rows score this low or lower: among new normal rows,
-        ``p_values(X) <= 0.01`` has a false-alarm rate of about 1 % (Vovk et al. 2005). The rate would be at most
-        1 % if scores did not depend on single training rows. Pass rows that the detector was not fitted to: of its
-        training rows about 1 % get a p-value this low, however many of them are outliers.
+        ``p_values(X) <= 0.01`` has a false-alarm rate of about 1 % (Vovk et al. 2005). Pass rows that the detector was
+        not fitted to: of its training rows about 1 % get a p-value this low, however many of them are outliers.
 
-        Scores are compared with those of calibration rows: up to 2,000 training rows, each compared with the others
-        only and scored by the one denoiser that did not learn from it; with "reconstruction" the held-out rows. Where
-        a covariance depends on single rows (below 200 rows, or ten per feature), rows are scored by detectors fitted to
-        the other four fifths, all of them below 1,000 rows and else a fifth (cross-conformal, Vovk 2015). With n
-        calibration rows no p-value is below 1 / (n + 1).
+        Scores are compared with those of calibration rows, up to 2,000 of the training rows. Each is judged by
+        coordinates, samples and networks that a third of the training rows, its own among them, had no part in
+        (cross-conformal, Vovk 2015). With "reconstruction" they are the held-out rows, and up to 1,000 rows, if they
+        are fewer than 200 or ten per feature, all rows by cross-fitting in five folds. With n calibration rows no
+        p-value is below 1 / (n + 1).
 
         Parameters
         ----------
@@ -330,8 +350,9 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
     def feature_contributions(self, X):
         """Return what each feature contributes to each row's score.
 
-        The highest component score of a row grows with the squared differences between the row and its denoised self
-        (or the nearest training rows), and each feature is given its share of them. Rows sum to ``-score_samples(X)``.
+        Each surprisal that counts is divided among the features: of a distance by the squared differences to the
+        nearest training rows, of a masked autoencoder by how unlikely each feature is given the others, of denoisers
+        by how far they move it. Rows sum to ``-score_samples(X)``.
 
         Parameters
         ----------
@@ -359,8 +380,9 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         Returns
         -------
         ndarray of shape (n_samples, n_components_)
-            In the dtype of X (float64 for integers). With "denoising" the leading coordinates on the axes of the robust
-            covariance, in standard deviations of a feature; with "reconstruction" the codes of the autoencoder.
+            In the dtype of X (float64 for integers). With "denoising" the leading coordinates on the principal axes of
+            the four fifths of the rows nearest to their centre, in standard deviations of a feature; with
+            "reconstruction" the codes of the autoencoder.
         """
         return like(self._codes(self._check_fitted_X(X)), X)
 
@@ -368,41 +390,36 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         """The fitted attributes."""
         if is_distributed():
             raise ValueError("AutoencoderOutlierDetector fits in one process: call it outside of skae.distributed().")
-        scorer_class, X = SCORERS[self.method], rows.source.local
+        X = rows.source.local
 
-        def fit_scorer(rows: TrainingRows, report: Report = silent) -> ScorerFit:
-            return scorer_class.fit(rows, self._scorer_parameters(), random_state, report)
+        def attributes(fitted: ScorerFit) -> dict[str, Any]:
+            calibration = Calibration.of(fitted.components, fitted.weight, fitted.n_highest)
 
-        def attributes(fitted: ScorerFit, components: np.ndarray, weight: np.ndarray) -> dict[str, Any]:
-            def all_components() -> np.ndarray:
-                return fitted.scorer.component_scores(X, self.device)
+            def training_scores() -> tuple[np.ndarray, np.ndarray]:
+                scores = calibration.scores_of(fitted.scorer.component_scores(X, self.device))
+                return scores, rows.effective_counts
 
-            contamination, remedy = plain_number(self.contamination), scorer_class.overfitting_remedy
-            calibration = calibrate(rows, components, weight, all_components, contamination, remedy)
+            contamination = plain_number(self.contamination)
+            offset = threshold(calibration, fitted.components, training_scores, contamination, bool(self.novelty))
             return training_attributes(fitted.training) | {
                 "n_components_": fitted.n_components,
-                "offset_": calibration.offset,
+                "offset_": offset,
                 "_method": self.method,
                 "_scorer": fitted.scorer,
                 "_calibration": calibration,
             }
 
-        def attributes_so_far(fitted: ScorerFit) -> dict[str, Any]:
-            components = fitted.scorer.component_scores(X[fitted.calibration_rows], self.device)
-            return attributes(fitted, components, fitted.calibration_weight)
-
         with single_thread_if(rows.n_rows < MIN_ROWS_FOR_THREADS):
-            fitted = fit_scorer(rows, self._reporter(rows, attributes_so_far))
+            report = self._reporter(rows, attributes)
+            fitted = SCORERS[self.method].fit(rows, self._scorer_parameters(), random_state, report)
             # A run that ended at `max_iter` made as many epochs.
             self._warn_if_unconverged(fitted.training, len(fitted.training.losses))
-            n_folds = scorer_class.n_folds(rows.n_distinct_rows, rows.n_features)
-            if not n_folds:
-                return attributes_so_far(fitted)
-            return attributes(fitted, *cross_fitted_components(fit_scorer, rows, n_folds, random_state, self.device))
+            return attributes(fitted)
 
     def _scorer_parameters(self) -> ScorerParameters:
         sizes = self.hidden_layer_sizes
         return ScorerParameters(
+            bool(self.novelty),
             plain_number(self.n_components),
             sizes if isinstance(sizes, str) else tuple(int(width) for width in sizes),
             self.activation,
@@ -438,14 +455,14 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
 
     def _score_samples(self, X) -> np.ndarray:
         with single_thread_if(X.shape[0] < MIN_ROWS_FOR_THREADS):
-            return self._calibration.scale.scores(self._scorer.component_scores(X, self.device))
+            return self._calibration.scores_of(self._scorer.component_scores(X, self.device))
 
     def _feature_contributions(self, X) -> np.ndarray:
-        scorer, scale = self._scorer, self._calibration.scale
+        scorer, calibration = self._scorer, self._calibration
         with single_thread_if(X.shape[0] < MIN_ROWS_FOR_THREADS):
             components = scorer.component_scores(X, self.device)
-            shares = scorer.feature_shares(X, scale.argmax_component(components), self.device)
-        return shares * -scale.scores(components)[:, np.newaxis]
+            shares = scorer.feature_shares(X, calibration.component_weights(components), self.device)
+        return shares * -calibration.scores_of(components)[:, np.newaxis]
 
     def _codes(self, X) -> np.ndarray:
         with single_thread_if(X.shape[0] < MIN_ROWS_FOR_THREADS):

@@ -1,37 +1,53 @@
-"""What "auto" means for the denoisers of the outlier detector: a short, fixed amount of training.
+"""What "auto" means for the networks of the outlier detector: a fixed amount of training.
 
-Trained long, a network learns the outliers among its rows as well.
+Where rows may contain outliers it is short: trained long, a network learns the outliers as well.
 """
 
 from __future__ import annotations
 
-from skae._defaults._autoencoder import MIN_ROWS_TO_TRAIN, patience
+from dataclasses import dataclass
+
+from skae._defaults._autoencoder import MIN_ROWS_TO_TRAIN
 from skae._defaults._training_parameters import TrainingParameters, resolved
-from skae._rows._training_rows import TrainingRows
 from skae._training._settings import TrainingSettings
 
-# Three layers of equal width, joined by skips.
-HIDDEN_LAYER_SIZES = (96, 96, 96)
-# Steps of training in all, and rows in each.
-N_STEPS = 400
-BATCH_SIZE = 64
+LEARNING_RATE = 0.003
 
 
-def denoising_settings(parameters: TrainingParameters, rows: TrainingRows) -> TrainingSettings:
-    """The settings of a fit to `rows`."""
-    max_iter = resolved(parameters.max_iter, lambda: _max_iter(rows.n_rows))
+@dataclass(frozen=True)
+class Amount:
+    """Steps of training, at most so many per row; rows in each; widths of the hidden layers; and the L2 decay."""
+
+    n_steps: int
+    steps_per_row: float
+    batch_size: int
+    hidden_layer_sizes: tuple[int, ...]
+    max_alpha: float
+    alpha_times_rows: float
+
+
+DENOISERS = Amount(400, 1.0, 64, (96, 96, 96), 1e-3, 1e9)
+# Of a batch each member learns from two thirds.
+MASKED_AUTOENCODERS = Amount(900, 5.0, 64, (128, 128, 128), 3.0, 1500.0)
+
+
+def denoising_settings(parameters: TrainingParameters, amount: Amount, n_rows: int) -> TrainingSettings:
+    """The settings of a fit to so many rows."""
+    batch_size = min(n_rows, resolved(parameters.batch_size, lambda: amount.batch_size))
+    max_iter = resolved(parameters.max_iter, lambda: _max_iter(amount, n_rows))
     return TrainingSettings(
-        alpha=resolved(parameters.alpha, lambda: 1e-3),
-        batch_size=min(rows.n_rows, resolved(parameters.batch_size, lambda: BATCH_SIZE)),
-        learning_rate_init=resolved(parameters.learning_rate_init, lambda: 0.003),
+        alpha=resolved(parameters.alpha, lambda: min(amount.max_alpha, amount.alpha_times_rows / n_rows)),
+        batch_size=batch_size,
+        learning_rate_init=resolved(parameters.learning_rate_init, lambda: LEARNING_RATE),
         max_iter=max_iter,
-        n_iter_no_change=resolved(parameters.n_iter_no_change, lambda: patience(max_iter)),
+        n_iter_no_change=resolved(parameters.n_iter_no_change, lambda: max(1, max_iter)),
         mixed_precision=parameters.dtype == "bfloat16",
     )
 
 
-def _max_iter(n_rows: int) -> int:
-    """As many epochs as make some 400 steps, at least one; none where rows are too few for a network."""
+def _max_iter(amount: Amount, n_rows: int) -> int:
+    """As many epochs as make the steps, at least one; none where rows are too few for a network."""
     if n_rows < MIN_ROWS_TO_TRAIN:
         return 0
-    return max(1, round(min(N_STEPS, n_rows) / max(1, n_rows // BATCH_SIZE)))
+    n_steps = min(amount.n_steps, amount.steps_per_row * n_rows)
+    return max(1, round(n_steps / max(1, n_rows // amount.batch_size)))

@@ -1,4 +1,7 @@
-"""Calibration of scores: folds, the scale of the components, the threshold and p-values. Knows no scorer."""
+"""Calibration of scores: the surprisals of the components, their joint score, the threshold and p-values.
+
+Knows no scorer: it is given the components of rows that had no part in what judged them.
+"""
 
 from __future__ import annotations
 
@@ -9,125 +12,96 @@ from typing import Any
 import numpy as np
 
 from skae._detector._conformal import conformal_p_values
-from skae._detector._score_scale import ScoreScale
-from skae._detector._scorer import ScorerFit
-from skae._linalg._quantiles import lower_tail_threshold
-from skae._rows._blocks import row_indices
-from skae._rows._training_rows import TrainingRows
-from skae._support._warnings import warn
+from skae._detector._tail_surprisal import TailSurprisal, left_out_surprisals
+from skae._linalg._quantiles import lower_tail_threshold, weighted_quantile
+from skae._support._state import fields_of
 
-# With contamination="auto" a row is an outlier from twice as far above the median as the 95th percentile is.
-AUTO_THRESHOLD = 2.0
-# It is raised until a training row is an outlier, if no more than this share of new rows are outliers then.
-MAX_SHARE_FOR_ONE = 0.1
-# Where more of the training rows than this are flagged, the threshold, which is for new rows, says nothing of them.
-MAX_SHARE_FLAGGED = 0.25
-# Scores this close, relative to themselves, are equal.
-TIE = 1e-9
-# Below this many rows, in all or per feature, what is learned depends so much on single rows that they look more usual
-# than new ones: detectors fitted without them then tell how unusual they are.
-MIN_ROWS, MIN_ROWS_PER_FEATURE = 200, 10
-# Each fold of the rows is judged by a detector fitted to the others; of many rows one fold is enough.
-N_FOLDS, MIN_ROWS_OF_FOLDS, MIN_ROWS_OF_ONE_FOLD = 5, 20, 1000
-# Below this many rows per feature, the labels of the training rows can mean nothing.
-MIN_ROWS_PER_FEATURE_TO_LABEL = 2
+# With contamination="auto", training rows that may contain outliers have as many as are beyond a fence: so many times
+# further above the median than the third quartile is. Of Gaussian rows about 0.5 % are.
+FENCE = 4.0
+# Distance of the third quartile from the median of a component that hardly varies, as where rows are a few states.
+MIN_SPREAD = 0.1
+# Where training rows are normal, this share of new normal rows is to be labelled.
+SHARE_OF_NORMAL = 0.01
 
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """The scale of the components, the scores of the calibration rows with their weights, and the threshold."""
+    """The surprisals of the components, and the scores and weights of the calibration rows.
 
-    scale: ScoreScale
+    The score of a row is minus the mean of its `n_highest` highest surprisals.
+    """
+
+    surprisals: tuple[TailSurprisal, ...]
+    n_highest: int
     scores: np.ndarray
     weight: np.ndarray
-    offset: float
+
+    @classmethod
+    def of(cls, components: np.ndarray, weight: np.ndarray, n_highest: int) -> Calibration:
+        """From the components of weighted calibration rows."""
+        surprisals = tuple(TailSurprisal.of(values, weight) for values in components.T)
+        scores = _joint_scores(left_out_surprisals(components, weight), n_highest)
+        return cls(surprisals, n_highest, scores, weight)
 
     def to_state(self) -> dict[str, Any]:
         """Arrays and plain values for a file."""
-        return vars(self) | {"scale": dict(vars(self.scale))}
+        return fields_of(self) | {"surprisals": [fields_of(tail) for tail in self.surprisals]}
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Calibration:
         """The calibration that `to_state` described."""
-        return cls(**state | {"scale": ScoreScale(**state["scale"])})
+        return cls(**state | {"surprisals": tuple(TailSurprisal(**tail) for tail in state["surprisals"])})
+
+    def scores_of(self, components: np.ndarray) -> np.ndarray:
+        """Scores of rows: below zero, and the lower the more unusual."""
+        return _joint_scores(self._surprisals_of(components), self.n_highest)
+
+    def component_weights(self, components: np.ndarray) -> np.ndarray:
+        """What each component adds to minus the score."""
+        surprisals = self._surprisals_of(components)
+        places = np.argsort(np.argsort(-surprisals, axis=1, kind="stable"), axis=1)
+        n_counted = min(self.n_highest, surprisals.shape[1])
+        return np.where(places < n_counted, surprisals / n_counted, 0.0)
 
     def p_values(self, scores: np.ndarray) -> np.ndarray:
         """Conformal p-values of scores."""
         return conformal_p_values(-scores, -self.scores, self.weight)
 
-
-def n_folds_of(n_rows: int, n_features: int) -> int:
-    """How many folds of so many different rows calibrate; none where rows are so many that they look as new ones do."""
-    if n_rows < MIN_ROWS_OF_FOLDS or n_rows >= max(MIN_ROWS, MIN_ROWS_PER_FEATURE * n_features):
-        return 0
-    return N_FOLDS if n_rows < MIN_ROWS_OF_ONE_FOLD else 1
+    def _surprisals_of(self, components: np.ndarray) -> np.ndarray:
+        pairs = zip(self.surprisals, components.T, strict=True)
+        return np.stack([tail(values) for tail, values in pairs], axis=1)
 
 
-def cross_fitted_components(
-    fit: Callable[[TrainingRows], ScorerFit],
-    rows: TrainingRows,
-    n_folds: int,
-    random_state: np.random.RandomState,
-    device: str,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Components of the rows in some folds, each by a scorer that was fitted without its fold, and the rows' weights.
-
-    Equal rows are in one fold.
-    """
-    first = rows.first_occurrences
-    occurrences, group = np.unique(row_indices(rows.n_rows) if first is None else first, return_inverse=True)
-    fold = (random_state.permutation(len(occurrences)) % N_FOLDS)[group]
-    judged, components = [], []
-    for k in range(n_folds):
-        fitted = fit(rows.select(fold != k))
-        if fitted.training.interrupted:  # half of the folds would be no calibration
-            raise KeyboardInterrupt
-        judged.append(np.flatnonzero(fold == k))
-        components.append(fitted.scorer.component_scores(rows.source.local[judged[-1]], device))
-    return np.concatenate(components), rows.effective_counts[np.concatenate(judged)]
+def _joint_scores(surprisals: np.ndarray, n_highest: int) -> np.ndarray:
+    return -np.sort(surprisals, axis=1)[:, -n_highest:].mean(axis=1)
 
 
-def calibrate(
-    rows: TrainingRows,
+def threshold(
+    calibration: Calibration,
     components: np.ndarray,
-    weight: np.ndarray,
-    all_components: Callable[[], np.ndarray],
+    training_scores: Callable[[], tuple[np.ndarray, np.ndarray]],
     contamination: float | str,
-    overfitting_remedy: str,
-) -> Calibration:
-    """The scale of the components and the threshold, from the components of weighted calibration rows.
+    novelty: bool,
+) -> float:
+    """The score below which rows are outliers.
 
-    `all_components` are those of all training rows, by the scorer that new rows are judged by. Warns, with the remedy,
-    where labels of the training rows mean nothing.
+    A number for `contamination` counts training rows, whose scores and weights `training_scores` gives. "auto" counts
+    calibration rows, which have the given components: those beyond a fence or, where all are normal, one in a hundred.
     """
-    scale = ScoreScale.from_training(components, weight)
-    scores = scale.scores(components)
-    if isinstance(contamination, str):
-        for_one = _next_to_lowest(scores)
-        if rows.n_rows < MIN_ROWS_OF_ONE_FOLD and rows.n_distinct_rows >= MIN_ROWS_OF_FOLDS:
-            # Rows look more usual to what was fitted to them: new ones must not pay for that.
-            own = scale.scores(all_components())
-            for_one = min(_next_to_lowest(own), lower_tail_threshold(scores, MAX_SHARE_FOR_ONE, weight))
-            _warn_of_too_few_rows(rows, own, overfitting_remedy)
-        offset = max(-np.logaddexp(0.0, AUTO_THRESHOLD), for_one)
-    else:
-        offset = lower_tail_threshold(scale.scores(all_components()), contamination, rows.effective_counts)
-    return Calibration(scale, scores, weight, float(offset))
+    if not isinstance(contamination, str):
+        scores, weight = training_scores()
+        return lower_tail_threshold(scores, contamination, weight)
+    if novelty:
+        return lower_tail_threshold(calibration.scores, SHARE_OF_NORMAL, calibration.weight)
+    share = share_beyond_fence(components, calibration.weight, calibration.n_highest)
+    return lower_tail_threshold(calibration.scores_of(components), share, calibration.weight, margin=1.0)
 
 
-def _warn_of_too_few_rows(rows: TrainingRows, scores: np.ndarray, remedy: str) -> None:
-    """Warn if labels of the training rows, which have these scores, mean nothing."""
-    few = rows.n_distinct_rows < MIN_ROWS_PER_FEATURE_TO_LABEL * rows.n_features
-    if few and (scores < -np.logaddexp(0.0, AUTO_THRESHOLD)).mean() > MAX_SHARE_FLAGGED:
-        warn(
-            "Rows are so few for their features that those fitted to look more unusual than new ones: labels are for "
-            f"new rows only. {remedy} first.",
-            UserWarning,
-        )
-
-
-def _next_to_lowest(scores: np.ndarray) -> float:
-    """A threshold below which is the lowest score alone, and what ties with it."""
-    lowest = scores.min()
-    others = scores[scores > lowest + TIE * abs(lowest)]
-    return float((lowest + others.min()) / 2.0 if len(others) else lowest)
+def share_beyond_fence(components: np.ndarray, weight: np.ndarray, n_highest: int) -> float:
+    """Share of weighted rows whose components, the highest of them on average, are far above those of the bulk."""
+    median, quartile = (
+        np.array([weighted_quantile(values, share, weight) for values in components.T]) for share in (0.5, 0.75)
+    )
+    distances = -_joint_scores((components - median) / np.maximum(quartile - median, MIN_SPREAD), n_highest)
+    return float(weight[distances > FENCE].sum() / weight.sum())

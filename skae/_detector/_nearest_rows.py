@@ -1,72 +1,89 @@
-"""The denoiser of the training rows themselves: distances to the nearest of them."""
+"""Distances to the nearest row of several small samples (bags) of the training rows."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterator
 
+import numpy as np
 import torch
 from torch import Tensor
 
-# Rows this near, in squares of a feature's deviation and of the row's length, are one row that was stored with fewer
-# digits.
-COINCIDENCE = 1e-8
-# As many rows as may be copies of one, by chance or because they were entered several times. Rows, whatever they weigh:
-# weights may be in any unit.
-MAX_COPIES = 20
+from skae._support._torch import dtype_of, to_tensor
+
+# Added to mean squared differences of features: rows that coincide with others are not infinitely usual.
+SQUARED_FLOOR = 1e-3
+# Rows this near, in squares of a feature's deviation and of the row's length, may be one row: products of float32 round
+# that much. They are if no feature differs by more than its tolerance.
+COINCIDENCE = 1e-5
+# Numbers in a block of distances (4 MB), which caches hold.
+BLOCK_ELEMENTS = 1 << 20
 
 
 class NearestRows:
-    r"""Squared distances to the nearest reference rows; a few that coincide with the query are left out.
+    """Log-distances to the nearest row of each bag, on one device in the dtype of the references.
 
-    The best denoiser of the reference rows alone is :math:`D(x, \sigma) = \sum_i p_i x_i` with
-    :math:`p_i \propto \exp(-\|x - x_i\|^2 / 2 \sigma^2)`; as the noise falls, its residual becomes the distance to the
-    nearest row. A training row is its own nearest and would score zero; left out, it is measured as a new row is. Its
-    copies are left out with it up to `MAX_COPIES`; beyond, where rows repeat is a place where they are dense.
+    One product of (x, |x|^2, 1) with (-2 r, 1, |r|^2) makes the squared distances; bags lie one after the other, so
+    that the minimum is over contiguous numbers.
 
     Parameters
     ----------
-    references : Tensor of shape (n_references, n_features)
-    weight : Tensor of shape (n_references,)
-        How many rows each reference stands for.
+    references : ndarray of shape (n_references, n_features)
+    bags : ndarray of shape (n_bags, bag_size)
+        Indices of references.
+    device : torch.device
     """
 
-    def __init__(self, references: Tensor, weight: Tensor) -> None:
-        self.references, self._weight = references, weight
-        self._stand_for_whole_rows = bool((weight >= 1.0).all())
-        # One product then makes the squared distance: (x, |x|^2, 1) . (-2 r, 1, |r|^2).
-        norms = references.square().sum(1, keepdim=True)
-        self._factors = torch.cat([-2.0 * references, torch.ones_like(norms), norms], 1).t().contiguous()
+    def __init__(self, references: np.ndarray, bags: np.ndarray, device: torch.device) -> None:
+        self.n_bags, self.bag_size = bags.shape
+        self.indices = to_tensor(bags.ravel(), torch.int64, device)
+        self.references = to_tensor(np.ascontiguousarray(references[bags.ravel()]), dtype_of(references), device)
+        norms = self.references.square().sum(1, keepdim=True)
+        self._factors = torch.cat([-2.0 * self.references, torch.ones_like(norms), norms], 1).t().contiguous()
 
-    def distances(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Squared distances, shape (n_rows, n_references), infinite to references that are left out.
+    def log_distances(self, x: Tensor, left_out: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Mean over the bags of the log-distance to the nearest row; and which rows may coincide with a reference.
 
-        And which are left out: their rows and references, shape (n_left_out, 2).
+        `left_out` of shape (n_rows, n_references) says which references do not count for a row.
         """
+        nearest = self._by_bag(x, left_out).amin(2)
+        coincide = nearest.amin(1) <= COINCIDENCE * (x.square().sum(1) + x.shape[1])
+        nearest = nearest.masked_fill_(nearest.isinf(), 0.0).clamp_min_(0.0)
+        return nearest.add_(SQUARED_FLOOR * x.shape[1]).log_().mean(1).mul_(0.5), coincide
+
+    def nearest(self, x: Tensor, left_out: Tensor) -> Iterator[Tensor]:
+        """The nearest reference of each bag, shape (n_rows, n_features), bag by bag."""
+        places = self._by_bag(x, left_out).argmin(2)
+        for bag in range(self.n_bags):
+            yield self.references[bag * self.bag_size + places[:, bag]]
+
+    def _by_bag(self, x: Tensor, left_out: Tensor | None) -> Tensor:
+        """Squared distances of shape (n_rows, n_bags, bag_size), infinite to what is left out."""
         norms = x.square().sum(1, keepdim=True)
         distances = torch.cat([x, norms, torch.ones_like(norms)], 1) @ self._factors
-        # One pass over all distances: what follows is about few of them.
-        coincide = (distances <= COINCIDENCE * (norms + x.shape[1])).nonzero()
-        rows, references = coincide.unbind(1)
-        few = rows.bincount(minlength=len(x))[rows] <= MAX_COPIES
-        distances[rows, references] = distances[rows, references].clamp_min_(0.0).masked_fill_(few, torch.inf)
-        return distances, coincide[few]
+        if left_out is not None:
+            distances = distances.masked_fill_(left_out[:, self.indices], torch.inf)
+        return distances.view(len(x), self.n_bags, self.bag_size)
 
-    @staticmethod
-    def to_nearest(distances: Tensor, bags: Tensor) -> tuple[Tensor, Tensor]:
-        """Distance to, and index of, the nearest reference in each bag, shapes (n_rows, n_bags).
 
-        `bags` holds indices of references, shape (n_bags, bag_size).
-        """
-        found = [distances.index_select(1, bag).min(1) for bag in bags]
-        indices = [bag[nearest.indices] for bag, nearest in zip(bags, found, strict=True)]
-        return torch.stack([nearest.values for nearest in found], 1), torch.stack(indices, 1)
+def coincidences(x: Tensor, references: Tensor, tolerance: Tensor) -> Tensor:
+    """Which references each row coincides with, shape (n_rows, n_references)."""
+    norms = x.square().sum(1, keepdim=True)
+    distances = torch.addmm(references.square().sum(1), x, references.t(), alpha=-2.0).add_(norms)
+    coincide = distances <= COINCIDENCE * (norms + x.shape[1])
+    rows, found = coincide.nonzero(as_tuple=True)
+    coincide[rows, found] = ((x[rows] - references[found]).abs() <= tolerance).all(1)
+    return coincide
 
-    def to_kth(self, distances: Tensor, k: float) -> tuple[Tensor, Tensor]:
-        """Distance to, and index of, the reference with which k rows are as near, shapes (n_rows,)."""
-        # Where each reference stands for at least one row, k of them are enough.
-        enough = math.ceil(k) if self._stand_for_whole_rows else len(self._weight)
-        values, indices = distances.topk(min(len(self._weight), enough), dim=1, largest=False)
-        counted = torch.where(values.isfinite(), self._weight[indices], 0.0).cumsum(1)
-        last = values.isfinite().sum(1).sub_(1).clamp_min_(0)
-        place = torch.minimum((counted < k - 1e-9).sum(1), last)[:, None]
-        return values.gather(1, place)[:, 0], indices.gather(1, place)[:, 0]
+
+def draw_bags(weight: np.ndarray, n_bags: int, bag_size: int, random_state: np.random.RandomState) -> np.ndarray:
+    """Indices of the rows of each bag, shape (n_bags, bag_size), each row as often as it weighs on average.
+
+    Systematic samples of random orders: rows that weigh the same are in a bag at most once.
+    """
+    bags = []
+    for _ in range(n_bags):
+        order = random_state.permutation(len(weight))
+        cumulative = np.cumsum(weight[order])
+        places = (np.arange(bag_size) + random_state.uniform()) / bag_size * cumulative[-1]
+        bags.append(order[np.searchsorted(cumulative, places, side="right").clip(max=len(order) - 1)])
+    return np.stack(bags)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,15 +12,15 @@ from skae._autoencoder._fit import AutoencoderFit, fit
 from skae._autoencoder._fitted import FittedAutoencoder
 from skae._defaults._autoencoder import HIDDEN_LAYER_SIZES, autoencoder_settings
 from skae._defaults._training_parameters import resolved
-from skae._detector._calibration import MIN_ROWS_OF_FOLDS, N_FOLDS, n_folds_of
-from skae._detector._scorer import ScorerFit, ScorerParameters
+from skae._detector._scorer import ScorerFit, ScorerParameters, normalised
 from skae._linalg._moments import weighted_mean
-from skae._rows._blocks import dense_rows, row_blocks
+from skae._rows._blocks import dense_rows, row_blocks, row_indices
 from skae._rows._hold_out import split_rows
 from skae._rows._row_source import RowSource
 from skae._rows._training_rows import TrainingRows
-from skae._support._callbacks import Report
+from skae._support._callbacks import Report, silent
 from skae._support._validation import check_finite_result
+from skae._support._warnings import warn
 from skae._training._loop import Split
 
 # Added to mean squares before their logarithm: rows that are reconstructed exactly are not infinitely usual.
@@ -28,6 +28,11 @@ SQUARED_FLOOR = 1e-3
 # Below this many rows per feature, whitened codes of new rows depend so much on how many rows there were that an
 # autoencoder fitted to fewer says nothing of them: rows that it was not fitted to must.
 MIN_ROWS_PER_FEATURE_TO_WHITEN = 2
+# Below this many rows, in all or per feature, an autoencoder depends so much on single rows that they look more usual
+# than new ones: autoencoders fitted without them then tell how unusual they are.
+MIN_ROWS, MIN_ROWS_PER_FEATURE = 200, 10
+# Each fold of the rows is judged by an autoencoder fitted to the others.
+N_FOLDS, MIN_ROWS_OF_FOLDS, MIN_ROWS_WITHOUT_FOLDS = 5, 20, 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,10 +45,24 @@ class ReconstructionScorer:
     autoencoder: FittedAutoencoder
     code_mean: np.ndarray
 
-    overfitting_remedy = "Try method='denoising'"
-
     @classmethod
     def fit(
+        cls, rows: TrainingRows, parameters: ScorerParameters, random_state: np.random.RandomState, report: Report
+    ) -> ScorerFit:
+        fitted = cls._fit(rows, parameters, random_state, report)
+        if needs_folds(rows):
+            components, weight = cross_fitted_components(rows, parameters, random_state)
+            fitted = replace(fitted, components=components, weight=weight)
+        if MIN_ROWS_OF_FOLDS <= rows.n_distinct_rows < MIN_ROWS_PER_FEATURE_TO_WHITEN * rows.n_features:
+            warn(
+                "Rows are so few for their features that those fitted to may look more unusual than new ones: labels "
+                "are for new rows only. Try method='denoising' first.",
+                UserWarning,
+            )
+        return fitted
+
+    @classmethod
+    def _fit(
         cls, rows: TrainingRows, parameters: ScorerParameters, random_state: np.random.RandomState, report: Report
     ) -> ScorerFit:
         config = AutoencoderConfig(
@@ -61,15 +80,16 @@ class ReconstructionScorer:
             train, calibration = split_rows(rows, 1.0 / N_FOLDS, random_state)
             split = Split(train, None, rows.sample_weight)
         # Rows that calibrate scores must be as new to all of the autoencoder as later ones, unless folds see to that.
-        separate = calibration is not None and not cls.n_folds(n_distinct, rows.n_features)
+        separate = calibration is not None and not needs_folds(rows)
         judged = split.train if calibration is None else calibration
 
         def scorer_fit(fitted: AutoencoderFit) -> ScorerFit:
             autoencoder = fitted.autoencoder
             codes = RowSource(autoencoder.encode(rows.source.local[split.train], parameters.device))
             scorer = cls(autoencoder, weighted_mean(codes, rows.effective_counts[split.train]))
+            components = scorer.component_scores(rows.source.local[judged], parameters.device)
             weight = rows.effective_counts[judged]
-            return ScorerFit(scorer, autoencoder.n_components, fitted.training, judged, weight)
+            return ScorerFit(scorer, autoencoder.n_components, fitted.training, components, weight, 1)
 
         fitted = fit(
             rows,
@@ -82,11 +102,6 @@ class ReconstructionScorer:
         )
         return scorer_fit(fitted)
 
-    @staticmethod
-    def n_folds(n_rows: int, n_features: int) -> int:
-        n_folds = n_folds_of(n_rows, n_features)
-        return n_folds if n_folds > 1 and n_rows >= MIN_ROWS_PER_FEATURE_TO_WHITEN * n_features else 0
-
     def codes(self, X, device: str) -> np.ndarray:
         return self.autoencoder.encode(X, device)
 
@@ -98,20 +113,17 @@ class ReconstructionScorer:
         means = np.column_stack([errors / X.shape[1], np.square(deviations).mean(axis=1)])
         return 0.5 * np.log(check_finite_result(means, self.autoencoder.weights.dtype) + SQUARED_FLOOR)
 
-    def feature_shares(self, X, component: np.ndarray, device: str) -> np.ndarray:
-        """Share of each feature in each row's component.
-
-        Features share in the distance of a code by how far its reconstruction is from the mean row in each.
-        """
+    def feature_shares(self, X, component_weights: np.ndarray, device: str) -> np.ndarray:
+        """Features share in the distance of a code by how far its reconstruction is from the mean row in each."""
         shares = np.empty(X.shape)
         mean, scale = self.autoencoder.linear.mean, self.autoencoder.linear.scale
         for part in row_blocks(*X.shape):
             rows = dense_rows(X, part).astype(np.float64)
             reconstructed = self.autoencoder.reconstruct(rows, device)
-            origin = np.where(component[part, np.newaxis] == 0, rows, mean)
-            shares[part] = np.square((reconstructed - origin) / scale)
-        total = shares.sum(axis=1, keepdims=True)
-        return np.divide(shares, total, out=np.full_like(shares, 1.0 / X.shape[1]), where=total > 0)
+            of_error, of_code = (normalised(np.square((reconstructed - origin) / scale)) for origin in (rows, mean))
+            weights = component_weights[part]
+            shares[part] = normalised(of_error * weights[:, :1] + of_code * weights[:, 1:])
+        return shares
 
     def to_state(self) -> dict[str, Any]:
         return {"autoencoder": self.autoencoder.to_state(), "code_mean": self.code_mean}
@@ -119,3 +131,30 @@ class ReconstructionScorer:
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> ReconstructionScorer:
         return cls(FittedAutoencoder.from_state(state["autoencoder"]), state["code_mean"])
+
+
+def needs_folds(rows: TrainingRows) -> bool:
+    """Whether rows are too few to look as new ones do, but enough for autoencoders fitted to a part of them."""
+    n_rows, n_features = rows.n_distinct_rows, rows.n_features
+    enough_for_parts = max(MIN_ROWS_OF_FOLDS, MIN_ROWS_PER_FEATURE_TO_WHITEN * n_features)
+    return enough_for_parts <= n_rows < min(MIN_ROWS_WITHOUT_FOLDS, max(MIN_ROWS, MIN_ROWS_PER_FEATURE * n_features))
+
+
+def cross_fitted_components(
+    rows: TrainingRows, parameters: ScorerParameters, random_state: np.random.RandomState
+) -> tuple[np.ndarray, np.ndarray]:
+    """Components of the rows of all folds, each by a scorer fitted to the others, and the rows' weights.
+
+    Equal rows are in one fold.
+    """
+    first = rows.first_occurrences
+    occurrences, group = np.unique(row_indices(rows.n_rows) if first is None else first, return_inverse=True)
+    fold = (random_state.permutation(len(occurrences)) % N_FOLDS)[group]
+    judged, components = [], []
+    for k in range(N_FOLDS):
+        fitted = ReconstructionScorer._fit(rows.select(fold != k), parameters, random_state, silent)
+        if fitted.training.interrupted:  # half of the folds would be no calibration
+            raise KeyboardInterrupt
+        judged.append(np.flatnonzero(fold == k))
+        components.append(fitted.scorer.component_scores(rows.source.local[judged[-1]], parameters.device))
+    return np.concatenate(components), rows.effective_counts[np.concatenate(judged)]

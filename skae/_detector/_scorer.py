@@ -17,6 +17,7 @@ from skae._training._loop import TrainingResult
 class ScorerParameters:
     """The parameters of the detector that its scorer is fitted with; "auto" where a rule of the scorer decides."""
 
+    novelty: bool
     n_components: int | float | None
     hidden_layer_sizes: tuple[int, ...] | str
     activation: str
@@ -28,12 +29,8 @@ class ScorerParameters:
 class Scorer(Protocol):
     """Says how unusual rows are, by several component scores: the higher, the more unusual.
 
-    Components are logarithms of distances, each of which the detector measures by its own upper tail over the training
-    rows; a row is as unusual as the highest of them.
+    Components need no common scale: the detector measures each by how many calibration rows have it as high.
     """
-
-    # What a user can do where rows are too few for their features.
-    overfitting_remedy: str
 
     @classmethod
     def fit(
@@ -41,15 +38,14 @@ class Scorer(Protocol):
     ) -> ScorerFit:
         """Fit to rows; `report` is told of training and packages `ScorerFit`."""
 
-    @staticmethod
-    def n_folds(n_rows: int, n_features: int) -> int:
-        """How many folds of so many different rows calibrate; 0 where `ScorerFit.calibration_rows` do."""
-
     def component_scores(self, X, device: str) -> np.ndarray:
         """The components of each row, shape (n_rows, n_scores)."""
 
-    def feature_shares(self, X, component: np.ndarray, device: str) -> np.ndarray:
-        """Share of each feature in each row's `component` (an index per row), shape of X; rows sum to one."""
+    def feature_shares(self, X, component_weights: np.ndarray, device: str) -> np.ndarray:
+        """Share of each feature in each row's components, of which each counts as its weight, shape of X.
+
+        Weights have shape (n_rows, n_scores); rows of the result sum to one.
+        """
 
     def codes(self, X, device: str) -> np.ndarray:
         """Codes of rows, in X's dtype; the detector takes the first `ScorerFit.n_components` columns."""
@@ -64,14 +60,21 @@ class Scorer(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class ScorerFit:
-    """A fitted scorer, the number of columns of its codes, how training went, and the rows that can calibrate it.
+    """A fitted scorer, the number of columns of its codes, how training went, and what calibrates its components.
 
-    `calibration_rows` are indices of rows that the scorer judges as it judges new ones, and `calibration_weight` how
-    many rows each of them stands for.
+    `components` are those of calibration rows, each found without the row's help, and `weight` how many rows each of
+    them stands for. The score is the mean of a row's `n_highest` most unusual components.
     """
 
     scorer: Scorer
     n_components: int
     training: TrainingResult
-    calibration_rows: np.ndarray
-    calibration_weight: np.ndarray
+    components: np.ndarray
+    weight: np.ndarray
+    n_highest: int
+
+
+def normalised(shares: np.ndarray) -> np.ndarray:
+    """Rows that sum to one; equal shares where all are zero."""
+    total = shares.sum(axis=1, keepdims=True)
+    return np.divide(shares, total, out=np.full(shares.shape, 1.0 / shares.shape[1]), where=total > 0)

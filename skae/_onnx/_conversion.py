@@ -218,5 +218,5 @@ def _convert_detector(scope: Any, operator: Any, container: Any) -> None:
     scorer, calibration = detector._scorer, detector._calibration
     if type(scorer) not in COMPONENTS:
         raise NotImplementedError(f"to_onnx cannot convert a detector that scores by {type(scorer).__name__}.")
-    module = DetectorModule(COMPONENTS[type(scorer)](scorer), calibration.scale, detector.offset_)
+    module = DetectorModule(COMPONENTS[type(scorer)](scorer), calibration, detector.offset_)
     add_module(module, scope, operator, container)

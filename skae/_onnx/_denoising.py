@@ -1,71 +1,203 @@
-"""The denoising scorer without branches and shapes that depend on the data."""
+"""The denoising scorer on tensors, without branches and shapes that depend on the data."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import torch
 from torch import Tensor
 
-from skae._detector._denoising import N_MEMBERS, NOISE_LEVELS, DenoisingScorer, _ScorerOn
-from skae._detector._nearest_rows import COINCIDENCE, MAX_COPIES, NearestRows
-from skae._linalg._robust_axes import CLIP, ON_SPAN
+from skae._detector._coordinates import CLIP, Coordinates
+from skae._detector._denoiser import NOISE_LEVELS, DenoiserEnsemble
+from skae._detector._denoising import DenoisingScorer
+from skae._detector._masked_autoencoder import INPUT_CLIP, Bins
+from skae._detector._nearest_rows import COINCIDENCE, SQUARED_FLOOR, NearestRows
+from skae._detector._network_scores import DenoiserScores, MaskedScores
+from skae._detector._tail_surprisal import TailSurprisal
+from skae._support._torch import to_tensor
+
+CPU = torch.device("cpu")
 
 
-class DenoisingComponents(_ScorerOn):
-    """`DenoisingScorer.component_scores` of rows that are tensors."""
+class Surprisals:
+    """`TailSurprisal` of each column."""
+
+    def __init__(self, tails: Sequence[TailSurprisal]) -> None:
+        width = max(len(tail.knots) for tail in tails)
+        # The last knot again and again: between equal knots nothing is interpolated.
+        self._knots, self._surprisals = (
+            torch.from_numpy(np.stack([np.pad(table, (0, width - len(table)), mode="edge") for table in tables]))
+            for tables in (
+                [np.asarray(tail.knots, np.float64) for tail in tails],
+                [np.asarray(tail.surprisals, np.float64) for tail in tails],
+            )
+        )
+        self._units = torch.tensor([tail.unit for tail in tails], dtype=torch.float64)
+        self._width = width
+
+    def __call__(self, values: Tensor) -> Tensor:
+        values = values.double()
+        count = (values[:, :, None] >= self._knots).sum(2)
+        lower, upper = (count - 1).clamp(0, self._width - 1), count.clamp(0, self._width - 1)
+        low, high = (_of_column(self._knots, places) for places in (lower, upper))
+        gap = high - low
+        share = torch.where(gap > 0, (values - low) / torch.where(gap > 0, gap, 1.0), 0.0).clamp(0.0, 1.0)
+        surprisals = [_of_column(self._surprisals, places) for places in (lower, upper)]
+        beyond = (values - self._knots[:, -1]).clamp_min(0.0) / self._units
+        return surprisals[0] + share * (surprisals[1] - surprisals[0]) + beyond
+
+
+class DenoisingComponents:
+    """`DenoisingScorer.component_scores`."""
 
     def __init__(self, scorer: DenoisingScorer) -> None:
-        super().__init__(scorer, torch.device("cpu"))
-        axes = scorer.robust_axes
-        self._mean, self._scale, self._centre, self._axes = map(
-            self._tensor, (axes.mean, axes.scale, axes.centre, axes.axes)
+        found_by = scorer.distances
+        self._coordinates = _Systems(found_by.coordinates)
+        systems = found_by.coordinates(found_by.references)
+        self._nearest = [_MaskedNearestRows(system, found_by.bags, CPU) for system in systems]
+        self._spaces = [
+            (_tensor(features, torch.int64), _MaskedNearestRows(systems[2][:, features], bags, CPU))
+            for features, bags in found_by.spaces
+        ]
+        self._references = torch.from_numpy(np.array(found_by.references))
+        self._single = _tensor(found_by.single, torch.bool)
+        self._surprisals = Surprisals(scorer.space_surprisals)
+        assert isinstance(scorer.network, MaskedScores | DenoiserScores)
+        self._network = (
+            _Masked(scorer.network) if isinstance(scorer.network, MaskedScores) else _Denoisers(scorer.network)
         )
-        references, weight = self._tensor(scorer.references), self._tensor(scorer.reference_weight)
-        self._nearest = _MaskedNearestRows(references, weight)
-        self._nearest_whitened = _MaskedNearestRows(references * self._whitening, weight)
 
     def __call__(self, X: Tensor) -> Tensor:
-        return self.components(self._coordinates(X))
+        deviations, whitened, ranks = self._coordinates(X)
+        left_out = self._left_out(deviations)
+        pairs = zip((deviations, whitened, ranks), self._nearest, strict=True)
+        distances = [nearest.log_distances(x, left_out)[0].double() for x, nearest in pairs]
+        spaces = [nearest.log_distances(ranks[:, features], left_out)[0] for features, nearest in self._spaces]
+        of_spaces = self._surprisals(torch.stack(spaces, 1)).mean(1)
+        return torch.stack([*distances, of_spaces, self._network(deviations, ranks)], 1)
 
-    def _coordinates(self, X: Tensor) -> Tensor:
-        """`RobustAxes.coordinates`."""
-        deviations = ((X.double() - self._mean) / self._scale).clamp(-CLIP, CLIP) - self._centre
-        coordinates = deviations @ self._axes
-        if self._axes.shape[0] == self._axes.shape[1]:
-            return coordinates
-        outside = _norm(deviations - coordinates @ self._axes.t())
-        return torch.cat([coordinates, outside * (outside >= ON_SPAN * _norm(deviations))], 1)
-
-    def squared_residuals(self, whitened: Tensor) -> Tensor:
-        # All levels at once: the time an export takes grows with the number of operations.
-        split, levels = self._state.n_network_axes, whitened.new_tensor(NOISE_LEVELS)[:, None]
-        seen = whitened[:, :split].to(self._network.parameters.dtype)
-        rows = seen.repeat(len(levels), 1).expand(N_MEMBERS, -1, -1)
-        level = levels.to(seen.dtype).expand(-1, seen.shape[0]).reshape(1, -1, 1).expand(N_MEMBERS, -1, -1)
-        residuals = (self._network._denoise(rows, level)[0] - rows).double()
-        squares = residuals.square().sum(2).view(N_MEMBERS, len(levels), -1).transpose(0, 1)
-        factors = levels.square() / (self._unseen_variances + levels.square())
-        return squares + (whitened[:, split:] * factors[:, None]).square().sum(2)[:, None]
-
-    def _log_nearest(self, distances: Tensor) -> Tensor:
-        return self._log_distance(distances[:, self._bags].amin(2)).mean(1)
-
-    def _judges(self, n_rows: int, left_out: Tensor) -> Tensor:
-        learned_from = (self._fold[:, None] != torch.arange(N_MEMBERS)).double()
-        judges = (left_out.double() @ learned_from == 0.0).double().t()
-        judges = judges + (judges.sum(0) == 0.0)
-        return judges / judges.sum(0)
+    def _left_out(self, x: Tensor) -> Tensor:
+        """The references that rows coincide with, if those are single ones."""
+        norms = x.square().sum(1, keepdim=True)
+        distances = self._references.square().sum(1) + norms - 2.0 * x @ self._references.t()
+        return (distances <= COINCIDENCE * (norms + x.shape[1])) & self._single
 
 
 class _MaskedNearestRows(NearestRows):
-    """Tells which references are left out by a mask, shape (n_rows, n_references), not by their indices."""
+    """Masks are written without operations in place, which graphs do not have."""
 
-    def distances(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        norms = x.square().sum(1, keepdim=True)
-        distances = torch.cat([x, norms, torch.ones_like(norms)], 1) @ self._factors
-        coincide = distances <= COINCIDENCE * (norms + x.shape[1])
-        left_out = coincide & (coincide.sum(1, keepdim=True) <= MAX_COPIES)
-        return distances.clamp_min(0.0).masked_fill(left_out, torch.inf), left_out
+    def _by_bag(self, x: Tensor, left_out: Tensor | None) -> Tensor:
+        assert left_out is not None
+        distances = super()._by_bag(x, None)
+        return distances.masked_fill(left_out[:, self.indices].view(distances.shape), torch.inf)
 
 
-def _norm(rows: Tensor) -> Tensor:
-    return rows.square().sum(1, keepdim=True).sqrt()
+class _Systems:
+    """`Coordinates` of rows of X."""
+
+    def __init__(self, coordinates: Coordinates) -> None:
+        scale, ranks = coordinates.scale, coordinates.ranks
+        self._centre, self._unit = (_tensor(array, torch.float64) for array in (scale.centre, scale.unit))
+        self._dtype = torch.float64 if scale.dtype == "float64" else torch.float32
+        self._tolerance = _tensor(scale.tolerance, torch.float64)
+        self._product = _tensor(coordinates.whitening.product, self._dtype)
+        counts = np.diff(ranks.starts)
+        self._counts, width = torch.from_numpy(counts), int(counts.max())
+        parts = [slice(start, stop) for start, stop in zip(ranks.starts[:-1], ranks.starts[1:], strict=True)]
+        self._knots = _padded([ranks.values[part] for part in parts], width, np.inf)
+        self._at = _padded([ranks.at[part] for part in parts], width, 0.0)
+        between = [slice(part.start + j, part.stop + j + 1) for j, part in enumerate(parts)]
+        self._between = _padded([ranks.between[part] for part in between], width + 1, 0.0)
+        self._interpolated = _tensor(ranks.interpolated, torch.bool)
+        self._lowest, self._highest = (
+            torch.tensor([ranks.values[place] for place in places])
+            for places in (ranks.starts[:-1], ranks.starts[1:] - 1)
+        )
+
+    def __call__(self, X: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        x = ((X.double() - self._centre) / self._unit).clamp(-CLIP, CLIP)
+        x = torch.where(x.abs() <= self._tolerance, 0.0, x).to(self._dtype)
+        return x, x @ self._product, self._ranks(x)
+
+    def _ranks(self, x: Tensor) -> Tensor:
+        tolerance = self._tolerance.to(x.dtype)
+        after = ((x + tolerance)[:, :, None] >= self._knots).sum(2)
+        before = (after - 1).clamp_min(0)
+        following = torch.minimum(after, self._counts - 1)
+        low, high = _of_column(self._knots, before), _of_column(self._knots, following)
+        at, next_at = _of_column(self._at, before), _of_column(self._at, following)
+        gap = torch.where(high > low, high - low, 1.0)
+        share = ((x - low) / gap).clamp(0.0, 1.0)
+        interpolated = torch.where(high > low, at + share * (next_at - at), at)
+        is_inside = (self._lowest - tolerance <= x) & (x <= self._highest + tolerance)
+        is_known = (self._interpolated & is_inside) | (~self._interpolated & ((low - x).abs() <= tolerance))
+        known = torch.where(self._interpolated, interpolated, at)
+        found = torch.where(is_known, known, _of_column(self._between, after))
+        return found + (x - torch.minimum(torch.maximum(x, self._lowest), self._highest)).clamp(-CLIP, CLIP)
+
+
+class _Masked:
+    """`MaskedScores.component`."""
+
+    def __init__(self, scores: MaskedScores) -> None:
+        bins, self._network = scores.bins, scores.network
+        self._dtype, self._prepared = self._network.parameters.dtype, self._network.prepared(scores.passes)
+        self._edges = _tensor(bins.edges, torch.float32)
+        self._offsets, self._surprisals = _Offsets(bins), Surprisals(scores.feature_surprisals)
+
+    def __call__(self, deviations: Tensor, ranks: Tensor) -> Tensor:
+        index = (deviations[:, :, None] >= self._edges).sum(2)
+        inputs = torch.cat([deviations.clamp(-INPUT_CLIP, INPUT_CLIP), ranks], 1).to(self._dtype)
+        raw = self._network.surprisals(inputs, index, self._prepared) + self._offsets(deviations, index)
+        tails = self._surprisals(raw)
+        return tails.topk(min(2, tails.shape[1]), 1).values.mean(1)
+
+
+class _Offsets:
+    """`Bins.offset`."""
+
+    def __init__(self, bins: Bins) -> None:
+        self._log_widths, self._log_weight = _tensor(bins.log_widths, torch.float32), bins.log_weight
+        self._tolerance = _tensor(bins.tolerance, torch.float32)
+        self._is_value = torch.from_numpy(np.isfinite(bins.values))
+        self._values = torch.from_numpy(np.where(np.isfinite(bins.values), bins.values, 0.0))
+        self._lowest, self._highest = (
+            torch.from_numpy(ends) for ends in (bins.lowest.min(axis=0), bins.highest.max(axis=0))
+        )
+
+    def __call__(self, x: Tensor, index: Tensor) -> Tensor:
+        beyond = torch.maximum(x - self._highest, self._lowest - x).clamp(0.0, CLIP)
+        off = (x - _of_column(self._values, index)).abs()
+        penalty = torch.where(off > self._tolerance, 0.5 * self._log_weight + off.clamp(0.0, CLIP), 0.0)
+        return _of_column(self._log_widths, index) + torch.where(_of_column(self._is_value, index), penalty, beyond)
+
+
+class _Denoisers:
+    """`DenoiserScores.component`."""
+
+    def __init__(self, scores: DenoiserScores) -> None:
+        self._network: DenoiserEnsemble = scores.network
+        self._axes, self._medians = _tensor(scores.axes, torch.float32), _tensor(scores.medians, torch.float64)
+        assert len(self._medians) == len(NOISE_LEVELS)
+
+    def __call__(self, deviations: Tensor, ranks: Tensor) -> Tensor:
+        coordinates = (deviations @ self._axes).to(self._network.parameters.dtype)
+        squares = self._network.squared_residuals(coordinates).double()
+        return 0.5 * ((squares / self._medians).mean(1) + SQUARED_FLOOR).log()
+
+
+def _of_column(table: Tensor, places: Tensor) -> Tensor:
+    """Of each column's row of a table the entries at places of shape (n_rows, n_columns)."""
+    width = table.shape[1]
+    return table.flatten()[places + torch.arange(len(table)) * width]
+
+
+def _padded(rows: list[np.ndarray], width: int, value: float) -> Tensor:
+    return torch.from_numpy(
+        np.stack([np.pad(row, (0, width - len(row)), constant_values=value) for row in rows]).astype(np.float32)
+    )
+
+
+def _tensor(array: np.ndarray, dtype: torch.dtype) -> Tensor:
+    return to_tensor(np.ascontiguousarray(array), dtype, CPU)

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from skae._autoencoder._custom_network import on_device
 from skae._autoencoder._fitted import FittedAutoencoder
 from skae._autoencoder._network import AutoencoderNetwork
+from skae._detector._calibration import Calibration
 from skae._detector._denoising import DenoisingScorer
 from skae._detector._reconstruction import SQUARED_FLOOR, ReconstructionScorer
-from skae._detector._score_scale import ScoreScale
-from skae._onnx._denoising import DenoisingComponents
+from skae._onnx._denoising import DenoisingComponents, Surprisals
 from skae._rows._row_source import RowSource
 from skae._support._torch import dtype_of, to_tensor
 
@@ -37,15 +37,15 @@ class TransformerModule(nn.Module):
 class DetectorModule(nn.Module):
     """Rows to labels and decision values, each of shape (n_rows, 1)."""
 
-    def __init__(self, components: Callable[[Tensor], Tensor], scale: ScoreScale, offset: float) -> None:
+    def __init__(self, components: Callable[[Tensor], Tensor], calibration: Calibration, offset: float) -> None:
         super().__init__()
         self._components, self._offset = components, offset
-        self._centre, self._spread = _tensor(scale.centre), _tensor(scale.spread)
+        self._surprisals = Surprisals(calibration.surprisals)
+        self._n_highest = min(calibration.n_highest, len(calibration.surprisals))
 
     def forward(self, X: Tensor) -> tuple[Tensor, Tensor]:
-        u = ((self._components(X) - self._centre) / self._spread).amax(1, keepdim=True)
-        # The exporter's own logaddexp overflows.
-        decision = -(u.clamp_min(0.0) + (-u.abs()).exp().add(1.0).log()) - self._offset
+        highest = self._surprisals(self._components(X)).topk(self._n_highest, 1).values
+        decision = -highest.mean(1, keepdim=True) - self._offset
         return torch.where(decision < 0.0, -1, 1), decision
 
 

@@ -18,17 +18,17 @@ def first_occurrences(rows: RowSource) -> NDArray[np.intp] | None:
     """For each row the index of the first row equal to it, which may be itself; None where all are different."""
     if rows.n_rows > MAX_ROWS:
         return None
-    _, first, group, count = np.unique(_hashes(rows), return_index=True, return_inverse=True, return_counts=True)
+    _, first, group, count = np.unique(row_hashes(rows), return_index=True, return_inverse=True, return_counts=True)
     repeated = (1 < count) & (count <= MAX_SHARE * rows.n_rows)
     return np.where(repeated[group], first[group], np.arange(rows.n_rows)) if repeated.any() else None
 
 
 def n_distinct_rows(rows: RowSource) -> int:
     """How many different rows there are, up to `MAX_ROWS`; beyond, how many rows."""
-    return rows.n_rows if rows.n_rows > MAX_ROWS else len(np.unique(_hashes(rows)))
+    return rows.n_rows if rows.n_rows > MAX_ROWS else len(np.unique(row_hashes(rows)))
 
 
-def _hashes(rows: RowSource) -> NDArray[np.int64]:
+def row_hashes(rows: RowSource) -> NDArray[np.int64]:
     """A number for each row, equal for equal rows: sums of products with random odd numbers, modulo 2^64."""
     multipliers = np.random.RandomState(0).randint(2**64, size=rows.n_features, dtype=np.uint64) | np.uint64(1)
     hashes = np.zeros(rows.n_rows, dtype=np.uint64)

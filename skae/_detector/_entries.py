@@ -1,0 +1,90 @@
+"""The rows that a scorer is fitted to: each row once, with its weight.
+
+Their order does not depend on that in which they were given, nor on the units of the features.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from skae._rows._blocks import dense_rows
+from skae._rows._duplicates import row_hashes
+from skae._rows._reservoir import draw_rows
+from skae._rows._row_source import RowSource
+from skae._rows._training_rows import TrainingRows
+
+# Each fold of the rows is judged by a scorer fitted to the others.
+N_FOLDS = 3
+# Rows that a scorer is fitted to; of more it takes a sample.
+MAX_ROWS = 20_000
+# Where more than this share of the rows repeat others, rows repeat by nature, and new rows will; elsewhere equal rows
+# are copies, but not this many: those are a state that rows are often in.
+MAX_SHARE_OF_COPIES, MAX_COPIES = 0.05, 20
+# Sums of weights miss the whole number that they stand for by rounding.
+SLACK = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Entries:
+    """Dense rows with weights and folds.
+
+    Copies of a row are one entry. A row that repeats by nature is an entry in as many folds as it repeats, at most in
+    each. Integer weights are repetitions, and the order of the rows does not matter. `single` says of which entries
+    rows that are equal to them must be copies.
+    """
+
+    rows: np.ndarray
+    weight: np.ndarray
+    fold: np.ndarray
+    single: np.ndarray
+
+    @classmethod
+    def of(cls, rows: TrainingRows, random_state: np.random.RandomState) -> Entries:
+        """The entries of training rows."""
+        _, first, group = np.unique(row_hashes(rows.source), return_index=True, return_inverse=True)
+        count: np.ndarray = np.bincount(group, weights=rows.effective_counts)
+        count = count / _common_copies(count)
+        if len(first) > MAX_ROWS:
+            kept = draw_rows(MAX_ROWS, count, random_state)
+            first, count = first[kept], np.ones(MAX_ROWS)
+        distinct = np.asarray(dense_rows(rows.source.local, first), dtype=np.float64)
+        order = np.argsort(row_hashes(RowSource(_dense_ranks(distinct))), kind="stable")
+        distinct, count = distinct[order], count[order]
+        repeat: bool = len(first) < (1.0 - MAX_SHARE_OF_COPIES) * count.sum()
+        copied = (not repeat) & (count <= MAX_COPIES)
+        n_entries = np.where(copied, 1, np.clip(np.floor(count + SLACK), 1, N_FOLDS)).astype(int)
+        own = np.repeat(np.arange(len(first)), n_entries)
+        start = random_state.permutation(len(first)) % N_FOLDS
+        place = np.arange(len(own)) - np.repeat(np.cumsum(n_entries) - n_entries, n_entries)
+        fold = (start[own] + place) % N_FOLDS
+        return cls(distinct[own], (count / n_entries)[own], fold, copied[own])
+
+    def __len__(self) -> int:
+        return len(self.weight)
+
+    def select(self, chosen: np.ndarray) -> Entries:
+        """Some of the entries."""
+        return Entries(self.rows[chosen], self.weight[chosen], self.fold[chosen], self.single[chosen])
+
+
+def _common_copies(count: np.ndarray) -> int:
+    """How many copies there are of all rows: a table given twice is that table."""
+    if (count != np.round(count)).any():
+        return 1
+    common = int(np.gcd.reduce(count.astype(np.int64)))
+    return common if common <= MAX_COPIES else 1
+
+
+def whole(number: float) -> int:
+    """The largest whole number that is not above a sum of weights, but for rounding."""
+    return int(number + SLACK)
+
+
+def _dense_ranks(X: np.ndarray) -> np.ndarray:
+    """Ranks within each feature, equal for equal values."""
+    ranks = np.empty(X.shape)
+    for feature, column in enumerate(X.T):
+        ranks[:, feature] = np.unique(column, return_inverse=True)[1]
+    return ranks

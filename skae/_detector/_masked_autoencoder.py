@@ -1,0 +1,239 @@
+"""Masked autoencoders over bins: how surprising each feature is, given the others."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from skae._detector._coordinates import CLIP
+from skae._detector._ensemble import Layers, PerceptronEnsemble
+from skae._support._torch import to_tensor
+
+# At most so many, with so many rows in each on average.
+MAX_BINS, MIN_ROWS_PER_BIN = 20, 5
+# Deviations beyond which the network's inputs count as this far.
+INPUT_CLIP = 8.0
+# Passes of each member over the rows it scores; each pass masks one group of the features, and all passes of a member
+# together mask every feature once.
+PASSES = (2, 2, 3)
+# Logits beyond this size would overflow.
+MAX_LOGIT = 60.0
+# A logit that no bin of a feature has which does not exist.
+NO_BIN = -1e4
+
+
+@dataclass(frozen=True, eq=False)
+class Bins:
+    """Bins of each feature: its distinct values, if there are few, else quantile bins, which count by their widths.
+
+    `edges` of shape (n_features, MAX_BINS - 1) are infinite where there are fewer bins, and so are `values` where bins
+    are quantiles. `log_widths` are relative to the feature's median bin, and zero for distinct values. `lowest` and
+    `highest` of shape (n_members, n_features) are those of the rows that a member learns from.
+    """
+
+    edges: np.ndarray
+    values: np.ndarray
+    log_widths: np.ndarray
+    lowest: np.ndarray
+    highest: np.ndarray
+    tolerance: np.ndarray
+    log_weight: float
+
+    @classmethod
+    def of(cls, deviations: np.ndarray, weight: np.ndarray, member_weight: np.ndarray, tolerance: np.ndarray) -> Bins:
+        """Of weighted rows in the units of a `FeatureScale`, and what they weigh for each member."""
+        n_features = deviations.shape[1]
+        edges = np.full((n_features, MAX_BINS - 1), np.inf, np.float32)
+        values = np.full((n_features, MAX_BINS), np.inf, np.float32)
+        log_widths = np.zeros((n_features, MAX_BINS), np.float32)
+        n_bins = max(1, min(MAX_BINS, len(deviations) // MIN_ROWS_PER_BIN))
+        for feature, column in enumerate(deviations.T):
+            distinct, group = np.unique(column, return_inverse=True)
+            if len(distinct) <= n_bins:
+                edges[feature, : len(distinct) - 1] = 0.5 * (distinct[1:] + distinct[:-1])
+                values[feature, : len(distinct)] = distinct
+                continue
+            cumulative = np.cumsum(np.bincount(group, weights=weight))
+            places = np.searchsorted(cumulative, np.linspace(0.0, 1.0, n_bins + 1) * cumulative[-1])
+            places = np.unique(np.clip(places[1:-1], 1, len(distinct) - 1))
+            inner = 0.5 * (distinct[places - 1] + distinct[places])  # where no value is, roundings do not matter
+            widths = np.maximum(np.diff(inner, prepend=distinct[0], append=distinct[-1]), 1e-3)
+            log_widths[feature, : len(widths)] = np.log(widths / np.median(widths))
+            edges[feature, : len(inner)] = inner
+        own = [deviations[weight_of > 0] for weight_of in member_weight.T]
+        lowest, highest = np.stack([x.min(axis=0) for x in own]), np.stack([x.max(axis=0) for x in own])
+        return cls(edges, values, log_widths, lowest, highest, tolerance, math.log(weight.sum() + 1.0))
+
+    @property
+    def n_bins(self) -> np.ndarray:
+        """Number of bins of each feature."""
+        return np.isfinite(self.edges).sum(axis=1) + 1
+
+    def index(self, deviations: np.ndarray) -> np.ndarray:
+        """Bin of each entry."""
+        columns = zip(self.edges, deviations.T, strict=True)
+        return np.stack([np.searchsorted(edges, column, side="right") for edges, column in columns], axis=1)
+
+    def offset(self, deviations: np.ndarray, index: np.ndarray, member: int | None = None) -> np.ndarray:
+        """What is added to the surprisal of each entry: the log-width of its bin, and a penalty for unseen values.
+
+        Unseen by the given member, or by all.
+        """
+        features = np.arange(deviations.shape[1])
+        lowest = self.lowest.min(axis=0) if member is None else self.lowest[member]
+        highest = self.highest.max(axis=0) if member is None else self.highest[member]
+        beyond = np.clip(np.maximum(deviations - highest, lowest - deviations), 0.0, CLIP)
+        nearest = self.values[features, index]
+        off = np.abs(deviations - np.where(np.isfinite(nearest), nearest, deviations))
+        penalty = np.where(off > self.tolerance, 0.5 * self.log_weight + np.minimum(off, CLIP), 0.0)
+        return self.log_widths[features, index] + np.where(np.isfinite(nearest), penalty, beyond)
+
+
+def log_marginals(index: np.ndarray, n_bins: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Logarithms of the weighted frequencies of bins, shape (n_features, MAX_BINS)."""
+    result = np.full((len(n_bins), MAX_BINS), NO_BIN, np.float32)
+    for feature, count in enumerate(n_bins):
+        frequency = np.bincount(index[:, feature], weights=weight, minlength=count) + 0.5
+        result[feature, :count] = np.log(frequency / frequency.sum())
+    return result
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Masked features and layers of each pass, and the order that sorts the features of all passes."""
+
+    layers: list[tuple[Tensor, Layers]]
+    order: Tensor
+
+
+class MaskedAutoencoder:
+    r"""Members that give each masked feature's bins their probabilities, :math:`p(x_j \mid x_{\text{shown}})`.
+
+    Logits are the logarithms of the bins' marginal frequencies plus a perceptron whose output starts at zero. Its
+    inputs are the values and the rank coordinates that are shown, and which they are. Members differ in their initial
+    weights and, by the weights of the rows, in the rows they learn from.
+
+    Parameters
+    ----------
+    log_marginals : Tensor of shape (n_members, n_features, n_bins)
+    hidden_layer_sizes : tuple of int
+    activation : str
+    parameters : Tensor, optional
+        Zeros, the default, make the marginal frequencies.
+    generator : torch.Generator, optional
+        Draws the masks of training.
+    """
+
+    def __init__(
+        self,
+        log_marginals: Tensor,
+        hidden_layer_sizes: tuple[int, ...],
+        activation: str,
+        parameters: Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        self._n_members, self._n_features, self._n_bins = log_marginals.shape
+        sizes = (3 * self._n_features, *hidden_layer_sizes, self._n_features * self._n_bins)
+        if parameters is None:
+            parameters = log_marginals.new_zeros(PerceptronEnsemble.count_parameters(sizes, self._n_members))
+        self._log_marginals, self._generator = log_marginals, generator
+        self._ensemble = PerceptronEnsemble(sizes, activation, self._n_members, parameters)
+        self.parameters = parameters
+
+    @staticmethod
+    def inputs(deviations: np.ndarray, ranks: np.ndarray) -> np.ndarray:
+        """Values and rank coordinates side by side."""
+        return np.concatenate([np.clip(deviations, -INPUT_CLIP, INPUT_CLIP), ranks], axis=1)
+
+    def initialise(self, generator: torch.Generator) -> None:
+        """Draw the hidden layers; every member still gives the marginal frequencies."""
+        self._ensemble.initialise(generator)
+
+    def bind_gradient(self, gradient: Tensor) -> None:
+        """Name the vector that `loss_and_gradient` writes to."""
+        self._gradients = self._ensemble.layer_views(gradient)
+
+    def row_losses(self, x: Tensor) -> Tensor:
+        """Loss of each row and member, shape (n_rows, n_members), under masks that are the same in every call."""
+        generator = torch.Generator(device=x.device).manual_seed(0)
+        logits, masked, targets, _ = self._masked_logits(x, generator)
+        own = torch.log_softmax(logits, 3).gather(3, targets)[..., 0]
+        return (-(own * masked).sum(2) / masked.sum(2).clamp_min(1.0)).t()
+
+    def loss_and_gradient(self, x: Tensor, weight: Tensor | None) -> Tensor:
+        """The weighted mean of the cross-entropies of masked entries; its gradient goes into the bound vector.
+
+        Rows x are inputs and indices of bins side by side. `weight` has shape (n_rows, n_members); zero keeps a row
+        from a member.
+        """
+        logits, masked, targets, tape = self._masked_logits(x, self._generator)
+        share = masked if weight is None else masked * weight.t()[..., None]
+        share = share / share.sum((1, 2), keepdim=True).clamp_min(torch.finfo(share.dtype).tiny) / self._n_members
+        log_probabilities = torch.log_softmax(logits, 3)
+        loss = -(log_probabilities.gather(3, targets)[..., 0] * share).sum()
+        # The gradient of the cross-entropy: probabilities, minus one at the target.
+        slope = log_probabilities.exp_()
+        slope.scatter_add_(3, targets, slope.new_full((), -1.0).expand(targets.shape))
+        self._ensemble.backward(slope.mul_(share[..., None]).flatten(2), tape, self._gradients)
+        return loss
+
+    def _masked_logits(self, x: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor, Tensor, Any]:
+        """Logits of rows of which a random share of the entries is masked; the mask, the targets, and the tape."""
+        n_features, shape = self._n_features, (self._n_members, len(x), self._n_features)
+        inputs, targets = x[:, : 2 * n_features], x[:, 2 * n_features :].long()
+        share = torch.rand((*shape[:2], 1), generator=generator, dtype=x.dtype, device=x.device)
+        shown = (torch.rand(shape, generator=generator, dtype=x.dtype, device=x.device) >= share).to(x.dtype)
+        outputs, tape = self._ensemble.forward(torch.cat([inputs * shown.repeat(1, 1, 2), shown], 2))
+        logits = outputs.view(*shape, self._n_bins) + self._log_marginals[:, None]
+        return logits, 1.0 - shown, targets.expand(shape)[..., None], tape
+
+    def prepared(self, passes: list[Pass], member: int | None = None) -> Prepared:
+        """The layers of each pass, all of them of the given member, if any, else each of its own."""
+        places = np.concatenate([features for features, _ in passes]).argsort(kind="stable")
+        order, layers = torch.from_numpy(places).to(self.parameters.device), []
+        for features, own_member in passes:
+            masked = to_tensor(features, torch.int64, self.parameters.device)
+            layers.append((masked, self._layers_for(masked, own_member if member is None else member)))
+        return Prepared(layers, order)
+
+    def surprisals(self, inputs: Tensor, index: Tensor, prepared: Prepared) -> Tensor:
+        """Minus the logarithm of each bin's probability, averaged over the passes that mask its feature."""
+        found = [self._surprisals_of(inputs, index[:, masked], layers) for masked, layers in prepared.layers]
+        # Every member's passes mask each feature once: in the order of the features, their results lie side by side.
+        return torch.cat(found, 1)[:, prepared.order].view(inputs.shape[0], self._n_features, -1).mean(2)
+
+    def _surprisals_of(self, inputs: Tensor, index: Tensor, layers: Layers) -> Tensor:
+        logits = self._ensemble.run(inputs, layers).view(*index.shape, self._n_bins)
+        own = logits.gather(2, index[..., None])[..., 0]
+        # Half the time of logsumexp; logits are logarithms of frequencies and corrections.
+        return logits.clamp_(2.0 * NO_BIN, MAX_LOGIT).exp_().sum(2).clamp_min_(math.exp(-MAX_LOGIT)).log_() - own
+
+    def _layers_for(self, masked: Tensor, member: int) -> Layers:
+        """A member's layers without the inputs that are masked, and with the outputs of those features only."""
+        layers, n_features = self._ensemble.member(member), self._n_features
+        shown = torch.ones(n_features, dtype=self.parameters.dtype, device=self.parameters.device)
+        shown[masked] = 0.0
+        weight, bias = layers[0]
+        layers[0] = (weight[: 2 * n_features] * shown.repeat(2)[:, None], bias + shown @ weight[2 * n_features :])
+        weight, bias = layers[-1]
+        bias = bias.view(n_features, -1)[masked] + self._log_marginals[member, masked]
+        layers[-1] = (weight.view(len(weight), n_features, -1)[:, masked].flatten(1), bias.flatten())
+        return layers
+
+
+# Features that a pass masks, and the member that makes it.
+Pass = tuple[np.ndarray, int]
+
+
+def draw_passes(n_features: int, random_state: np.random.RandomState) -> list[Pass]:
+    """The passes of scoring: each member masks every feature once, in groups."""
+    passes = []
+    for member, n_groups in enumerate(PASSES):
+        groups = np.array_split(random_state.permutation(n_features), min(n_groups, n_features))
+        passes += [(np.sort(group), member) for group in groups]
+    return passes

@@ -1,0 +1,184 @@
+"""What networks say of rows: masked autoencoders or denoisers as a component of the score."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from skae._detector._coordinates import Systems
+from skae._detector._denoiser import NOISE_LEVELS, DenoiserEnsemble
+from skae._detector._entries import N_FOLDS
+from skae._detector._masked_autoencoder import Bins, MaskedAutoencoder, Pass, Prepared
+from skae._detector._nearest_rows import SQUARED_FLOOR
+from skae._detector._scorer import normalised
+from skae._detector._tail_surprisal import TailSurprisal, left_out_surprisals, two_highest
+from skae._linalg._quantiles import weighted_quantile
+from skae._rows._blocks import row_blocks
+from skae._support._state import fields_of
+from skae._support._torch import dtype_of, to_tensor
+
+# Rows scored at once: outputs for 20 features take 3 MB.
+NETWORK_BLOCK = 2048
+
+
+class NetworkScores(Protocol):
+    """A component score by networks, each of which did not learn from one fold of the training rows."""
+
+    def component(self, systems: Systems) -> np.ndarray:
+        """The component score of each row, in the opinion of all networks."""
+
+    def calibrated(self, systems: Systems, fold: np.ndarray, weight: np.ndarray) -> tuple[NetworkScores, np.ndarray]:
+        """Scores on the scale of weighted training rows, and their components.
+
+        A row is judged by the network that did not learn from its fold.
+        """
+
+    def feature_shares(self, systems: Systems) -> np.ndarray:
+        """Share of each feature in each row's component."""
+
+    def to_state(self) -> dict[str, Any]:
+        """Arrays and plain values for a file."""
+
+
+@dataclass(frozen=True, eq=False)
+class MaskedScores:
+    """Masked autoencoders: the two most surprising features of a row, each given the others."""
+
+    bins: Bins
+    log_marginals: np.ndarray
+    weights: np.ndarray
+    hidden_layer_sizes: tuple[int, ...]
+    activation: str
+    passes: list[Pass]
+    feature_surprisals: tuple[TailSurprisal, ...] = ()
+
+    def component(self, systems: Systems) -> np.ndarray:
+        return two_highest(self._surprisals(self._raw(systems)))
+
+    def calibrated(self, systems: Systems, fold: np.ndarray, weight: np.ndarray) -> tuple[MaskedScores, np.ndarray]:
+        raw = by_own_members(self._raw, systems, fold)
+        surprisals = tuple(TailSurprisal.of(values, weight) for values in raw.T)
+        return replace(self, feature_surprisals=surprisals), two_highest(left_out_surprisals(raw, weight))
+
+    def feature_shares(self, systems: Systems) -> np.ndarray:
+        surprisals = self._surprisals(self._raw(systems))
+        threshold = np.sort(surprisals, axis=1)[:, [-min(2, surprisals.shape[1])]]
+        return normalised(np.where(surprisals >= threshold, np.square(surprisals), 1e-3 * surprisals))
+
+    def _raw(self, systems: Systems, member: int | None = None) -> np.ndarray:
+        """Minus the log-probability density of each feature given the others, by one network or by all."""
+        network, dtype = self.network, dtype_of(self.weights)
+        result = np.empty(systems[0].shape)
+        with torch.no_grad():
+            prepared = self._prepared if member is None else network.prepared(self.passes, member)
+            for part in row_blocks(len(result), 1, NETWORK_BLOCK):
+                deviations, index = systems[0][part], self.bins.index(systems[0][part])
+                inputs = torch.from_numpy(MaskedAutoencoder.inputs(deviations, systems[2][part])).to(dtype)
+                surprisals = network.surprisals(inputs, torch.from_numpy(index), prepared)
+                result[part] = surprisals.numpy() + self.bins.offset(deviations, index, member)
+        return result
+
+    def to_state(self) -> dict[str, Any]:
+        return fields_of(self) | {
+            "bins": fields_of(self.bins),
+            "passes": [list(each) for each in self.passes],
+            "feature_surprisals": [fields_of(tail) for tail in self.feature_surprisals],
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> MaskedScores:
+        return cls(
+            **state
+            | {
+                "bins": Bins(**state["bins"]),
+                "hidden_layer_sizes": tuple(state["hidden_layer_sizes"]),
+                "passes": [(features, member) for features, member in state["passes"]],
+                "feature_surprisals": tuple(TailSurprisal(**tail) for tail in state["feature_surprisals"]),
+            }
+        )
+
+    def _surprisals(self, raw: np.ndarray) -> np.ndarray:
+        pairs = zip(self.feature_surprisals, raw.T, strict=True)
+        return np.stack([tail(values) for tail, values in pairs], axis=1)
+
+    @cached_property
+    def _prepared(self) -> Prepared:
+        return self.network.prepared(self.passes)
+
+    @cached_property
+    def network(self) -> MaskedAutoencoder:
+        """The network, in the dtype it was trained in."""
+        dtype, cpu = dtype_of(self.weights), torch.device("cpu")
+        marginals, weights = (to_tensor(array, dtype, cpu) for array in (self.log_marginals, self.weights))
+        return MaskedAutoencoder(marginals, self.hidden_layer_sizes, self.activation, weights)
+
+
+@dataclass(frozen=True, eq=False)
+class DenoiserScores:
+    """Denoisers: how far they move a row, averaged over the levels of noise."""
+
+    axes: np.ndarray
+    variances: np.ndarray
+    weights: np.ndarray
+    hidden_layer_sizes: tuple[int, ...]
+    activation: str
+    medians: np.ndarray
+
+    def component(self, systems: Systems) -> np.ndarray:
+        return self._joined(self._raw(systems))
+
+    def calibrated(self, systems: Systems, fold: np.ndarray, weight: np.ndarray) -> tuple[DenoiserScores, np.ndarray]:
+        raw = by_own_members(self._raw, systems, fold)
+        medians = np.maximum([weighted_quantile(values, 0.5, weight) for values in raw.T], 1e-12)
+        calibrated = replace(self, medians=medians)
+        return calibrated, calibrated._joined(raw)
+
+    def _raw(self, systems: Systems, member: int | None = None) -> np.ndarray:
+        """How far rows are moved, in squares, at each level of noise; by one network, or each level by its own."""
+        network, dtype = self.network, dtype_of(self.weights)
+        result = np.empty((len(systems[0]), len(NOISE_LEVELS)))
+        with torch.no_grad():
+            for part in row_blocks(len(result), 1, NETWORK_BLOCK):
+                coordinates = torch.from_numpy(systems[0][part] @ self.axes).to(dtype)
+                result[part] = network.squared_residuals(coordinates, member).numpy()
+        return result
+
+    def _joined(self, raw: np.ndarray) -> np.ndarray:
+        return 0.5 * np.log((raw / self.medians).mean(axis=1) + SQUARED_FLOOR)
+
+    def feature_shares(self, systems: Systems) -> np.ndarray:
+        with torch.no_grad():
+            coordinates = torch.from_numpy(systems[0] @ self.axes).to(dtype_of(self.weights))
+            residuals = [residual.numpy() for residual in self.network.residuals(coordinates)]
+        # In features: the axes are orthogonal, but not of length one.
+        back = self.axes / np.square(self.axes).sum(axis=0)
+        squares = [np.square(r @ back.T) / median for r, median in zip(residuals, self.medians, strict=True)]
+        return normalised(np.sum(squares, axis=0))
+
+    def to_state(self) -> dict[str, Any]:
+        return fields_of(self)
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> DenoiserScores:
+        return cls(**state | {"hidden_layer_sizes": tuple(state["hidden_layer_sizes"])})
+
+    @cached_property
+    def network(self) -> DenoiserEnsemble:
+        """The network, in the dtype it was trained in."""
+        dtype, cpu = dtype_of(self.weights), torch.device("cpu")
+        variances, weights = (to_tensor(array, dtype, cpu) for array in (self.variances, self.weights))
+        return DenoiserEnsemble(variances, self.hidden_layer_sizes, self.activation, N_FOLDS, weights)
+
+
+def by_own_members(raw: Callable[..., np.ndarray], systems: Systems, fold: np.ndarray) -> np.ndarray:
+    """What the member that did not learn from a row says of it."""
+    parts = [np.flatnonzero(fold == member) for member in range(N_FOLDS)]
+    found = [raw(tuple(system[part] for system in systems), member) for member, part in enumerate(parts) if len(part)]
+    result = np.empty((len(fold), found[0].shape[1]))
+    result[np.concatenate(parts)] = np.concatenate(found)
+    return result

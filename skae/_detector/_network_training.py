@@ -1,0 +1,115 @@
+"""Training of the networks of the denoising scorer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from skae._defaults._denoising import DENOISERS, MASKED_AUTOENCODERS, denoising_settings
+from skae._defaults._training_parameters import resolved
+from skae._detector._denoiser import NOISE_LEVELS, DenoiserEnsemble
+from skae._detector._entries import N_FOLDS, Entries
+from skae._detector._masked_autoencoder import Bins, MaskedAutoencoder, draw_passes, log_marginals
+from skae._detector._network_scores import DenoiserScores, MaskedScores, NetworkScores
+from skae._detector._row_distances import RowDistances
+from skae._detector._scorer import ScorerParameters
+from skae._rows._blocks import row_indices
+from skae._rows._row_source import RowSource
+from skae._rows._training_rows import TrainingRows
+from skae._support._torch import make_generator, to_numpy, to_tensor
+from skae._training._loop import Network, Split, TrainingResult, train
+from skae._training._mixed_precision import MixedPrecision
+
+# With more features bins cost too much, and denoisers are trained instead of masked autoencoders.
+MAX_BINNED_FEATURES = 64
+# Denoisers take this many leading axes.
+MAX_NETWORK_AXES = 64
+
+
+class NetworkTraining:
+    """The training of the scorer's networks, which each learn from the usual rows outside of one fold.
+
+    `network_scores()` makes scores, not calibrated yet, of the networks as they are.
+    """
+
+    def __init__(
+        self,
+        entries: Entries,
+        usual: np.ndarray,
+        distances: RowDistances,
+        parameters: ScorerParameters,
+        rows: TrainingRows,
+        random_state: np.random.RandomState,
+    ) -> None:
+        self._entries, self._usual, self._coordinates = entries, usual, distances.coordinates
+        self._systems = distances.systems(entries.rows)
+        self._parameters, self._rows, self._random_state = parameters, rows, random_state
+        is_masked = parameters.novelty and rows.n_features <= MAX_BINNED_FEATURES
+        amount = MASKED_AUTOENCODERS if is_masked else DENOISERS
+        self._sizes = tuple(resolved(parameters.hidden_layer_sizes, lambda: amount.hidden_layer_sizes))
+        self.settings = denoising_settings(parameters.training, amount, len(entries))
+        self.result = TrainingResult()
+        weight = entries.weight * usual
+        members = [np.where(entries.fold != member, weight, 0.0) for member in range(N_FOLDS)]
+        # A member that would have no row learns from all.
+        self._weight = np.stack([own if own.any() else entries.weight for own in members], axis=1)
+        self.network_scores: Callable[[], NetworkScores] = self._masked() if is_masked else self._denoisers()
+
+    def run(self, on_epoch: Callable[..., bool]) -> None:
+        """Train; `result` says how it went."""
+        split = Split(row_indices(len(self._entries)), None, self._weight)
+        train(self._trainee, self._inputs, split, self.settings, self._random_state, on_epoch, self.result)
+
+    def _masked(self) -> Callable[[], MaskedScores]:
+        entries, deviations, generator = self._entries, self._systems[0], self._generator()
+        usual = self._usual
+        tolerance = self._coordinates.scale.tolerance
+        bins = Bins.of(deviations[usual], entries.weight[usual], self._weight[usual], tolerance)
+        index = bins.index(deviations)
+        marginals = np.stack([log_marginals(index, bins.n_bins, own) for own in self._weight.T])
+        marginals = marginals[:, :, : bins.n_bins.max()]
+
+        def network_in(dtype: torch.dtype) -> MaskedAutoencoder:
+            on_device = to_tensor(marginals, dtype, self._rows.device)
+            return MaskedAutoencoder(on_device, self._sizes, self._parameters.activation, generator=generator)
+
+        self._prepare(
+            network_in, np.concatenate([MaskedAutoencoder.inputs(deviations, self._systems[2]), index], axis=1)
+        )
+        self._network.initialise(generator)
+        passes = draw_passes(deviations.shape[1], self._random_state)
+        return lambda: MaskedScores(bins, marginals, self._weights(), self._sizes, self._parameters.activation, passes)
+
+    def _denoisers(self) -> Callable[[], DenoiserScores]:
+        whitening, generator = self._coordinates.whitening, self._generator()
+        factors = whitening.factors[:MAX_NETWORK_AXES]
+        axes = whitening.axes[:, : len(factors)] * factors
+        variances = whitening.variances[: len(factors)] * factors**2
+
+        def network_in(dtype: torch.dtype) -> DenoiserEnsemble:
+            on_device = to_tensor(variances, dtype, self._rows.device)
+            return DenoiserEnsemble(on_device, self._sizes, self._parameters.activation, N_FOLDS, generator=generator)
+
+        self._prepare(network_in, self._systems[0] @ axes)
+        self._network.initialise(generator)
+        medians = np.ones(len(NOISE_LEVELS))
+        return lambda: DenoiserScores(
+            axes, variances, self._weights(), self._sizes, self._parameters.activation, medians
+        )
+
+    def _generator(self) -> torch.Generator:
+        return make_generator(self._random_state, self._rows.device)
+
+    def _prepare(self, network_in: Callable[[torch.dtype], Any], inputs: np.ndarray) -> None:
+        width, dtype, device = inputs.shape[1], self._rows.dtype, self._rows.device
+        self._network = network_in(dtype)
+        self._trainee: Network = self._network
+        if self.settings.mixed_precision:
+            self._trainee = MixedPrecision(self._network, network_in(torch.bfloat16))
+        self._inputs = RowSource(inputs).standardised(np.zeros(width), np.ones(width), dtype, device)
+
+    def _weights(self) -> np.ndarray:
+        return to_numpy(self._network.parameters).copy()

@@ -1,0 +1,114 @@
+"""Which training rows are references: bags of them, drawn from those that are usual."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from skae._detector._coordinates import N_SYSTEMS, Coordinates
+from skae._detector._entries import N_FOLDS, Entries, whole
+from skae._detector._nearest_rows import draw_bags
+from skae._detector._row_distances import RowDistances
+from skae._detector._scorer import ScorerParameters
+from skae._detector._tail_surprisal import TailSurprisal
+
+# Clean rows are compared with fine bags, in random subspaces as well; coarse bags forgive outliers among the rows.
+CLEAN_BAGS, CLEAN_BAG_SIZE, N_SUBSPACES = 6, 512, 12
+BAGS, BAG_SIZE = 40, 32
+# The bags that tell which training rows are the most unusual.
+COARSE_BAGS, COARSE_BAG_SIZE = 100, 8
+# Bag b is drawn without this share of the most unusual rows, times (b + 1/2) / n_bags; coordinates and networks are
+# those of the rows without half of it.
+MAX_LEFT_OUT = 0.5
+# Numbers in references: with many features there are fewer of them.
+MAX_REFERENCE_NUMBERS = 2_000_000
+
+
+class Sampler:
+    """Draws references, always in the same way: those that new rows are compared with, and those for a fold's rows."""
+
+    def __init__(
+        self, entries: Entries, parameters: ScorerParameters, dtype: str, random_state: np.random.RandomState
+    ) -> None:
+        self.entries, self.parameters, self._dtype, self._random_state = entries, parameters, dtype, random_state
+        novelty, n_features = parameters.novelty, entries.rows.shape[1]
+        self._left_out = 0.0 if novelty else MAX_LEFT_OUT
+        n_bags, bag_size = (CLEAN_BAGS, CLEAN_BAG_SIZE) if novelty else (BAGS, BAG_SIZE)
+        self._n_bags = max(1, min(n_bags, MAX_REFERENCE_NUMBERS // (bag_size * n_features)))
+        # No more than there are outside of a fold: calibration rows are compared with bags as large as new rows are.
+        self._bag_size = self._at_most_half(bag_size, 1.0 - self._left_out)
+        self._subspaces = _draw_subspaces(n_features, random_state) if novelty else []
+
+    def _at_most_half(self, bag_size: int, share: float = 1.0) -> int:
+        return max(1, min(bag_size, whole(0.5 * share * self.entries.weight.sum())))
+
+    def usual(self, order: np.ndarray) -> np.ndarray:
+        """Mask of the entries that coordinates and networks are fitted to, the first of an order."""
+        mask = np.zeros(len(self.entries), dtype=bool)
+        mask[_most_usual(order, self.entries.weight, 1.0 - 0.5 * self._left_out)] = True
+        return mask
+
+    def row_distances(self, order: np.ndarray) -> RowDistances:
+        """Distances to entries in the order from the most usual to the least."""
+        entries, random_state = self.entries, self._random_state
+        usual = entries.select(np.flatnonzero(self.usual(order)))
+        coordinates = Coordinates.of(usual.rows, usual.weight, self.parameters.scale, self._dtype)
+        bags = []
+        for bag in range(self._n_bags):
+            share = 1.0 - self._left_out * (bag + 0.5) / self._n_bags
+            pool = _most_usual(order, entries.weight, share)
+            bags.append(pool[draw_bags(entries.weight[pool], 1, self._bag_size, random_state)[0]])
+        coarse_size = self._at_most_half(COARSE_BAG_SIZE)
+        coarse = order[draw_bags(entries.weight[order], COARSE_BAGS, coarse_size, random_state)]
+        drawn = [np.stack(bags)] if self._subspaces else [np.stack(bags), coarse]
+        used, indices = np.unique(np.concatenate([each.ravel() for each in drawn]), return_inverse=True)
+        ends = np.cumsum([each.size for each in drawn])[:-1]
+        main, *others = (part.reshape(each.shape) for part, each in zip(np.split(indices, ends), drawn, strict=True))
+        spaces = [(features, main[[number % len(main)]]) for number, features in enumerate(self._subspaces)]
+        spaces += [(np.arange(entries.rows.shape[1]), other) for other in others]
+        references = coordinates.scale.deviations(entries.rows[used])
+        return RowDistances(coordinates, references, entries.single[used], main, tuple(spaces))
+
+
+def cross_fitted_distances(sampler: Sampler, order: np.ndarray, judged: np.ndarray) -> np.ndarray:
+    """The distances of some entries, each to entries outside of its fold."""
+    entries = sampler.entries
+    found: dict[int, np.ndarray] = {}
+    for fold in range(N_FOLDS):
+        own, others = judged[entries.fold[judged] == fold], order[entries.fold[order] != fold]
+        if len(own):
+            found_by = sampler.row_distances(others if len(others) else order)
+            distances = found_by.log_distances(found_by.systems(entries.rows[own]), sampler.parameters.device)
+            found |= dict(zip(own, distances, strict=True))
+    return np.stack([found[entry] for entry in judged])
+
+
+def _most_usual(order: np.ndarray, weight: np.ndarray, share: float) -> np.ndarray:
+    """The first entries of an order that make up a share of the weight, at least one."""
+    cumulative = np.cumsum(weight[order])
+    return order[: max(1, int(np.searchsorted(cumulative, share * cumulative[-1] * (1.0 + 1e-12), side="right")))]
+
+
+def most_usual_first(
+    entries: Entries, parameters: ScorerParameters, dtype: str, random_state: np.random.RandomState
+) -> np.ndarray:
+    """Indices of the entries by the mean surprisal of their distances to coarse bags of the other folds' rows."""
+    distances = np.empty((len(entries), N_SYSTEMS))
+    bag_size = max(1, min(COARSE_BAG_SIZE, whole(0.5 * entries.weight.sum())))
+    for fold in range(N_FOLDS):
+        own = entries.fold == fold
+        if not own.any():
+            continue
+        others = entries if own.all() else entries.select(~own)
+        coordinates = Coordinates.of(others.rows, others.weight, parameters.scale, dtype)
+        bags = draw_bags(others.weight, COARSE_BAGS, bag_size, random_state)
+        references = coordinates.scale.deviations(others.rows)
+        found_by = RowDistances(coordinates, references, others.single, bags, ())
+        distances[own] = found_by.log_distances(found_by.systems(entries.rows[own]), parameters.device)
+    surprisals = [TailSurprisal.of(values, entries.weight)(values) for values in distances.T]
+    return np.argsort(np.mean(surprisals, axis=0), kind="stable")
+
+
+def _draw_subspaces(n_features: int, random_state: np.random.RandomState) -> list[np.ndarray]:
+    """Random subsets of the features, of all sizes below the whole."""
+    sizes = random_state.randint(1, max(2, n_features), size=N_SUBSPACES)
+    return [np.sort(random_state.permutation(n_features)[:size]) for size in sizes]

@@ -1,0 +1,82 @@
+"""How surprising a value is, given calibration values: minus the logarithm of the share that is at least as high."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+# Share of the highest calibration values whose mean excess is the unit of what lies beyond them all.
+TAIL, MIN_TAIL_UNIT = 0.1, 0.01
+# Values kept of a table, evenly spread over the surprisals.
+MAX_KNOTS = 256
+
+
+@dataclass(frozen=True, eq=False)
+class TailSurprisal:
+    r"""Minus the logarithm of the share of calibration values at least as high; beyond the highest it grows linearly.
+
+    .. math:: s(v) = -\log \frac{\sum_i w_i\,1[v_i \ge v]}{1 + \sum_i w_i}
+
+    Values between two calibration values are interpolated. The unit of what lies beyond is the mean excess of the
+    highest tenth, which of an exponential tail is its scale.
+    """
+
+    knots: np.ndarray
+    surprisals: np.ndarray
+    unit: float
+
+    @classmethod
+    def of(cls, values: np.ndarray, weight: np.ndarray) -> TailSurprisal:
+        """Of weighted calibration values."""
+        knots, _, _, surprisals, unit = _table(values, weight)
+        if len(knots) > MAX_KNOTS:
+            kept = np.searchsorted(surprisals, np.linspace(surprisals[0], surprisals[-1], MAX_KNOTS))
+            kept = np.unique(np.clip(kept, 0, len(knots) - 1))
+            knots, surprisals = knots[kept], surprisals[kept]
+        return cls(knots, surprisals, unit)
+
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        """Surprisals of values, at least zero."""
+        beyond = np.clip(values - self.knots[-1], 0.0, None) / self.unit
+        return np.interp(values, self.knots, self.surprisals) + beyond
+
+
+def _table(values: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, float]:
+    """Distinct values, where each value is among them, their weights and surprisals, and the unit of the tail."""
+    knots, group = np.unique(values.astype(np.float64), return_inverse=True)
+    counts = np.bincount(group, weights=weight)
+    at_least = np.cumsum(counts[::-1])[::-1]
+    total = at_least[0]
+    tail = at_least <= max(TAIL * total, at_least[-1])
+    below = knots[~tail][-1] if not tail.all() else knots[0]
+    unit = max(MIN_TAIL_UNIT, float(np.average(knots[tail] - below, weights=counts[tail])))
+    # Of equal values a new one is as likely to be any.
+    surprisals = -np.log((at_least - 0.5 * np.maximum(counts - 1.0, 0.0)) / (total + 1.0))
+    return knots, group, counts, surprisals, unit
+
+
+def left_out_surprisals(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """The surprisals of columns of calibration values, each found from the others, as that of a new value is.
+
+    In its own table the highest value would be as surprising as the table allows, and new values more so.
+    """
+    return np.stack([_left_out(column, weight) for column in values.T], axis=1)
+
+
+def _left_out(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    knots, group, counts, surprisals, unit = _table(values, weight)
+    if len(knots) < 2:
+        return surprisals[group]
+    own = np.append(surprisals[:1], np.empty(len(knots) - 1))
+    gaps = np.diff(knots)
+    share = gaps[:-1] / (gaps[:-1] + gaps[1:])
+    own[1:-1] = surprisals[:-2] + share * (surprisals[2:] - surprisals[:-2])
+    own[-1] = surprisals[-1] + gaps[-1] / unit
+    # A value that others share stays in the table without itself.
+    return np.where(counts > 1.0, surprisals, own)[group]
+
+
+def two_highest(values: np.ndarray) -> np.ndarray:
+    """Mean of the two highest of each row, or the only one."""
+    return np.sort(values, axis=1)[:, -2:].mean(axis=1)
