@@ -40,8 +40,8 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
     r"""Outlier detection by denoising autoencoders and distances to training rows.
 
     A row is unusual if it is far from the training rows, or if its features do not fit each other. Distances are to the
-    nearest row of many small samples of the training rows [3]_, in three coordinate systems: the standardised features, the
-    same after whitening, and normal quantiles of each feature's ranks. How well features fit each other is what
+    nearest row of many small samples of the training rows [3]_, in three coordinate systems: the standardised features,
+    the same after whitening, and normal quantiles of each feature's ranks. How well features fit each other is what
     autoencoders learn: with ``novelty=True`` to predict features that are masked from the others [1]_, as probabilities
     of bins, else to restore rows from Gaussian noise [2]_. Each of the component scores becomes a surprisal: minus the
     logarithm of the share of training rows that are as unusual, among rows that it was not fitted to.
