@@ -55,9 +55,9 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
     novelty : bool, default=False
         If True, the training rows are all normal, and the score may follow them closely: a row's distances are to
         samples of 512 training rows and to their projections on random subsets of the features, a masked autoencoder is
-        trained, and the score is the mean of the two highest surprisals. If False, training rows may contain outliers:
-        samples are of 32 and 8 rows, the most unusual rows are in few of them, denoisers are trained briefly, and the
-        score is the mean of all surprisals.
+        trained, and what tells training rows best from corrupted ones counts most. If False, training rows may contain
+        outliers: samples are of 32 and 8 rows, the most unusual rows are in few of them, and denoisers are trained
+        briefly.
     n_components : int, float or None, default=0.9
         Number of columns of the codes that `transform` gives, as in `AutoencoderTransformer`; with "denoising" at
         most one per feature. With "reconstruction" it is the width of the bottleneck. A share asks for as many
@@ -274,9 +274,9 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
     def score_samples(self, X):
         r"""Return the normality of each row: below zero, and the lower the more unusual.
 
-        The score is minus the mean of a row's highest surprisals (two with ``novelty=True``, one with "reconstruction",
-        else all five). A surprisal is :math:`-\log s`, where s is the share of training rows with as high a component
-        score; beyond the highest of them it grows with the component.
+        The score is minus the mean of a row's two highest surprisals. A surprisal is :math:`-\log s`, where s is the
+        share of training rows with as high a component score; beyond the highest of them it grows with the component.
+        With ``novelty=True`` it is multiplied by how well the component tells training rows from corrupted ones.
 
         Parameters
         ----------
@@ -393,7 +393,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         X = rows.source.local
 
         def attributes(fitted: ScorerFit) -> dict[str, Any]:
-            calibration = Calibration.of(fitted.components, fitted.weight, fitted.n_highest)
+            calibration = Calibration.of(fitted.components, fitted.weight, fitted.component_weight)
 
             def training_scores() -> tuple[np.ndarray, np.ndarray]:
                 scores = calibration.scores_of(fitted.scorer.component_scores(X, self.device))
@@ -461,7 +461,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         scorer, calibration = self._scorer, self._calibration
         with single_thread_if(X.shape[0] < MIN_ROWS_FOR_THREADS):
             components = scorer.component_scores(X, self.device)
-            shares = scorer.feature_shares(X, calibration.component_weights(components), self.device)
+            shares = scorer.feature_shares(X, calibration.parts_of(components), self.device)
         return shares * -calibration.scores_of(components)[:, np.newaxis]
 
     def _codes(self, X) -> np.ndarray:

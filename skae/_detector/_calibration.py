@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from skae._detector._conformal import conformal_p_values
-from skae._detector._tail_surprisal import TailSurprisal, left_out_surprisals
+from skae._detector._tail_surprisal import TailSurprisal, left_out_surprisals, two_highest
 from skae._linalg._quantiles import lower_tail_threshold, weighted_quantile
 from skae._support._state import fields_of
 
@@ -27,22 +27,22 @@ SHARE_OF_NORMAL = 0.01
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """The surprisals of the components, and the scores and weights of the calibration rows.
+    """The surprisals of the components, what these weigh, and the scores and weights of the calibration rows.
 
-    The score of a row is minus the mean of its `n_highest` highest surprisals.
+    The score of a row is minus the mean of its two highest surprisals, times what their components weigh.
     """
 
     surprisals: tuple[TailSurprisal, ...]
-    n_highest: int
+    component_weight: np.ndarray
     scores: np.ndarray
     weight: np.ndarray
 
     @classmethod
-    def of(cls, components: np.ndarray, weight: np.ndarray, n_highest: int) -> Calibration:
+    def of(cls, components: np.ndarray, weight: np.ndarray, component_weight: np.ndarray) -> Calibration:
         """From the components of weighted calibration rows."""
         surprisals = tuple(TailSurprisal.of(values, weight) for values in components.T)
-        scores = _joint_scores(left_out_surprisals(components, weight), n_highest)
-        return cls(surprisals, n_highest, scores, weight)
+        scores = -two_highest(left_out_surprisals(components, weight) * component_weight)
+        return cls(surprisals, component_weight, scores, weight)
 
     def to_state(self) -> dict[str, Any]:
         """Arrays and plain values for a file."""
@@ -55,13 +55,13 @@ class Calibration:
 
     def scores_of(self, components: np.ndarray) -> np.ndarray:
         """Scores of rows: below zero, and the lower the more unusual."""
-        return _joint_scores(self._surprisals_of(components), self.n_highest)
+        return -two_highest(self._surprisals_of(components))
 
-    def component_weights(self, components: np.ndarray) -> np.ndarray:
+    def parts_of(self, components: np.ndarray) -> np.ndarray:
         """What each component adds to minus the score."""
         surprisals = self._surprisals_of(components)
         places = np.argsort(np.argsort(-surprisals, axis=1, kind="stable"), axis=1)
-        n_counted = min(self.n_highest, surprisals.shape[1])
+        n_counted = min(2, surprisals.shape[1])
         return np.where(places < n_counted, surprisals / n_counted, 0.0)
 
     def p_values(self, scores: np.ndarray) -> np.ndarray:
@@ -70,11 +70,7 @@ class Calibration:
 
     def _surprisals_of(self, components: np.ndarray) -> np.ndarray:
         pairs = zip(self.surprisals, components.T, strict=True)
-        return np.stack([tail(values) for tail, values in pairs], axis=1)
-
-
-def _joint_scores(surprisals: np.ndarray, n_highest: int) -> np.ndarray:
-    return -np.sort(surprisals, axis=1)[:, -n_highest:].mean(axis=1)
+        return np.stack([tail(values) for tail, values in pairs], axis=1) * self.component_weight
 
 
 def threshold(
@@ -94,14 +90,14 @@ def threshold(
         return lower_tail_threshold(scores, contamination, weight)
     if novelty:
         return lower_tail_threshold(calibration.scores, SHARE_OF_NORMAL, calibration.weight)
-    share = share_beyond_fence(components, calibration.weight, calibration.n_highest)
+    share = share_beyond_fence(components, calibration.weight)
     return lower_tail_threshold(calibration.scores_of(components), share, calibration.weight, margin=1.0)
 
 
-def share_beyond_fence(components: np.ndarray, weight: np.ndarray, n_highest: int) -> float:
-    """Share of weighted rows whose components, the highest of them on average, are far above those of the bulk."""
+def share_beyond_fence(components: np.ndarray, weight: np.ndarray) -> float:
+    """Share of weighted rows whose components are on average far above those of the bulk of the rows."""
     median, quartile = (
         np.array([weighted_quantile(values, share, weight) for values in components.T]) for share in (0.5, 0.75)
     )
-    distances = -_joint_scores((components - median) / np.maximum(quartile - median, MIN_SPREAD), n_highest)
+    distances = ((components - median) / np.maximum(quartile - median, MIN_SPREAD)).mean(axis=1)
     return float(weight[distances > FENCE].sum() / weight.sum())

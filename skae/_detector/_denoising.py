@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from skae._detector._component_reliability import corrupted_rows, reliability
 from skae._detector._coordinates import N_SYSTEMS, Systems
 from skae._detector._entries import Entries
 from skae._detector._network_scores import DenoiserScores, MaskedScores, NetworkScores
@@ -22,8 +23,6 @@ from skae._rows._training_rows import TrainingRows
 from skae._support._callbacks import Report
 from skae._support._state import fields_of
 
-# Where training rows are clean, the score is the mean of so many of a row's highest surprisals, else of all.
-N_HIGHEST_OF_CLEAN = 2
 # More features than this take long and make large files.
 MAX_FEATURES = 2000
 # Rows whose scores put the components on one scale and give p-values: a resolution of 1/2,000.
@@ -65,19 +64,18 @@ class DenoisingScorer:
 
         training = NetworkTraining(entries, sampler.usual(order), row_distances, parameters, rows, random_state)
         systems, fold = row_distances.systems(entries.rows[judged]), entries.fold[judged]
+        corrupted = corrupted_rows(entries, row_distances.coordinates.scale.unit, random_state)
 
         def package() -> ScorerFit:
             network, of_network = training.network_scores().calibrated(systems, fold, weight)
             components = _joined(distances, of_spaces, of_network)
+            scorer, component_weight = cls(row_distances, tails, network), np.ones(components.shape[1])
+            if parameters.novelty:
+                of_corrupted = scorer.component_scores(corrupted, parameters.device)
+                component_weight = reliability(components, weight, of_corrupted)
             variances = row_distances.coordinates.whitening.variances
-            return ScorerFit(
-                cls(row_distances, tails, network),
-                _n_leading_components(variances, parameters.n_components),
-                training.result,
-                components,
-                weight,
-                N_HIGHEST_OF_CLEAN if parameters.novelty else components.shape[1],
-            )
+            n_components = _n_leading_components(variances, parameters.n_components)
+            return ScorerFit(scorer, n_components, training.result, components, weight, component_weight)
 
         reporter = report(training.settings.max_iter, package)
         training.run(reporter.on_epoch)

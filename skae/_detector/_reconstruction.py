@@ -89,7 +89,7 @@ class ReconstructionScorer:
             scorer = cls(autoencoder, weighted_mean(codes, rows.effective_counts[split.train]))
             components = scorer.component_scores(rows.source.local[judged], parameters.device)
             weight = rows.effective_counts[judged]
-            return ScorerFit(scorer, autoencoder.n_components, fitted.training, components, weight, 1)
+            return ScorerFit(scorer, autoencoder.n_components, fitted.training, components, weight, np.ones(2))
 
         fitted = fit(
             rows,

@@ -63,7 +63,7 @@ class ScorerFit:
     """A fitted scorer, the number of columns of its codes, how training went, and what calibrates its components.
 
     `components` are those of calibration rows, each found without the row's help, and `weight` how many rows each of
-    them stands for. The score is the mean of a row's `n_highest` most unusual components.
+    them stands for. `component_weight` says how much each component counts, the most important one 1.
     """
 
     scorer: Scorer
@@ -71,7 +71,7 @@ class ScorerFit:
     training: TrainingResult
     components: np.ndarray
     weight: np.ndarray
-    n_highest: int
+    component_weight: np.ndarray
 
 
 def normalised(shares: np.ndarray) -> np.ndarray:

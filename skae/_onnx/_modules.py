@@ -40,11 +40,11 @@ class DetectorModule(nn.Module):
     def __init__(self, components: Callable[[Tensor], Tensor], calibration: Calibration, offset: float) -> None:
         super().__init__()
         self._components, self._offset = components, offset
-        self._surprisals = Surprisals(calibration.surprisals)
-        self._n_highest = min(calibration.n_highest, len(calibration.surprisals))
+        self._surprisals, self._weight = Surprisals(calibration.surprisals), _tensor(calibration.component_weight)
 
     def forward(self, X: Tensor) -> tuple[Tensor, Tensor]:
-        highest = self._surprisals(self._components(X)).topk(self._n_highest, 1).values
+        surprisals = self._surprisals(self._components(X)) * self._weight
+        highest = surprisals.topk(min(2, surprisals.shape[1]), 1).values
         decision = -highest.mean(1, keepdim=True) - self._offset
         return torch.where(decision < 0.0, -1, 1), decision
 

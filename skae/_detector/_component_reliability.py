@@ -1,0 +1,33 @@
+"""How far components can be trusted, by how well they tell normal rows from corrupted ones."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.metrics import roc_auc_score
+
+from skae._detector._entries import Entries
+
+# Rows of each kind, and the standard deviation of the noise in those of a feature.
+N_ROWS, NOISE = 500, 0.5
+# What the least reliable component weighs, at least.
+MIN_WEIGHT = 0.05
+
+
+@np.errstate(over="ignore")  # far rows are clipped where distances are measured
+def corrupted_rows(entries: Entries, unit: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:
+    """Rows whose features are each of another row, and rows with noise."""
+    n_features, share = entries.rows.shape[1], entries.weight / entries.weight.sum()
+    drawn = random_state.choice(len(entries), size=(N_ROWS, n_features + 1), p=share)
+    shuffled = entries.rows[drawn[:, 1:], np.arange(n_features)]
+    noisy = entries.rows[drawn[:, 0]] + NOISE * unit * random_state.normal(size=shuffled.shape)
+    return np.concatenate([shuffled, noisy])
+
+
+def reliability(components: np.ndarray, weight: np.ndarray, of_corrupted: np.ndarray) -> np.ndarray:
+    """Weights of components, proportional to the Gini coefficient 2 AUC - 1; the largest is 1."""
+    values = np.concatenate([components, of_corrupted])
+    is_corrupted = np.repeat([0, 1], [len(components), len(of_corrupted)])
+    weights = np.append(weight / weight.sum(), np.full(len(of_corrupted), 1.0 / len(of_corrupted)))
+    gini = [2.0 * roc_auc_score(is_corrupted, column, sample_weight=weights) - 1.0 for column in values.T]
+    result = np.maximum(gini, MIN_WEIGHT)
+    return result / result.max()
