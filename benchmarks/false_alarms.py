@@ -8,8 +8,8 @@ rows with `p_values <= a`, and the share that `predict` flags at ``contamination
 standard errors, and the lowest and highest of the five means.
 `sweep`: the same at a = 0.05 for few Gaussian rows and up to 1,000 features, 300 new rows.
 `kinds`: the same at 1,000 training rows for discrete and heavy-tailed rows as well; the share that `predict` flags at
-``contamination="auto"``, beside IsolationForest's; and the share of outliers that it finds, rows three times as far from
-the median. Without `--novelty`, outliers like those are 5 % of the training rows then; with it there are none.
+``contamination="auto"``, beside IsolationForest's; and the share of new outliers that it finds then, which are rows
+three times as far from the median. Without `--novelty` outliers like those are 5 % of the training rows, with it none.
 
 With `--novelty`, which fits longer, there are fewer training sets of each kind.
 """
@@ -100,8 +100,9 @@ def shares(detector, X, new, levels) -> dict[str, float]:
     return measured
 
 
-def table(novelty: bool, repeats: int) -> None:
-    for n_rows in (50, 200, 500, 5000):
+def table(arguments) -> None:
+    novelty, repeats = arguments.novelty, arguments.repeats
+    for n_rows in arguments.rows:
         measured = {}
         for draw in DISTRIBUTIONS:
             found = []
@@ -118,8 +119,8 @@ def table(novelty: bool, repeats: int) -> None:
         print(shown.to_string(), flush=True)
 
 
-def sweep(novelty: bool, repeats: int) -> None:
-    repeats = max(2, repeats // 4)
+def sweep(arguments) -> None:
+    novelty, repeats = arguments.novelty, max(2, arguments.repeats // 4)
     measured: dict[str, pd.DataFrame] = {}
     for n_rows in SWEEP_ROWS:
         for n_features in SWEEP_FEATURES:
@@ -135,8 +136,8 @@ def sweep(novelty: bool, repeats: int) -> None:
         print(means.round(3).to_string(), flush=True)
 
 
-def kinds(novelty: bool, repeats: int) -> None:
-    repeats, measured = max(2, repeats // 2), {}
+def kinds(arguments) -> None:
+    novelty, repeats, measured = arguments.novelty, max(2, arguments.repeats // 2), {}
     for draw in KINDS:
         found = []
         for seed in range(repeats):
@@ -165,12 +166,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--novelty", action="store_true", help="novelty=True")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--rows", type=int, nargs="+", default=[50, 200, 500, 5000], help="training rows of the table")
     parser.add_argument("--repeats", type=int, help="training sets of each kind: 20, or 6 with --novelty")
     arguments = parser.parse_args()
-    repeats = arguments.repeats or (6 if arguments.novelty else 20)
+    arguments.repeats = arguments.repeats or (6 if arguments.novelty else 20)
     print(f"novelty={arguments.novelty}")
     for part in arguments.parts:
-        globals()[part](arguments.novelty, repeats)
+        globals()[part](arguments)
 
 
 if __name__ == "__main__":
