@@ -94,18 +94,22 @@ figure.savefig(out / "plot_displays_3.png", dpi=120)
 # Which rows are unusual, and why?
 # --------------------------------
 #
-# The detector sees benign rows and a few malignant ones, and no labels. With labels, which only judge it afterwards,
-# :class:`~skae.OutlierScoreDisplay` draws a histogram for each class; without, one histogram. The threshold at its
-# default flags the extreme rows only. scikit-learn's :class:`~sklearn.metrics.RocCurveDisplay` draws the ROC curve.
+# The detector is fitted to benign rows and a few malignant ones, without labels, and scores others of both kinds. With
+# labels, which only judge it afterwards, :class:`~skae.OutlierScoreDisplay` draws a histogram for each class; without,
+# one histogram. The threshold at its default flags the rows that lie clearly apart. scikit-learn's
+# :class:`~sklearn.metrics.RocCurveDisplay` draws the ROC curve.
 #
 # :class:`~skae.FeatureContributionDisplay` splits one score among the features, by default that of the most unusual
-# row.
+# row. Its p-value is the share of normal rows that score as low, for rows that the detector was not fitted to.
 
 data = load_breast_cancer(as_frame=True)
 benign, malignant = data.data[data.target == 1], data.data[data.target == 0]
-rows = pd.concat([benign, malignant.sample(31, random_state=0)])
+mixed = pd.concat([benign, malignant.sample(40, random_state=0)])
+train, rows = train_test_split(
+    mixed, test_size=0.5, stratify=data.target[mixed.index], random_state=0
+)
 malign = data.target[rows.index] == 0
-detector = AutoencoderOutlierDetector(random_state=0).fit(rows)
+detector = AutoencoderOutlierDetector(random_state=0).fit(train)
 
 figure, axes = plt.subplots(1, 3, figsize=(16, 4.8), layout="constrained")
 scores = OutlierScoreDisplay.from_estimator(detector, rows, malign, ax=axes[0])

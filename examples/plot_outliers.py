@@ -122,16 +122,16 @@ for rank, i in enumerate(ranked[:8]):
 # -----------------
 #
 # In this data nobody knows which feature is truly wrong. So now one is broken on purpose. The detector is fitted on
-# benign rows; in rows that it has not seen, one feature after the other is set to its 5th or 95th percentile, whichever
-# is farther from the true reading. A limit on each feature would not notice, for healthy rows have such readings too.
-# This one no longer fits the other 29. Does ``feature_contributions`` point at it?
+# benign rows only, and told so by ``novelty=True``; in rows that it has not seen, one feature after the other is set to
+# its 5th or 95th percentile, whichever is farther from the true reading. A limit on each feature would not notice, for
+# healthy rows have such readings too. This one no longer fits the other 29. Does ``feature_contributions`` point at it?
 #
 # There are two controls. One names the feature with the largest standardised deviation from its mean. The other
 # predicts each feature from the other 29 by linear regression and names the largest standardised residual.
 
 shuffled = benign.sample(frac=1, random_state=0)
 past, fresh = shuffled.iloc[:-50], shuffled.iloc[-50:]
-monitor = AutoencoderOutlierDetector(random_state=0).fit(past)
+monitor = AutoencoderOutlierDetector(novelty=True, random_state=0).fit(past)
 low, high = past.quantile(0.05), past.quantile(0.95)
 precision = np.linalg.inv(past.cov())
 
@@ -192,9 +192,10 @@ for method, rank in ranks.items():
 #
 # On these rows the forest ranks best, with the autoencoder and the local outlier factor close behind: no method wins
 # everywhere. Nor is every outlier malignant: benign rows with odd measurements rank high, too. With the threshold at
-# its default, ``predict`` labels the extreme rows only; who expects 8 % of anomalies passes ``contamination=0.08``.
+# its default, ``predict`` labels the rows that lie clearly apart, half as many as there are anomalies; who expects 8 %
+# of anomalies passes ``contamination=0.08``.
 #
-# What the detector adds are the reasons. A reading that is ordinary by itself moves the row to the far end of the
+# What the detector adds are the reasons. A reading that is ordinary by itself moves the row away from the middle of the
 # scores, and ``feature_contributions`` names the broken feature first in most rows and among the first three in nearly
 # all. The largest deviation names it in fewer than half of them. Linear regression does better still on these rows: it
 # names features only, ranks no rows and knows straight lines only, but where those are enough it is hard to beat.

@@ -10,6 +10,7 @@ import pytest
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("plot_*.py"))
 # The quick half of the gallery; the others take up to a minute each.
 BY_DAY = {
+    "plot_clean_or_not",
     "plot_displays",
     "plot_generate",
     "plot_guess_letters",

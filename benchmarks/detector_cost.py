@@ -1,0 +1,105 @@
+"""What the outlier detector costs: seconds to score and to fit beside IsolationForest, one row, and the size of a file.
+
+    OMP_NUM_THREADS=1 python benchmarks/detector_cost.py
+
+Gaussian rows of 20 features on curved directions, detectors at their defaults, with novelty=False and True.
+`score`: CPU seconds to score 100,000 rows after a fit to 10,000, and their ratio to IsolationForest's in the same run.
+`row`: seconds to score one row. `file`: megabytes of a pickle. `fit`: seconds to fit 10,000 and 100,000 rows.
+
+Medians of `--repeats` interleaved runs (one for `fit`) on one thread, after one run of each that is not counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import pickle
+import time
+
+import numpy as np
+import torch
+from sklearn.ensemble import IsolationForest
+
+from skae import AutoencoderOutlierDetector
+
+PARTS = ("score", "row", "file", "fit")
+N_FEATURES, N_TRAIN, N_SCORED, N_MANY = 20, 10_000, 100_000, 100_000
+CALLS_PER_RUN = 100
+
+
+def rows(n_rows: int, seed: int) -> np.ndarray:
+    """Rows with five curved directions and noise."""
+    mixing = np.random.RandomState(0).normal(size=(5, N_FEATURES))
+    rng = np.random.RandomState(seed)
+    return np.tanh(rng.normal(size=(n_rows, 5)) @ mixing) + 0.3 * rng.normal(size=(n_rows, N_FEATURES))
+
+
+def detectors() -> dict:
+    return {
+        "IsolationForest": IsolationForest(random_state=0),
+        "novelty=False": AutoencoderOutlierDetector(random_state=0),
+        "novelty=True": AutoencoderOutlierDetector(novelty=True, random_state=0),
+    }
+
+
+def interleaved(functions: dict, repeats: int, clock) -> dict[str, float]:
+    """Median seconds of each."""
+    seconds: dict[str, list[float]] = {name: [] for name in functions}
+    for repeat in range(repeats + 1):
+        for name, function in functions.items():
+            start = clock()
+            function()
+            if repeat > 0:
+                seconds[name].append(clock() - start)
+    return {name: float(np.median(values)) for name, values in seconds.items()}
+
+
+def score(fitted: dict, repeats: int) -> None:
+    X = rows(N_SCORED, 1)
+    functions = {name: (lambda detector=detector: detector.score_samples(X)) for name, detector in fitted.items()}
+    seconds = interleaved(functions, repeats, time.process_time)
+    for name, value in seconds.items():
+        ratio = value / seconds["IsolationForest"]
+        print(f"score {N_SCORED:,} x {N_FEATURES}   {name:16s} {value:7.2f} CPU s {ratio:6.1f} times IsolationForest's")
+
+
+def row(fitted: dict, repeats: int) -> None:
+    one = rows(1, 2)
+
+    def repeated(detector):
+        for _ in range(CALLS_PER_RUN):
+            detector.score_samples(one)
+
+    functions = {name: (lambda detector=detector: repeated(detector)) for name, detector in fitted.items()}
+    for name, value in interleaved(functions, repeats, time.perf_counter).items():
+        print(f"score one row        {name:16s} {1e3 * value / CALLS_PER_RUN:7.2f} ms")
+
+
+def file(fitted: dict, repeats: int) -> None:
+    for name, detector in fitted.items():
+        print(f"pickle               {name:16s} {len(pickle.dumps(detector)) / 1e6:7.2f} MB")
+
+
+def fit(fitted: dict, repeats: int) -> None:
+    for n_rows in (N_TRAIN, N_MANY):
+        X = rows(n_rows, 0)
+        for name, detector in detectors().items():
+            start = time.perf_counter()
+            detector.fit(X)
+            print(f"fit {n_rows:9,} x {N_FEATURES}   {name:16s} {time.perf_counter() - start:7.2f} s", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--repeats", type=int, default=3)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    X = rows(N_TRAIN, 0)
+    fitted = {name: detector.fit(X) for name, detector in detectors().items()}
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} thread")
+    for part in arguments.parts:
+        globals()[part](fitted, arguments.repeats)
+
+
+if __name__ == "__main__":
+    main()
