@@ -30,7 +30,7 @@ MIN_ROWS_FOR_THREADS = 1500
 # Rows of a stream, and numbers in them, that are kept to fit to.
 MAX_STREAM_ROWS, MAX_STREAM_NUMBERS = 20_000, 20_000_000
 # After `fit`, which need not be followed by `partial_fit`, they must not make a large file.
-MAX_FIT_ROWS, MAX_FIT_NUMBERS = 8192, 4_000_000
+MAX_FIT_ROWS, MAX_FIT_NUMBERS = 4096, 1_000_000
 
 # The values of the `method` parameter.
 SCORERS: dict[str, type[Scorer]] = {"denoising": DenoisingScorer, "reconstruction": ReconstructionScorer}
@@ -65,8 +65,8 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
     contamination : "auto" or float, default="auto"
         Share of the training rows to label as outliers, in (0, 0.5], rounded down to whole rows. "auto" with
         ``novelty=True`` labels 1 % of new normal rows. Else it labels rows as unusual as those training rows whose
-        component scores are on average four times as far above the median as the upper quartile is: about 0.5 % of
-        Gaussian rows.
+        component scores are on average four times as far above the median as the upper quartile is: between 0.1 and
+        1 % of Gaussian rows.
     hidden_layer_sizes : tuple of int or "auto", default="auto"
         Widths of the hidden layers. "auto" is (128, 128, 128) for masked autoencoders, (96, 96, 96) for denoisers and
         (256, 128) for "reconstruction".
@@ -247,7 +247,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         """Fit again, to a sample of all rows seen.
 
         At most 20,000 rows and 20 million numbers are kept, each row as likely as any other (or as its weight says);
-        after `fit` 8,192 rows and 4 million numbers. A call takes as long as `fit` on those: pass few large chunks.
+        after `fit` 4,096 rows and 1 million numbers. A call takes as long as `fit` on those: pass few large chunks.
         While all rows are kept the result is that of `fit`.
 
         Parameters
@@ -329,7 +329,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         not fitted to: of its training rows about 1 % get a p-value this low, however many of them are outliers.
 
         Scores are compared with those of calibration rows, up to 2,000 of the training rows. Each is judged by
-        coordinates, samples and networks that a third of the training rows, its own among them, had no part in
+        coordinates, samples and networks that were fitted without a third of the rows, its own among them
         (cross-conformal, Vovk 2015). With "reconstruction" they are the held-out rows, and up to 1,000 rows, if they
         are fewer than 200 or ten per feature, all rows by cross-fitting in five folds. With n calibration rows no
         p-value is below 1 / (n + 1).

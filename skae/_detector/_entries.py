@@ -30,9 +30,9 @@ SLACK = 1e-6
 class Entries:
     """Dense rows with weights and folds.
 
-    Copies of a row are one entry. A row that repeats by nature is an entry in as many folds as it repeats, at most in
-    each. Integer weights are repetitions, and the order of the rows does not matter. `single` says of which entries
-    rows that are equal to them must be copies.
+    A row and its copies are one entry, which is `single`: rows that are equal to it must be that row. Of a row that
+    repeats by nature each copy is in a fold of its own choice, and the copies in a fold are an entry. Integer weights
+    are repetitions, and the order of the rows does not matter.
     """
 
     rows: np.ndarray
@@ -53,13 +53,10 @@ class Entries:
         order = np.argsort(row_hashes(RowSource(_dense_ranks(distinct))), kind="stable")
         distinct, count = distinct[order], count[order]
         repeat: bool = len(first) < (1.0 - MAX_SHARE_OF_COPIES) * count.sum()
-        copied = (not repeat) & (count <= MAX_COPIES)
-        n_entries = np.where(copied, 1, np.clip(np.floor(count + SLACK), 1, N_FOLDS)).astype(int)
-        own = np.repeat(np.arange(len(first)), n_entries)
-        start = random_state.permutation(len(first)) % N_FOLDS
-        place = np.arange(len(own)) - np.repeat(np.cumsum(n_entries) - n_entries, n_entries)
-        fold = (start[own] + place) % N_FOLDS
-        return cls(distinct[own], (count / n_entries)[own], fold, copied[own])
+        single = (count < 2.0 - SLACK) | ((not repeat) & (count <= MAX_COPIES))
+        copies = _copies_of_folds(count, single, random_state)
+        own, fold = np.nonzero(copies)
+        return cls(distinct[own], copies[own, fold], fold, single[own])
 
     def __len__(self) -> int:
         return len(self.weight)
@@ -75,6 +72,20 @@ def _common_copies(count: np.ndarray) -> int:
         return 1
     common = int(np.gcd.reduce(count.astype(np.int64)))
     return common if common <= MAX_COPIES else 1
+
+
+def _copies_of_folds(count: np.ndarray, single: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:
+    """How many copies of each row are in each fold; folds have as many single rows each."""
+    copies = np.zeros((len(count), N_FOLDS))
+    copies[np.arange(len(count)), random_state.permutation(len(count)) % N_FOLDS] = count
+    repeated = np.flatnonzero(~single)
+    left = np.floor(count[repeated] + SLACK).astype(np.int64)
+    unit = count[repeated] / left
+    for fold in range(N_FOLDS):
+        drawn = random_state.binomial(left, 1.0 / (N_FOLDS - fold))
+        copies[repeated, fold] = drawn * unit
+        left = left - drawn
+    return copies
 
 
 def whole(number: float) -> int:

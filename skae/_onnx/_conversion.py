@@ -88,7 +88,7 @@ def to_onnx(estimator, X=None, *, reconstruct=False, fill_missing="auto", target
     -----
     Networks compute in the precision they were trained in, scores in float64: on rows of the same dtype, results differ
     from the estimator's by rounding. This includes the scores of training rows: a row that coincides with a training
-    row is scored without it. The graph of the denoising detector contains its training rows (at most 8,192).
+    row is scored without it. The graph of the denoising detector contains its training rows (at most 4,096).
 
     Branches and shapes in a custom network must not depend on the values of its input or the number of rows. Write
     ``x.shape[0]`` instead of ``len(x)``, which the exporter takes for a constant.
