@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import OutlierMixin
+from sklearn.utils.metaestimators import available_if
 
 from skae._detector._calibration import Calibration, threshold
 from skae._detector._denoising import DenoisingScorer
@@ -36,6 +37,15 @@ MAX_FIT_ROWS, MAX_FIT_NUMBERS = 4096, 1_000_000
 SCORERS: dict[str, type[Scorer]] = {"denoising": DenoisingScorer, "reconstruction": ReconstructionScorer}
 
 
+def _labels_training_rows(detector: AutoencoderOutlierDetector) -> bool:
+    if detector.novelty:
+        raise AttributeError(
+            "fit_predict is not available with novelty=True, which says that all training rows are normal. Call fit, "
+            "then predict on new rows."
+        )
+    return True
+
+
 class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
     r"""Outlier detection by denoising autoencoders and distances to training rows.
 
@@ -63,10 +73,10 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         most one per feature. With "reconstruction" it is the width of the bottleneck. A share asks for as many
         components as principal components need to explain that much of the variance.
     contamination : "auto" or float, default="auto"
-        Share of the training rows to label as outliers, in (0, 0.5], rounded down to whole rows. "auto" with
-        ``novelty=True`` labels 1 % of new normal rows. Else it labels rows as unusual as those training rows whose
-        component scores are on average four times as far above the median as the upper quartile is: between 0.1 and
-        1 % of Gaussian rows.
+        With ``novelty=True`` the share of new normal rows to label as outliers, false alarms that is; "auto" is 0.01.
+        Else the share of the training rows, rounded down to whole rows; "auto" takes as many as have component scores
+        that are on average four times as far above the median as the upper quartile is: between 0.1 and 1 % of Gaussian
+        rows. In (0, 0.5].
     hidden_layer_sizes : tuple of int or "auto", default="auto"
         Widths of the hidden layers. "auto" is (128, 128, 128) for masked autoencoders, (96, 96, 96) for denoisers and
         (256, 128) for "reconstruction".
@@ -224,7 +234,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Training rows, mostly normal.
+            Training rows: mostly normal or, with ``novelty=True``, all of them.
         y : Ignored
             Present for scikit-learn's API.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -270,6 +280,26 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
             rows, reservoir = self._sampled(chunk, before, MAX_STREAM_ROWS, MAX_STREAM_NUMBERS)
             self._set(self._fit(rows, local_random_state(self.random_state)) | reservoir)
         return self
+
+    @available_if(_labels_training_rows)
+    def fit_predict(self, X, y=None, sample_weight=None):
+        """Fit, and label the training rows. Not available with ``novelty=True``, where all of them are normal.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training rows, mostly normal.
+        y : Ignored
+            Present for scikit-learn's API.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, as in `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            -1 for outliers, +1 for inliers.
+        """
+        return self.fit(X, sample_weight=sample_weight).predict(X)
 
     def score_samples(self, X):
         r"""Return the normality of each row: below zero, and the lower the more unusual.
@@ -350,9 +380,9 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
     def feature_contributions(self, X):
         """Return what each feature contributes to each row's score.
 
-        Each surprisal that counts is divided among the features: of a distance by the squared differences to the
-        nearest training rows, of a masked autoencoder by how unlikely each feature is given the others, of denoisers
-        by how far they move it. Rows sum to ``-score_samples(X)``.
+        Each surprisal that counts is divided among the features by how much nearer the nearest training rows are if a
+        feature may take another value: for rows in the same coordinates, or whitened ones for what a network finds.
+        Rows sum to ``-score_samples(X)``.
 
         Parameters
         ----------

@@ -82,14 +82,16 @@ def threshold(
 ) -> float:
     """The score below which rows are outliers.
 
-    A number for `contamination` counts training rows, whose scores and weights `training_scores` gives. "auto" counts
-    calibration rows, which have the given components: those beyond a fence or, where all are normal, one in a hundred.
+    Where all training rows are normal, a share of new ones: `contamination`, or one in a hundred for "auto". Elsewhere
+    a number counts training rows, whose scores and weights `training_scores` gives, and "auto" takes as many as there
+    are calibration rows, which have the given components, beyond a fence.
     """
+    if novelty:
+        share = SHARE_OF_NORMAL if isinstance(contamination, str) else contamination
+        return lower_tail_threshold(calibration.scores, share, calibration.weight)
     if not isinstance(contamination, str):
         scores, weight = training_scores()
         return lower_tail_threshold(scores, contamination, weight)
-    if novelty:
-        return lower_tail_threshold(calibration.scores, SHARE_OF_NORMAL, calibration.weight)
     share = share_beyond_fence(components, calibration.weight)
     return lower_tail_threshold(calibration.scores_of(components), share, calibration.weight, margin=1.0)
 

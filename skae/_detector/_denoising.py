@@ -91,8 +91,10 @@ class DenoisingScorer:
         for part in row_blocks(X.shape[0], X.shape[1] * self.distances.bags.size):
             systems, weights = self.distances.systems(X, part), component_weights[part]
             of_systems = self.distances.feature_shares(systems, device)
-            # Spaces are of the ranks, the last of the systems.
-            of_components = [*of_systems, of_systems[-1], self.network.feature_shares(systems)]
+            # Spaces are of the ranks. What a network finds is a feature that does not fit the others, as is what
+            # whitened rows are far from others by: that names it more often than the network's own residuals do.
+            _, of_whitened, of_ranks = of_systems
+            of_components = [*of_systems, of_ranks, of_whitened]
             total = sum(share * weight[:, np.newaxis] for share, weight in zip(of_components, weights.T, strict=True))
             shares[part] = normalised(np.asarray(total))
         return shares

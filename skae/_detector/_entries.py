@@ -53,7 +53,7 @@ class Entries:
         order = np.argsort(row_hashes(RowSource(_dense_ranks(distinct))), kind="stable")
         distinct, count = distinct[order], count[order]
         repeat: bool = len(first) < (1.0 - MAX_SHARE_OF_COPIES) * count.sum()
-        single = (count < 2.0 - SLACK) | ((not repeat) & (count <= MAX_COPIES))
+        single = (not repeat) & (count <= MAX_COPIES)
         copies = _copies_of_folds(count, single, random_state)
         own, fold = np.nonzero(copies)
         return cls(distinct[own], copies[own, fold], fold, single[own])
@@ -79,7 +79,7 @@ def _copies_of_folds(count: np.ndarray, single: np.ndarray, random_state: np.ran
     copies = np.zeros((len(count), N_FOLDS))
     copies[np.arange(len(count)), random_state.permutation(len(count)) % N_FOLDS] = count
     repeated = np.flatnonzero(~single)
-    left = np.floor(count[repeated] + SLACK).astype(np.int64)
+    left = np.maximum(np.floor(count[repeated] + SLACK), 1.0).astype(np.int64)
     unit = count[repeated] / left
     for fold in range(N_FOLDS):
         drawn = random_state.binomial(left, 1.0 / (N_FOLDS - fold))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -50,11 +48,28 @@ class NearestRows:
         nearest = nearest.masked_fill_(nearest.isinf(), 0.0).clamp_min_(0.0)
         return nearest.add_(SQUARED_FLOOR * x.shape[1]).log_().mean(1).mul_(0.5), coincide
 
-    def nearest(self, x: Tensor, left_out: Tensor) -> Iterator[Tensor]:
-        """The nearest reference of each bag, shape (n_rows, n_features), bag by bag."""
-        places = self._by_bag(x, left_out).argmin(2)
-        for bag in range(self.n_bags):
-            yield self.references[bag * self.bag_size + places[:, bag]]
+    def log_distances_lost(self, x: Tensor, left_out: Tensor, product: Tensor | None) -> Tensor:
+        """By how much the log-distance falls if a feature may take the value that suits best, for each feature.
+
+        `product` is the symmetric matrix that made the coordinates of features, if they are not features themselves.
+        """
+        differences = x[:, None, :] - self.references
+        squares = differences.square().sum(2, keepdim=True)
+        if product is not None:
+            differences = (x @ product)[:, None, :] - self.references @ product
+            differences /= product.square().sum(1).sqrt()
+        without = (squares - differences.square()).clamp_min_(0.0)
+        of_bags = (
+            values.masked_fill_(left_out[:, self.indices, None], torch.inf)
+            .view(len(x), self.n_bags, self.bag_size, -1)
+            .amin(2)
+            .nan_to_num_(posinf=0.0)
+            .add_(SQUARED_FLOOR * x.shape[1])
+            .log_()
+            for values in (squares, without)
+        )
+        whole, rest = of_bags
+        return (whole - rest).mean(1)
 
     def _by_bag(self, x: Tensor, left_out: Tensor | None) -> Tensor:
         """Squared distances of shape (n_rows, n_bags, bag_size), infinite to what is left out."""

@@ -15,7 +15,6 @@ from skae._detector._denoiser import NOISE_LEVELS, DenoiserEnsemble
 from skae._detector._entries import N_FOLDS
 from skae._detector._masked_autoencoder import Bins, MaskedAutoencoder, Pass, Prepared
 from skae._detector._nearest_rows import SQUARED_FLOOR
-from skae._detector._scorer import normalised
 from skae._detector._tail_surprisal import TailSurprisal, left_out_surprisals, two_highest
 from skae._linalg._quantiles import weighted_quantile
 from skae._rows._blocks import row_blocks
@@ -37,9 +36,6 @@ class NetworkScores(Protocol):
 
         A row is judged by the network that did not learn from its fold.
         """
-
-    def feature_shares(self, systems: Systems) -> np.ndarray:
-        """Share of each feature in each row's component."""
 
     def to_state(self) -> dict[str, Any]:
         """Arrays and plain values for a file."""
@@ -64,11 +60,6 @@ class MaskedScores:
         raw = by_own_members(self._raw, systems, fold)
         surprisals = tuple(TailSurprisal.of(values, weight) for values in raw.T)
         return replace(self, feature_surprisals=surprisals), two_highest(left_out_surprisals(raw, weight))
-
-    def feature_shares(self, systems: Systems) -> np.ndarray:
-        surprisals = self._surprisals(self._raw(systems))
-        threshold = np.sort(surprisals, axis=1)[:, [-min(2, surprisals.shape[1])]]
-        return normalised(np.where(surprisals >= threshold, np.square(surprisals), 1e-3 * surprisals))
 
     def _raw(self, systems: Systems, member: int | None = None) -> np.ndarray:
         """Minus the log-probability density of each feature given the others, by one network or by all."""
@@ -150,15 +141,6 @@ class DenoiserScores:
 
     def _joined(self, raw: np.ndarray) -> np.ndarray:
         return 0.5 * np.log((raw / self.medians).mean(axis=1) + SQUARED_FLOOR)
-
-    def feature_shares(self, systems: Systems) -> np.ndarray:
-        with torch.no_grad():
-            coordinates = torch.from_numpy(systems[0] @ self.axes).to(dtype_of(self.weights))
-            residuals = [residual.numpy() for residual in self.network.residuals(coordinates)]
-        # In features: the axes are orthogonal, but not of length one.
-        back = self.axes / np.square(self.axes).sum(axis=0)
-        squares = [np.square(r @ back.T) / median for r, median in zip(residuals, self.medians, strict=True)]
-        return normalised(np.sum(squares, axis=0))
 
     def to_state(self) -> dict[str, Any]:
         return fields_of(self)

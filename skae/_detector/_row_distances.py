@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from skae._detector._coordinates import N_SYSTEMS, Coordinates, Systems
-from skae._detector._nearest_rows import BLOCK_ELEMENTS, SQUARED_FLOOR, NearestRows, coincidences
+from skae._detector._nearest_rows import BLOCK_ELEMENTS, NearestRows, coincidences
 from skae._detector._scorer import normalised
 from skae._rows._blocks import row_blocks
 from skae._support._state import fields_of
@@ -87,18 +87,14 @@ class RowDistances:
         return {}
 
     def feature_shares(self, systems: Systems, device: str) -> list[np.ndarray]:
-        """Shares of the features in the squared differences to the nearest rows, in each system."""
+        """Shares of the features in each system's distances: how much nearer training rows are without a feature."""
         where = resolve_device(device)
         (nearest, references), shares = self._on(where), []
         tensors = [to_tensor(system, references.dtype, where) for system in systems]
         left_out = self._left_out(tensors[0], references)
-        for x, each in zip(tensors, nearest[:N_SYSTEMS], strict=True):
-            total = torch.zeros_like(x)
-            for reference in each.nearest(x, left_out):
-                squares = (x - reference).square()
-                # The component adds up logarithms over bags: each counts by its share, not by its size.
-                total += squares / (squares.sum(1, keepdim=True) + SQUARED_FLOOR * x.shape[1])
-            shares.append(normalised(to_numpy(total)))
+        products = (None, to_tensor(self.coordinates.whitening.product, references.dtype, where), None)
+        for x, each, product in zip(tensors, nearest[:N_SYSTEMS], products, strict=True):
+            shares.append(normalised(to_numpy(each.log_distances_lost(x, left_out, product))))
         return shares
 
     def to_state(self) -> dict[str, Any]:
