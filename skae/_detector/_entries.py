@@ -44,7 +44,7 @@ class Entries:
     def of(cls, rows: TrainingRows, random_state: np.random.RandomState) -> Entries:
         """The entries of training rows."""
         _, first, group = np.unique(row_hashes(rows.source), return_index=True, return_inverse=True)
-        count: np.ndarray = np.bincount(group, weights=rows.effective_counts)
+        count = _without_rounding(np.bincount(group, weights=rows.effective_counts))
         count = count / _common_copies(count)
         if len(first) > MAX_ROWS:
             kept = draw_rows(MAX_ROWS, count, random_state)
@@ -67,6 +67,11 @@ class Entries:
     def select(self, chosen: np.ndarray) -> Entries:
         """Some of the entries."""
         return Entries(self.rows[chosen], self.weight[chosen], self.fold[chosen], self.single[chosen])
+
+
+def _without_rounding(count: np.ndarray) -> np.ndarray:
+    """Sums of weights that are whole numbers but for rounding as those."""
+    return np.where(np.abs(count - np.round(count)) <= SLACK * np.minimum(count, 1.0), np.round(count), count)
 
 
 def _common_copies(count: np.ndarray) -> int:
