@@ -155,8 +155,8 @@ class DenoiserScores:
         with torch.no_grad():
             coordinates = torch.from_numpy(systems[0] @ self.axes).to(dtype_of(self.weights))
             residuals = [residual.numpy() for residual in self.network.residuals(coordinates)]
-        # In features: the axes are orthogonal, but not of length one.
-        back = self.axes / np.square(self.axes).sum(axis=0)
+        # In features: the axes are orthogonal, but not of length one; of rows that are all equal it is zero.
+        back = self.axes / np.maximum(np.square(self.axes).sum(axis=0), 1e-12)
         squares = [np.square(r @ back.T) / median for r, median in zip(residuals, self.medians, strict=True)]
         return normalised(np.sum(squares, axis=0))
 
