@@ -182,7 +182,7 @@ class _Denoisers:
         assert len(self._medians) == len(NOISE_LEVELS)
 
     def __call__(self, deviations: Tensor, ranks: Tensor) -> Tensor:
-        coordinates = (deviations @ self._axes).to(self._network.parameters.dtype)
+        coordinates = (deviations @ self._axes.to(deviations.dtype)).to(self._network.parameters.dtype)
         squares = self._network.squared_residuals(coordinates).double()
         return 0.5 * ((squares / self._medians).mean(1) + SQUARED_FLOOR).log()
 
@@ -194,9 +194,7 @@ def _of_column(table: Tensor, places: Tensor) -> Tensor:
 
 
 def _padded(rows: list[np.ndarray], width: int, value: float) -> Tensor:
-    return torch.from_numpy(
-        np.stack([np.pad(row, (0, width - len(row)), constant_values=value) for row in rows]).astype(np.float32)
-    )
+    return torch.from_numpy(np.stack([np.pad(row, (0, width - len(row)), constant_values=value) for row in rows]))
 
 
 def _tensor(array: np.ndarray, dtype: torch.dtype) -> Tensor:
