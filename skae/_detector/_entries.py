@@ -76,7 +76,7 @@ def _without_rounding(count: np.ndarray) -> np.ndarray:
 
 def _common_copies(count: np.ndarray) -> int:
     """How many copies there are of all rows: a table given twice is that table."""
-    if (count != np.round(count)).any():
+    if (count != np.round(count)).any() or count.max() > 1.0 / np.finfo(np.float64).eps:
         return 1
     common = int(np.gcd.reduce(count.astype(np.int64)))
     return common if common <= MAX_COPIES else 1
