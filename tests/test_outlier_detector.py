@@ -335,7 +335,9 @@ class TestInterface:
         scores = detector.score_samples(X)
         np.testing.assert_allclose(detector.score_samples(sparse.csr_array(X)), scores, rtol=1e-5)
         np.testing.assert_array_equal(pickle.loads(pickle.dumps(detector)).score_samples(X), scores)
-        labelled = make_pipeline(StandardScaler(), clone(detector).set_params(contamination=0.1, max_iter=0)).fit_predict(X)
+        labelled = make_pipeline(
+            StandardScaler(), clone(detector).set_params(contamination=0.1, max_iter=0)
+        ).fit_predict(X)
         assert set(labelled) == {-1, 1}
 
     @short

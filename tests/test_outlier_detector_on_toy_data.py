@@ -29,7 +29,8 @@ def detector(novelty, **parameters):
 
 class TestToyPoints:
     @pytest.mark.parametrize(
-        ("outliers", "novelty"), [*((points, False) for points in OUTLIERS), *((points, True) for points in OUTLIERS[:2])]
+        ("outliers", "novelty"),
+        [*((points, False) for points in OUTLIERS), *((points, True) for points in OUTLIERS[:2])],
     )
     @each_dtype
     @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=slow) for seed in (1, 2))])

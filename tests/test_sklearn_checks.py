@@ -59,7 +59,10 @@ EXTRA_CHECKS = [
 
 
 def expected_failed_checks(estimator):
-    if isinstance(estimator, AutoencoderOutlierDetector) and (estimator.contamination, estimator.novelty) == ("auto", False):
+    if isinstance(estimator, AutoencoderOutlierDetector) and (estimator.contamination, estimator.novelty) == (
+        "auto",
+        False,
+    ):
         reason = "Where no row is beyond the fence, none is labelled."
         return dict.fromkeys(("check_outliers_fit_predict", "check_outliers_train"), reason)
     return {}

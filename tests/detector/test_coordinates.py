@@ -103,7 +103,9 @@ class TestFeatureScale:
 
 def ranks_of(values, weight=None, tolerance=0.0):
     values = column(values)
-    return RankTransform.of(values, ones(values) if weight is None else np.asarray(weight, float), np.array([tolerance]))
+    return RankTransform.of(
+        values, ones(values) if weight is None else np.asarray(weight, float), np.array([tolerance])
+    )
 
 
 class TestRankTransform:
@@ -206,5 +208,7 @@ def test_the_state_makes_the_same_coordinates():
     X = correlated(60)
     coordinates = Coordinates.of(X, ones(X), True, "float32")
     deviations = coordinates.scale.deviations(X)
-    for ours, other in zip(coordinates(deviations), Coordinates.from_state(coordinates.to_state())(deviations), strict=True):
+    for ours, other in zip(
+        coordinates(deviations), Coordinates.from_state(coordinates.to_state())(deviations), strict=True
+    ):
         np.testing.assert_array_equal(ours, other)
