@@ -128,8 +128,8 @@ def _from_format_2(state: State) -> State:
         return state
     if "n_components_" in state:
         raise ValueError(
-            "This AutoencoderOutlierDetector was fitted by an earlier skae, which computed other scores. They cannot be "
-            "converted. Fit it again, or install the version of skae it was saved with."
+            "This AutoencoderOutlierDetector was fitted by an earlier skae, which computed other scores. They "
+            "cannot be converted. Fit it again, or install the version of skae it was saved with."
         )
     return state | {"novelty": False}
 
