@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 FORMAT_KEY = "_skae_format"
 
 # For `skops.io.load(file, trusted=SKOPS_TRUSTED)`: fitted state is NumPy arrays and plain values, and no other types
@@ -47,7 +47,7 @@ def _from_format_1(state: State) -> State:
     state = {name: value for name, value in state.items() if name not in ("solver", "distributed")}
     if "pca_loss_" in state:
         state["initial_loss_"] = state.pop("pca_loss_")
-    return _transformer_from_format_1(state) if "variational" in state else _detector_from_format_1(state)
+    return _transformer_from_format_1(state) if "variational" in state else state
 
 
 def _transformer_from_format_1(state: State) -> State:
@@ -71,30 +71,6 @@ def _transformer_from_format_1(state: State) -> State:
             "n_steps": kept["n_steps"],
             "vectors": kept.get("course", []),
         }
-    return state
-
-
-def _detector_from_format_1(state: State) -> State:
-    if "_state" not in state:
-        return state
-    fitted, kept = state.pop("_state"), state.pop("_kept")
-    components = fitted["views"]
-    if "autoencoder" in components:
-        method = "reconstruction"
-        components = {
-            "autoencoder": _autoencoder_from_format_1(components["autoencoder"], None),
-            "code_mean": components["code_mean"],
-        }
-    else:
-        method = "denoising"
-    state["_method"], state["_scorer"] = method, components
-    state["_calibration"] = {
-        "scale": fitted["view_scale"],
-        "scores": fitted["calibration_scores"],
-        "weight": fitted["calibration_weight"],
-        "offset": state["offset_"],
-    }
-    state["_reservoir"] = {"rows": kept["rows"], "weight": kept["weight"], "priorities": kept["keys"]}
     return state
 
 
@@ -146,5 +122,17 @@ def _n_nonzero(sparsity: Any) -> int | None:
     return sparsity
 
 
+def _from_format_2(state: State) -> State:
+    """The format of 0.1.0.dev0 before `novelty`. Scores of fitted detectors were others, by other state."""
+    if "contamination" not in state:
+        return state
+    if "n_components_" in state:
+        raise ValueError(
+            "This AutoencoderOutlierDetector was fitted by an earlier skae, which computed other scores. They "
+            "cannot be converted. Fit it again, or install the version of skae it was saved with."
+        )
+    return state | {"novelty": False}
+
+
 # By the format that a function turns into the next.
-UPGRADES: dict[int, Callable[[State], State]] = {1: _from_format_1}
+UPGRADES: dict[int, Callable[[State], State]] = {1: _from_format_1, 2: _from_format_2}

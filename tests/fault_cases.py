@@ -25,6 +25,7 @@ TRAINED = {"batch_size": 8, "hidden_layer_sizes": (8,), "random_state": 0}
 ESTIMATORS = {
     "transformer": AutoencoderTransformer(2, max_iter=2, **TRAINED),
     "denoising": AutoencoderOutlierDetector(max_iter=2, n_components=2, **TRAINED),
+    "clean": AutoencoderOutlierDetector(novelty=True, max_iter=2, n_components=2, **TRAINED),
     "reconstruction": AutoencoderOutlierDetector(method="reconstruction", max_iter=2, n_components=2, **TRAINED),
 }
 AFTER_FIT = {"fit": "score_samples", "fit_transform": "transform", "fit_predict": "predict"}
@@ -33,7 +34,7 @@ METHODS = {
     "transformer": ["transform", "reconstruct", "predict", "score_samples", "score", "inverse_transform"],
     "denoising": ["predict", "score_samples", "decision_function", "p_values", "feature_contributions", "transform"],
 }
-METHODS["reconstruction"] = METHODS["denoising"]
+METHODS["clean"] = METHODS["reconstruction"] = METHODS["denoising"]
 CALLS = [
     (name, method)
     for name, estimator in ESTIMATORS.items()

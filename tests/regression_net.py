@@ -131,6 +131,11 @@ def cases() -> dict[str, Callable[[], object]]:
         "detector_few_rows": fitted(lambda: detector(), few),
         "detector_few_per_feature": fitted(lambda: detector(), wide),
         "detector_weighted": fitted(lambda: detector(contamination=0.1), X, sample_weight=weight(len(X))),
+        "detector_clean": fitted(lambda: detector(novelty=True), X),
+        "detector_clean_few_rows": fitted(lambda: detector(novelty=True), few),
+        "detector_clean_few_per_feature": fitted(lambda: detector(novelty=True), wide),
+        "detector_clean_repeated_rows": fitted(lambda: detector(novelty=True), np.round(X)),
+        "detector_repeated_rows": fitted(lambda: detector(), np.round(X)),
         "detector_bfloat16": fitted(lambda: detector(dtype="bfloat16"), X),
         "detector_partial_fit": in_chunks(lambda: detector(), X),
         "reconstruction": fitted(lambda: detector(method="reconstruction"), X),
@@ -157,7 +162,7 @@ def results(model, X) -> Iterator[tuple[str, np.ndarray]]:
 
 def asked(name: str) -> np.ndarray:
     """New rows in the range of what a configuration was fitted to."""
-    if name in ("wide", "detector_few_per_feature"):
+    if name == "wide" or name.endswith("few_per_feature"):
         return rows(10, 8, n_features=90)
     X = rows(10, 8)
     if name == "binary_cross_entropy":

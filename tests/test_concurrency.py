@@ -20,6 +20,7 @@ SETTINGS = {"n_components": 2, "hidden_layer_sizes": (16,), "max_iter": 3, "rand
 ESTIMATORS = {
     "transformer": AutoencoderTransformer(**SETTINGS),
     "denoising": AutoencoderOutlierDetector(**SETTINGS),
+    "clean": AutoencoderOutlierDetector(novelty=True, **SETTINGS),
     "reconstruction": AutoencoderOutlierDetector(method="reconstruction", **SETTINGS),
     # Its layers draw their weights from torch's global generator.
     "network": AutoencoderTransformer(**SETTINGS, network=ConvolutionalNetwork1d(channels=(4,))),

@@ -14,6 +14,7 @@ BELOW_ZERO = np.nextafter(0.0, -1.0)
 OUT_OF_RANGE = {
     "n_components": [0, 0.0, 1.0, 2.5, "1", ""],
     "method": ["", " ", "DENOISING"],
+    "novelty": NOT_BOOL,
     "contamination": [0.0, BELOW_ZERO, np.nextafter(0.5, 1.0), "AUTO"],
     "code": ["", " ", "DENSE", None, True],
     "n_nonzero": [0, 2.5, "1", ""],

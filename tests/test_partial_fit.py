@@ -274,25 +274,28 @@ class TestFailureChangesNothing:
         assert vars(model) == vars(AutoencoderTransformer(3))
 
 
-@pytest.mark.parametrize("method", ["denoising", "reconstruction"])
+KINDS = {"contaminated": {}, "clean": {"novelty": True}, "reconstruction": {"method": "reconstruction"}}
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 class TestDetector:
-    def model(self, method):
-        return AutoencoderOutlierDetector(method=method, max_iter=2, random_state=0)
+    def model(self, kind):
+        return AutoencoderOutlierDetector(**kind, hidden_layer_sizes=(16,), max_iter=2, random_state=0)
 
     @pytest.mark.parametrize("weighted", [False, True])
-    def test_equals_fit_while_all_rows_are_kept(self, digits, method, weighted):
+    def test_equals_fit_while_all_rows_are_kept(self, digits, kind, weighted):
         X, X_test = digits[0][:300], digits[1]
         weight = np.arange(1, 301) % 3 if weighted else None
-        expected = self.model(method).fit(X, sample_weight=weight)
-        model = follow(self.model(method), X, [1, 200], weight)
+        expected = self.model(kind).fit(X, sample_weight=weight)
+        model = follow(self.model(kind), X, [1, 200], weight)
         np.testing.assert_array_equal(model.score_samples(X_test), expected.score_samples(X_test))
         assert model.offset_ == expected.offset_
         assert model.n_samples_seen_ == expected.n_samples_seen_
 
     @pytest.mark.slow
-    def test_goes_on_after_fit_which_forgets(self, digits, method):
+    def test_goes_on_after_fit_which_forgets(self, digits, kind):
         X, X_test = digits[0][:300], digits[1]
-        expected = self.model(method).fit(X)
-        model = self.model(method).partial_fit(X_test).fit(X[:200]).partial_fit(X[200:])
+        expected = self.model(kind).fit(X)
+        model = self.model(kind).partial_fit(X_test).fit(X[:200]).partial_fit(X[200:])
         assert model.n_samples_seen_ == 300
         np.testing.assert_array_equal(model.score_samples(X_test), expected.score_samples(X_test))

@@ -108,22 +108,17 @@ class MahalanobisScorer:
     mean: np.ndarray
     precision: np.ndarray
 
-    overfitting_remedy = "Reduce the features"
-
     @classmethod
     def fit(cls, rows, parameters, random_state, report):
         covariance = EmpiricalCovariance().fit(rows.source.local)
         scorer, result = cls(covariance.location_, covariance.precision_), TrainingResult(1.0, 1.0)
-        return ScorerFit(scorer, rows.n_features, result, np.arange(rows.n_rows), rows.effective_counts)
-
-    @staticmethod
-    def n_folds(n_rows, n_features):
-        return 0
+        components = scorer.component_scores(rows.source.local, parameters.device)
+        return ScorerFit(scorer, rows.n_features, result, components, rows.effective_counts, n_highest=1)
 
     def component_scores(self, X, device):
         return 0.5 * np.log(self._products(X).sum(axis=1, keepdims=True))
 
-    def feature_shares(self, X, component, device):
+    def feature_shares(self, X, component_weights, device):
         products = np.abs(self._products(X))
         return products / products.sum(axis=1, keepdims=True)
 

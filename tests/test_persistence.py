@@ -20,6 +20,7 @@ SETTINGS = {"n_components": 2, "hidden_layer_sizes": (16,), "max_iter": 3}
 ESTIMATORS = {
     "transformer": AutoencoderTransformer(**SETTINGS, random_state=0),
     "denoising": AutoencoderOutlierDetector(**SETTINGS, random_state=0),
+    "clean": AutoencoderOutlierDetector(novelty=True, **SETTINGS, random_state=0),
     "reconstruction": AutoencoderOutlierDetector(
         method="reconstruction", **SETTINGS, random_state=np.random.RandomState(0)
     ),
@@ -187,6 +188,23 @@ class TestFormat:
         with pytest.raises(ValueError, match=words):
             opened.__setstate__(state)
         assert not vars(opened)
+
+    @pytest.mark.parametrize("saved", range(1, FORMAT_VERSION))
+    def test_a_fitted_detector_of_an_earlier_one_is_refused(self, fitted, saved):
+        if not hasattr(fitted, "p_values"):
+            pytest.skip("transformers are upgraded: tests/test_saved_files.py")
+        opened = type(fitted).__new__(type(fitted))
+        with pytest.raises(ValueError, match=r"fitted by an earlier skae.*Fit it again"):
+            opened.__setstate__(fitted.__getstate__() | {"_skae_format": saved})
+        assert not vars(opened)
+
+    def test_one_that_is_not_fitted_may_contain_outliers(self):
+        detector = AutoencoderOutlierDetector(max_iter=7)
+        state = detector.__getstate__() | {"_skae_format": 2}
+        del state["novelty"]
+        opened = AutoencoderOutlierDetector.__new__(AutoencoderOutlierDetector)
+        opened.__setstate__(state)
+        assert opened.get_params() == detector.get_params()
 
     @pytest.mark.parametrize("saver", ["pickle", "skops.io"])
     def test_a_newer_file_is_refused(self, fitted, saver, monkeypatch):

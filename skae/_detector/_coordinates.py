@@ -122,7 +122,7 @@ class RankTransform:
         *tables, interpolated = zip(*parts, strict=True)
         values, at, between = (np.concatenate(table) for table in tables)
         # A value below all others has half the share of the lowest row, at most.
-        lowest = max(0.5 / total, np.finfo(np.float32).eps)
+        lowest = min(0.5, max(0.5 / total, np.finfo(np.float32).eps))
         shares = (np.clip(share / total, lowest, 1.0 - lowest) for share in (at, between))
         at, between = (special.ndtri(share).astype(np.float32) for share in shares)
         return cls(starts, values, at, between, np.array(interpolated), tolerance)

@@ -44,7 +44,7 @@ class Entries:
     def of(cls, rows: TrainingRows, random_state: np.random.RandomState) -> Entries:
         """The entries of training rows."""
         _, first, group = np.unique(row_hashes(rows.source), return_index=True, return_inverse=True)
-        count: np.ndarray = np.bincount(group, weights=rows.effective_counts)
+        count = _without_rounding(np.bincount(group, weights=rows.effective_counts))
         count = count / _common_copies(count)
         if len(first) > MAX_ROWS:
             kept = draw_rows(MAX_ROWS, count, random_state)
@@ -66,9 +66,14 @@ class Entries:
         return Entries(self.rows[chosen], self.weight[chosen], self.fold[chosen], self.single[chosen])
 
 
+def _without_rounding(count: np.ndarray) -> np.ndarray:
+    """Sums of weights that are whole numbers but for rounding as those."""
+    return np.where(np.abs(count - np.round(count)) <= SLACK * np.minimum(count, 1.0), np.round(count), count)
+
+
 def _common_copies(count: np.ndarray) -> int:
     """How many copies there are of all rows: a table given twice is that table."""
-    if (count != np.round(count)).any():
+    if (count != np.round(count)).any() or count.max() > 1.0 / np.finfo(np.float64).eps:
         return 1
     common = int(np.gcd.reduce(count.astype(np.int64)))
     return common if common <= MAX_COPIES else 1

@@ -12,7 +12,7 @@ from skae._detector._coordinates import CLIP, Coordinates
 from skae._detector._denoiser import NOISE_LEVELS, DenoiserEnsemble
 from skae._detector._denoising import DenoisingScorer
 from skae._detector._masked_autoencoder import INPUT_CLIP, Bins
-from skae._detector._nearest_rows import COINCIDENCE, SQUARED_FLOOR, NearestRows
+from skae._detector._nearest_rows import SQUARED_FLOOR, NearestRows
 from skae._detector._network_scores import DenoiserScores, MaskedScores
 from skae._detector._tail_surprisal import TailSurprisal
 from skae._support._torch import to_tensor
@@ -60,7 +60,8 @@ class DenoisingComponents:
             (_tensor(features, torch.int64), _MaskedNearestRows(systems[2][:, features], bags, CPU))
             for features, bags in found_by.spaces
         ]
-        self._references = torch.from_numpy(np.array(found_by.references))
+        self._tolerance = _tensor(2.0 * found_by.coordinates.scale.tolerance, torch.float64)
+        self._references = _tensor(found_by.references, torch.float64) / self._tolerance
         self._single = _tensor(found_by.single, torch.bool)
         self._surprisals = Surprisals(scorer.space_surprisals)
         assert isinstance(scorer.network, MaskedScores | DenoiserScores)
@@ -78,10 +79,15 @@ class DenoisingComponents:
         return torch.stack([*distances, of_spaces, self._network(deviations, ranks)], 1)
 
     def _left_out(self, x: Tensor) -> Tensor:
-        """The references that rows coincide with, if those are single ones."""
-        norms = x.square().sum(1, keepdim=True)
-        distances = self._references.square().sum(1) + norms - 2.0 * x @ self._references.t()
-        return (distances <= COINCIDENCE * (norms + x.shape[1])) & self._single
+        """The references that rows coincide with, if those are single ones.
+
+        Differences are measured in tolerances, of which products of float64 tell a part: by their mean square, since
+        the largest of a row would take a number for each feature of each reference.
+        """
+        scaled = x.double() / self._tolerance
+        norms = scaled.square().sum(1, keepdim=True)
+        distances = self._references.square().sum(1) + norms - 2.0 * scaled @ self._references.t()
+        return (distances <= x.shape[1]) & self._single
 
 
 class _MaskedNearestRows(NearestRows):
@@ -106,9 +112,9 @@ class _Systems:
         self._counts, width = torch.from_numpy(counts), int(counts.max())
         parts = [slice(start, stop) for start, stop in zip(ranks.starts[:-1], ranks.starts[1:], strict=True)]
         self._knots = _padded([ranks.values[part] for part in parts], width, np.inf)
-        self._at = _padded([ranks.at[part] for part in parts], width, 0.0)
+        self._at = _padded([ranks.at[part] for part in parts], width, 0.0).to(self._dtype)
         between = [slice(part.start + j, part.stop + j + 1) for j, part in enumerate(parts)]
-        self._between = _padded([ranks.between[part] for part in between], width + 1, 0.0)
+        self._between = _padded([ranks.between[part] for part in between], width + 1, 0.0).to(self._dtype)
         self._interpolated = _tensor(ranks.interpolated, torch.bool)
         self._lowest, self._highest = (
             torch.tensor([ranks.values[place] for place in places])
@@ -122,7 +128,7 @@ class _Systems:
 
     def _ranks(self, x: Tensor) -> Tensor:
         tolerance = self._tolerance.to(x.dtype)
-        after = ((x + tolerance)[:, :, None] >= self._knots).sum(2)
+        after = (torch.where(self._interpolated, x, x + tolerance)[:, :, None] >= self._knots).sum(2)
         before = (after - 1).clamp_min(0)
         following = torch.minimum(after, self._counts - 1)
         low, high = _of_column(self._knots, before), _of_column(self._knots, following)
@@ -182,7 +188,7 @@ class _Denoisers:
         assert len(self._medians) == len(NOISE_LEVELS)
 
     def __call__(self, deviations: Tensor, ranks: Tensor) -> Tensor:
-        coordinates = (deviations @ self._axes).to(self._network.parameters.dtype)
+        coordinates = (deviations @ self._axes.to(deviations.dtype)).to(self._network.parameters.dtype)
         squares = self._network.squared_residuals(coordinates).double()
         return 0.5 * ((squares / self._medians).mean(1) + SQUARED_FLOOR).log()
 
@@ -194,9 +200,7 @@ def _of_column(table: Tensor, places: Tensor) -> Tensor:
 
 
 def _padded(rows: list[np.ndarray], width: int, value: float) -> Tensor:
-    return torch.from_numpy(
-        np.stack([np.pad(row, (0, width - len(row)), constant_values=value) for row in rows]).astype(np.float32)
-    )
+    return torch.from_numpy(np.stack([np.pad(row, (0, width - len(row)), constant_values=value) for row in rows]))
 
 
 def _tensor(array: np.ndarray, dtype: torch.dtype) -> Tensor:

@@ -1,21 +1,22 @@
 """The denoisers: the Wiener filter at the start, gradients against autograd."""
 
+import math
+
 import pytest
 import torch
 
-from skae._detector._denoiser import DenoiserArchitecture, DenoiserEnsemble
+from skae._detector._denoiser import NOISE_LEVELS, DenoiserEnsemble, level_embedding
 
-ARCHITECTURES = [(), (4,), (4, 4), (4, 5, 5)]
+SIZES = [(), (4,), (4, 4), (4, 5, 5)]
+VARIANCES = torch.tensor([2.0, 1.0, 0.0], dtype=torch.float64)
 
 
 def make_network(hidden_layer_sizes, trained=True):
     generator = torch.Generator().manual_seed(0)
-    architecture = DenoiserArchitecture(3, hidden_layer_sizes, "silu", 2)
-    parameters = torch.zeros(architecture.n_parameters, dtype=torch.float64)
-    variances = torch.tensor([2.0, 1.0, 0.0], dtype=torch.float64)
-    network = DenoiserEnsemble(architecture, variances, parameters, generator)
+    network = DenoiserEnsemble(VARIANCES, hidden_layer_sizes, "silu", 2, generator=generator)
     network.initialise(generator)
     if trained:
+        parameters = network.parameters
         parameters.add_(torch.randn(parameters.shape, dtype=torch.float64, generator=generator), alpha=0.2)
     return network
 
@@ -25,15 +26,38 @@ def x():
     return torch.randn(9, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
 
 
-@pytest.mark.parametrize("noise", [0.1, 1.0, 3.0])
-def test_starts_as_the_wiener_filter(x, noise):
-    residuals = make_network((4, 4), trained=False).residuals(x, noise)
-    variances = torch.tensor([2.0, 1.0, 0.0], dtype=torch.float64)
-    expected = x * variances / (variances + noise**2) - x
-    torch.testing.assert_close(residuals, expected.expand(2, -1, -1))
+def outputs(layers, inputs):
+    """A perceptron with skips between layers of equal width, as autograd can follow it."""
+    for weights, bias in layers[:-1]:
+        value = torch.nn.functional.silu(inputs @ weights + bias)
+        inputs = inputs + value if inputs.shape == value.shape and weights.shape[-1] == weights.shape[-2] else value
+    weights, bias = layers[-1]
+    return inputs @ weights + bias
 
 
-@pytest.mark.parametrize("hidden_layer_sizes", ARCHITECTURES)
+@pytest.mark.parametrize("member", [None, 0, 1])
+def test_starts_as_the_wiener_filter(x, member):
+    residuals = make_network((4, 4), trained=False).residuals(x, member)
+    assert len(residuals) == len(NOISE_LEVELS)
+    for residual, noise in zip(residuals, NOISE_LEVELS, strict=True):
+        torch.testing.assert_close(residual, x * VARIANCES / (VARIANCES + noise**2) - x)
+
+
+@pytest.mark.parametrize("hidden_layer_sizes", SIZES)
+def test_levels_are_judged_by_members_in_turn_or_by_one(x, hidden_layer_sizes):
+    network = make_network(hidden_layer_sizes)
+    in_turn, first, second = (network.squared_residuals(x, member) for member in (None, 0, 1))
+    torch.testing.assert_close(in_turn, torch.stack([first[:, 0], second[:, 1], first[:, 2]], 1))
+    # By the formula of the class.
+    level = torch.tensor([NOISE_LEVELS[0]], dtype=torch.float64)
+    contraction = 1 / math.sqrt(1 + NOISE_LEVELS[0] ** 2)
+    inputs = torch.cat([x * contraction, level_embedding(level).expand(9, -1)], 1)
+    correction = outputs(network._ensemble.member(0), inputs) * level * contraction
+    expected = x * VARIANCES / (VARIANCES + level**2) + correction - x
+    torch.testing.assert_close(first[:, 0], expected.square().sum(1))
+
+
+@pytest.mark.parametrize("hidden_layer_sizes", SIZES)
 @pytest.mark.parametrize("weighted", [False, True])
 def test_gradient_is_autograds(x, hidden_layer_sizes, weighted):
     network = make_network(hidden_layer_sizes)
@@ -46,19 +70,14 @@ def test_gradient_is_autograds(x, hidden_layer_sizes, weighted):
     parameters = network.parameters.clone().requires_grad_()
     generator = torch.Generator()
     generator.set_state(state)
-    twin = DenoiserEnsemble(network._architecture, network._variances, parameters, generator)
-    twin.bind_gradient(torch.zeros_like(network.parameters))
+    twin = DenoiserEnsemble(VARIANCES, hidden_layer_sizes, "silu", 2, parameters, generator)
     rows, noisy, level = twin._corrupt(x, generator)
     # The in-place operations of the hand-written pass are written out, since autograd cannot go through them.
     contraction = (1 + level**2).rsqrt()
     log = level.log()
-    hidden = torch.cat([noisy * contraction, log.sin(), log.cos(), (2 * log).sin(), (2 * log).cos()], 2)
-    for weights, bias in twin.layers[:-1]:
-        value = torch.nn.functional.silu(hidden @ weights + bias)
-        hidden = hidden + value if hidden.shape == value.shape else value
-    weights, bias = twin.layers[-1]
-    correction = (hidden @ weights + bias) * level * contraction
-    denoised = noisy * network._variances / (network._variances + level**2) + correction
+    inputs = torch.cat([noisy * contraction, log.sin(), log.cos(), (2 * log).sin(), (2 * log).cos()], 2)
+    correction = outputs(twin._ensemble.layers, inputs) * level * contraction
+    denoised = noisy * VARIANCES / (VARIANCES + level**2) + correction
     losses = ((denoised - rows) ** 2).mean(2) * ((1 + level**2) / level**2)[..., 0]
     kept = losses <= losses.detach().sort(dim=1).values[:, 7:8]  # nine tenths of nine rows, rounded: eight
     share = kept * (1.0 if weight is None else weight.t())
@@ -75,7 +94,7 @@ def test_a_row_of_no_weight_teaches_nothing(x):
     gradient = torch.zeros_like(network.parameters)
     network.bind_gradient(gradient)
     network.loss_and_gradient(x, weight)
-    for of_weights, of_biases in network._layer_views(gradient):
+    for of_weights, of_biases in network._ensemble.layer_views(gradient):
         assert of_weights[0].any()
         assert not of_weights[1].any()
         assert not of_biases[1].any()

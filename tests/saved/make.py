@@ -21,9 +21,10 @@ ESTIMATORS = {
     "ordered": AutoencoderTransformer(3, code="ordered", **SMALL),
     "variational": AutoencoderTransformer(2, code="variational", **SMALL),
     "denoising": AutoencoderOutlierDetector(**SMALL),
+    "clean": AutoencoderOutlierDetector(novelty=True, **SMALL),
     "reconstruction": AutoencoderOutlierDetector(method="reconstruction", n_components=2, **SMALL),
 }
-METHODS = ("transform", "reconstruct", "score_samples", "decision_function", "p_values")
+METHODS = ("transform", "reconstruct", "score_samples", "decision_function", "p_values", "feature_contributions")
 
 
 def rows(n_rows: int, seed: int) -> np.ndarray:

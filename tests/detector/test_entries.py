@@ -1,0 +1,112 @@
+"""The rows that the denoising scorer is fitted to: copies, repetitions, folds and order."""
+
+import numpy as np
+import pytest
+import torch
+
+from skae._detector import _entries
+from skae._detector._entries import MAX_COPIES, N_FOLDS, Entries, whole
+from skae._rows._row_source import RowSource
+from skae._rows._training_rows import TrainingRows
+
+X = np.random.RandomState(0).normal(size=(60, 3))
+
+
+def entries_of(X, weight=None, seed=0):
+    weight = None if weight is None else np.asarray(weight, float)
+    rows = TrainingRows(RowSource(np.asarray(X, float)), weight, torch.float32, torch.device("cpu"))
+    return Entries.of(rows, np.random.RandomState(seed))
+
+
+def assert_same(ours, other, unit=1.0):
+    np.testing.assert_allclose(ours.rows * unit, other.rows, rtol=1e-12)
+    for name in ("weight", "fold", "single"):
+        np.testing.assert_array_equal(getattr(ours, name), getattr(other, name))
+
+
+def by_row(entries):
+    """Indices of the entries by the row they hold."""
+    found = {}
+    for index, row in enumerate(entries.rows):
+        found.setdefault(tuple(row), []).append(index)
+    return found
+
+
+class TestEntries:
+    def test_distinct_rows_are_an_entry_each(self):
+        entries = entries_of(X)
+        assert len(entries) == 60
+        np.testing.assert_array_equal(np.sort(entries.rows, axis=0), np.sort(X, axis=0))
+        np.testing.assert_array_equal(entries.weight, 1.0)
+        np.testing.assert_array_equal(np.bincount(entries.fold), [20] * N_FOLDS)
+        assert entries.single.all()
+
+    def test_the_order_of_the_rows_does_not_matter(self):
+        weight = np.random.RandomState(2).randint(1, 4, size=60)
+        order = np.random.RandomState(1).permutation(60)
+        assert_same(entries_of(X[order], weight[order]), entries_of(X, weight))
+
+    def test_nor_do_their_units(self):
+        unit = np.array([1e-3, 7.0, 1e5])
+        assert_same(entries_of(X), entries_of(X * unit), unit)
+
+    @pytest.mark.parametrize("weight", [np.arange(60) % 3 + 1, (np.arange(60) < 2) + 1, np.full(60, 7)])
+    def test_weights_are_repetitions(self, weight):
+        repeated = np.repeat(X, weight, axis=0)
+        assert_same(entries_of(X, weight), entries_of(repeated))
+
+    @pytest.mark.parametrize("share", [0.01, 0.3, 1 / 7])
+    @pytest.mark.parametrize("n_rows", [60, 59])
+    def test_equal_weights_are_none(self, share, n_rows):
+        assert_same(entries_of(X[:n_rows], np.full(n_rows, share)), entries_of(X[:n_rows]))
+
+    def test_a_table_given_twice_is_that_table(self):
+        assert_same(entries_of(np.vstack([X, X])), entries_of(X))
+        assert_same(entries_of(np.tile(X, (MAX_COPIES, 1))), entries_of(X))
+
+    def test_a_few_copies_are_one_entry(self):
+        entries = entries_of(np.vstack([X, X[:1], X[:1]]))
+        [own] = by_row(entries)[tuple(X[0])]
+        assert len(entries) == 60
+        assert entries.weight[own] == 3.0
+        assert entries.single.all()
+
+    def test_rows_that_repeat_by_nature_are_in_several_folds(self):
+        values = np.array([[0.0], [1.0], [2.0], [3.0]])
+        entries = entries_of(np.repeat(values, [1, 2, 10, 40], axis=0))
+        found = by_row(entries)
+        assert [len(found[(value,)]) for value in range(4)] == [1, 2, 3, 3]
+        for own in found.values():
+            assert len(np.unique(entries.fold[own])) == len(own)
+        np.testing.assert_allclose([entries.weight[found[(value,)]].sum() for value in range(4)], [1, 2, 10, 40])
+        assert not entries.single.any()
+
+    @pytest.mark.parametrize(("n_copies", "n_entries"), [(MAX_COPIES, 1), (MAX_COPIES + 1, N_FOLDS)])
+    def test_a_state_that_rows_are_often_in_repeats(self, n_copies, n_entries):
+        many = np.random.RandomState(0).normal(size=(1000, 3))
+        entries = entries_of(np.vstack([many, np.zeros((n_copies, 3))]))
+        own = by_row(entries)[0.0, 0.0, 0.0]
+        assert len(own) == n_entries
+        assert entries.single[own].all() == (n_entries == 1)
+        assert entries.weight[own].sum() == pytest.approx(n_copies)
+
+    def test_of_many_rows_a_weighted_sample(self, monkeypatch):
+        monkeypatch.setattr(_entries, "MAX_ROWS", 100)
+        many = np.column_stack([np.arange(600.0), np.zeros(600)])
+        # A thousandth of the weight: about as much of the sample.
+        entries = entries_of(many, np.where(np.arange(600) < 300, 1e-3, 1.0))
+        assert len(entries) == 100
+        np.testing.assert_array_equal(entries.weight, 1.0)
+        assert (entries.rows[:, 0] < 300).mean() < 0.05
+
+    def test_select(self):
+        entries = entries_of(X)
+        chosen = entries.select(np.array([3, 5]))
+        np.testing.assert_array_equal(chosen.rows, entries.rows[[3, 5]])
+        np.testing.assert_array_equal(chosen.fold, entries.fold[[3, 5]])
+
+
+def test_whole():
+    assert whole(0.1 * 30) == 3
+    assert whole(2.9999999999) == 3
+    assert whole(2.99) == 2

@@ -1,0 +1,233 @@
+"""Masked autoencoders: bins by hand, the marginals at the start, gradients against autograd, passes."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from skae._detector._coordinates import CLIP
+from skae._detector._masked_autoencoder import (
+    INPUT_CLIP,
+    MAX_BINS,
+    NO_BIN,
+    PASSES,
+    Bins,
+    MaskedAutoencoder,
+    draw_passes,
+    log_marginals,
+)
+
+N_FEATURES, N_BINS, N_MEMBERS = 3, 4, 2
+
+
+def bins_of(columns, weight=None, member_weight=None, tolerance=0.0):
+    X = np.column_stack(columns).astype(float)
+    weight = np.ones(len(X)) if weight is None else weight
+    member_weight = weight[:, np.newaxis] if member_weight is None else member_weight
+    return Bins.of(X, weight, member_weight, np.full(X.shape[1], tolerance))
+
+
+class TestBins:
+    def test_few_distinct_values_are_a_bin_each(self):
+        bins = bins_of([[0, 1, 1, 5] * 10])
+        assert bins.n_bins == [3]
+        np.testing.assert_array_equal(bins.edges[0, :3], [0.5, 3.0, np.inf])
+        np.testing.assert_array_equal(bins.values[0, :4], [0.0, 1.0, 5.0, np.inf])
+        np.testing.assert_array_equal(bins.log_widths, 0.0)
+        np.testing.assert_array_equal(bins.index(np.array([[0.0], [1.0], [5.0], [9.0]])), [[0], [1], [2], [2]])
+
+    def test_quantile_bins_hold_as_many_rows(self):
+        values = np.random.RandomState(0).normal(size=1000)
+        bins = bins_of([values])
+        assert bins.n_bins == [MAX_BINS]
+        assert not np.isfinite(bins.values).any()
+        counts = np.bincount(bins.index(values[:, np.newaxis])[:, 0])
+        np.testing.assert_allclose(counts, 1000 / MAX_BINS, atol=1)
+        ends = np.concatenate([[values.min()], bins.edges[0], [values.max()]])
+        expected = np.log(np.diff(ends) / np.median(np.diff(ends)))
+        np.testing.assert_allclose(bins.log_widths[0], expected, rtol=1e-4)
+
+    def test_fewer_bins_for_few_rows(self):
+        assert bins_of([np.arange(25)]).n_bins == [5]
+        assert bins_of([np.arange(4)]).n_bins == [1]
+
+    def test_weights_are_repetitions(self):
+        rng = np.random.RandomState(0)
+        values, weight = rng.normal(size=200), rng.randint(1, 4, size=200)
+        weighted, repeated = bins_of([values], weight.astype(float)), bins_of([np.repeat(values, weight)])
+        np.testing.assert_array_equal(weighted.edges, repeated.edges)
+        np.testing.assert_array_equal(weighted.log_widths, repeated.log_widths)
+
+    def test_a_value_of_no_bin_is_penalised(self):
+        """By half the logarithm of the number of rows, and by how far it is from the bin's value."""
+        bins = bins_of([[0, 1] * 20], tolerance=0.01)
+        X = np.array([[0.0], [1.0], [1.005], [1.3], [100.0]])
+        at_all = 0.5 * math.log(41)
+        expected = [0.0, 0.0, 0.0, at_all + 0.3, at_all + CLIP]
+        np.testing.assert_allclose(bins.offset(X, bins.index(X))[:, 0], expected, rtol=1e-6)
+
+    def test_beyond_the_range_the_distance_is_added(self):
+        values = np.linspace(0, 1, 500)
+        bins = bins_of([values])
+        X = np.array([[0.0], [1.0], [3.0], [-1.0], [1000.0]])
+        width = bins.log_widths[0, [0, -1, -1, 0, -1]]
+        np.testing.assert_allclose(bins.offset(X, bins.index(X))[:, 0] - width, [0, 0, 2, 1, CLIP], atol=1e-6)
+
+    def test_a_member_knows_the_range_of_its_own_rows(self):
+        values = np.linspace(0, 1, 100)
+        own = np.stack([np.where(values <= 0.5, 1.0, 0.0), np.ones(100)], axis=1)
+        bins = bins_of([values], member_weight=own)
+        X = np.array([[1.0]])
+        found = [bins.offset(X, bins.index(X), member)[0, 0] - bins.log_widths[0, -1] for member in (0, 1, None)]
+        # The largest of its own values is 49 ninety-ninths.
+        np.testing.assert_allclose(found, [50 / 99, 0.0, 0.0], atol=1e-6)
+
+
+def test_marginals_by_hand():
+    """Half a row is added to each bin."""
+    index = np.array([[0, 0], [1, 0], [1, 0]])
+    found = log_marginals(index, np.array([2, 1]), np.array([1.0, 1.0, 3.0]))
+    np.testing.assert_allclose(np.exp(found[0, :2]), [1.5 / 6, 4.5 / 6], rtol=1e-6)
+    assert found[1, 0] == 0.0
+    np.testing.assert_array_equal(found[:, 2:], np.float32(NO_BIN))
+
+
+MARGINALS = torch.log_softmax(
+    torch.randn(N_MEMBERS, N_FEATURES, N_BINS, dtype=torch.float64, generator=torch.Generator().manual_seed(3)), 2
+)
+SIZES = [(), (4,), (4, 4), (4, 5, 5)]
+
+
+def make_network(hidden_layer_sizes, trained=True):
+    generator = torch.Generator().manual_seed(0)
+    network = MaskedAutoencoder(MARGINALS, hidden_layer_sizes, "silu", generator=generator)
+    network.initialise(generator)
+    if trained:
+        parameters = network.parameters
+        parameters.add_(torch.randn(parameters.shape, dtype=torch.float64, generator=generator), alpha=0.2)
+    return network
+
+
+@pytest.fixture
+def x():
+    """Inputs and indices of bins side by side."""
+    generator = torch.Generator().manual_seed(1)
+    inputs = torch.randn(9, 2 * N_FEATURES, dtype=torch.float64, generator=generator)
+    return torch.cat([inputs, torch.randint(N_BINS, (9, N_FEATURES), generator=generator).double()], 1)
+
+
+def split(x):
+    return x[:, : 2 * N_FEATURES], x[:, 2 * N_FEATURES :].long()
+
+
+def outputs(layers, inputs):
+    """A perceptron with skips between layers of equal width, as autograd can follow it."""
+    for weights, bias in layers[:-1]:
+        value = torch.nn.functional.silu(inputs @ weights + bias)
+        inputs = inputs + value if weights.shape[-1] == weights.shape[-2] else value
+    weights, bias = layers[-1]
+    return inputs @ weights + bias
+
+
+def test_inputs_are_clipped_values_and_ranks():
+    deviations = np.array([[1.0, 2 * INPUT_CLIP]])
+    np.testing.assert_array_equal(MaskedAutoencoder.inputs(deviations, -deviations), [[1, INPUT_CLIP, -1, -16]])
+
+
+class TestTraining:
+    def test_starts_at_the_marginals(self, x):
+        network, (_, index) = make_network((4, 4), trained=False), split(x)
+        losses = network.row_losses(x)
+        assert losses.shape == (9, N_MEMBERS)
+        passes = draw_passes(N_FEATURES, np.random.RandomState(0))[:4]  # those of two members
+        found = network.surprisals(*split(x), network.prepared(passes))
+        own = MARGINALS[:, torch.arange(N_FEATURES), index]
+        torch.testing.assert_close(found, -own.mean(0))
+
+    @pytest.mark.parametrize("hidden_layer_sizes", SIZES)
+    @pytest.mark.parametrize("weighted", [False, True])
+    def test_gradient_is_autograds(self, x, hidden_layer_sizes, weighted):
+        network, (inputs, index) = make_network(hidden_layer_sizes), split(x)
+        generator = torch.Generator().manual_seed(2)
+        weight = torch.rand(9, N_MEMBERS, dtype=torch.float64, generator=generator) if weighted else None
+        gradient = torch.full_like(network.parameters, torch.nan)
+        network.bind_gradient(gradient)
+        state = network._generator.get_state()
+        loss = network.loss_and_gradient(x, weight)
+
+        again = torch.Generator()
+        again.set_state(state)
+        shape = (N_MEMBERS, 9, N_FEATURES)
+        share = torch.rand((*shape[:2], 1), generator=again, dtype=torch.float64)
+        shown = (torch.rand(shape, generator=again, dtype=torch.float64) >= share).double()
+        parameters = network.parameters.clone().requires_grad_()
+        twin = MaskedAutoencoder(MARGINALS, hidden_layer_sizes, "silu", parameters)
+        logits = outputs(twin._ensemble.layers, torch.cat([inputs * shown.repeat(1, 1, 2), shown], 2))
+        logits = logits.view(*shape, N_BINS) + MARGINALS[:, None]
+        losses = torch.nn.functional.cross_entropy(
+            logits.flatten(0, 2), index.expand(shape).flatten(), reduction="none"
+        ).view(shape)
+        counted = (1.0 - shown) * (1.0 if weight is None else weight.t()[..., None])
+        expected = ((losses * counted).sum((1, 2)) / counted.sum((1, 2))).mean()
+        expected.backward()
+        torch.testing.assert_close(loss, expected.detach())
+        torch.testing.assert_close(gradient, parameters.grad)
+
+    def test_a_row_of_no_weight_teaches_nothing(self, x):
+        network, weight = make_network((4,)), torch.ones(9, N_MEMBERS, dtype=torch.float64)
+        weight[:, 1] = 0.0
+        gradient = torch.zeros_like(network.parameters)
+        network.bind_gradient(gradient)
+        network.loss_and_gradient(x, weight)
+        for of_weights, of_biases in network._ensemble.layer_views(gradient):
+            assert of_weights[0].any()
+            assert not of_weights[1].any()
+            assert not of_biases[1].any()
+
+    def test_losses_are_the_same_in_every_call(self, x):
+        network = make_network((4,))
+        torch.testing.assert_close(network.row_losses(x), network.row_losses(x), rtol=0, atol=0)
+
+
+class TestPasses:
+    @pytest.mark.parametrize("n_features", [1, 2, 3, 20])
+    def test_each_member_masks_every_feature_once(self, n_features):
+        passes = draw_passes(n_features, np.random.RandomState(0))
+        assert {member for _, member in passes} == set(range(len(PASSES)))
+        for member, n_passes in enumerate(PASSES):
+            groups = [features for features, own in passes if own == member]
+            assert len(groups) == min(n_passes, n_features)
+            np.testing.assert_array_equal(np.sort(np.concatenate(groups)), np.arange(n_features))
+
+    @pytest.mark.parametrize("member", [None, 0, 1])
+    def test_surprisals_by_the_formula(self, x, member):
+        """Cross-entropies of the masked features with the others shown, averaged over the passes."""
+        network, (inputs, index) = make_network((4, 4)), split(x)
+        passes = [(np.array([0, 2]), 0), (np.array([1]), 0), (np.array([0]), 1), (np.array([1, 2]), 1)]
+        found = network.surprisals(inputs, index, network.prepared(passes, member))
+        expected = torch.zeros(9, N_FEATURES, dtype=torch.float64)
+        for features, own in passes:
+            judge = own if member is None else member
+            shown = torch.ones(9, N_FEATURES, dtype=torch.float64)
+            shown[:, features] = 0.0
+            logits = outputs(network._ensemble.member(judge), torch.cat([inputs * shown.repeat(1, 2), shown], 1))
+            logits = logits.view(9, N_FEATURES, N_BINS) + MARGINALS[judge]
+            own_log = torch.log_softmax(logits, 2).gather(2, index[..., None])[..., 0]
+            expected[:, features] -= own_log[:, features] / 2
+        torch.testing.assert_close(found, expected)
+
+    def test_masked_features_are_not_seen(self, x):
+        network, (inputs, index) = make_network((4, 4)), split(x)
+        prepared = network.prepared([(np.arange(N_FEATURES), 0)])
+        first = network.surprisals(inputs, index, prepared)
+        torch.testing.assert_close(network.surprisals(inputs + 9.0, index, prepared), first)
+
+    def test_bins_that_do_not_exist_have_no_probability(self, x):
+        marginals = MARGINALS.clone()
+        marginals[:, 0, 2:] = NO_BIN
+        network, (inputs, index) = MaskedAutoencoder(marginals, (), "silu"), split(x)
+        index[:, 0] = 0
+        found = network.surprisals(inputs, index, network.prepared([(np.arange(N_FEATURES), 0)]))
+        expected = torch.log_softmax(MARGINALS[0, 0, :2], 0)[0]
+        torch.testing.assert_close(found[:, 0], -expected.expand(9))
