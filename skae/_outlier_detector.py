@@ -75,8 +75,8 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
     contamination : "auto" or float, default="auto"
         With ``novelty=True`` the share of new normal rows to label as outliers, false alarms that is; "auto" is 0.01.
         Else the share of the training rows, rounded down to whole rows; "auto" takes as many as have component scores
-        that are on average four times as far above the median as the upper quartile is: between 0.1 and 1 % of Gaussian
-        rows. In (0, 0.5].
+        that are on average four times as far above the median as the upper quartile is, between 0.1 and 1 % of Gaussian
+        rows, or only the most unusual one. In (0, 0.5].
     hidden_layer_sizes : tuple of int or "auto", default="auto"
         Widths of the hidden layers. "auto" is (128, 128, 128) for masked autoencoders, (96, 96, 96) for denoisers and
         (256, 128) for "reconstruction".

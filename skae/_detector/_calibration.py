@@ -84,7 +84,7 @@ def threshold(
 
     Where all training rows are normal, a share of new ones: `contamination`, or one in a hundred for "auto". Elsewhere
     a number counts training rows, whose scores and weights `training_scores` gives, and "auto" takes as many as there
-    are calibration rows, which have the given components, beyond a fence.
+    are calibration rows, which have the given components, beyond a fence, or the most unusual training row.
     """
     if novelty:
         share = SHARE_OF_NORMAL if isinstance(contamination, str) else contamination
@@ -93,6 +93,9 @@ def threshold(
         scores, weight = training_scores()
         return lower_tail_threshold(scores, contamination, weight)
     share = share_beyond_fence(components, calibration.weight)
+    if share == 0.0:
+        scores, weight = training_scores()
+        return lower_tail_threshold(scores, weight[np.argmin(scores)] / weight.sum(), weight)
     return lower_tail_threshold(calibration.scores_of(components), share, calibration.weight, margin=1.0)
 
 

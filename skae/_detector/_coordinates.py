@@ -22,7 +22,8 @@ CLIP = 20.0
 USUAL, EXTREME = 0.95, CLIP / 1.96
 # A constant feature that changes by this share of its value changes by one deviation.
 UNIT_OF_CONSTANT = 0.1
-# Values that differ by no more than roundings of float32, but at most by so many deviations, are the same.
+# Values that differ by no more than roundings of float32, but at most by so many deviations, are the same, and so are
+# those of a constant feature within as many of its units.
 ROUNDING, MAX_TOLERANCE = 2.0**-22, 1e-3
 # Distinct values kept per feature. Between two of them ranks are those of the gap or, where values were left out,
 # interpolated.
@@ -50,6 +51,7 @@ class FeatureScale:
 
     centre: np.ndarray
     unit: np.ndarray
+    tolerance: np.ndarray
     dtype: str = "float32"
 
     @classmethod
@@ -65,12 +67,9 @@ class FeatureScale:
             unit = np.full(n_features, largest * math.sqrt(np.square(unit / largest).mean()) or 1.0)
             constant = np.zeros(n_features, dtype=bool)
         of_constant = np.where(centre == 0.0, 1.0, UNIT_OF_CONSTANT * np.abs(centre))
-        return cls(centre, np.where(constant, of_constant, unit), dtype)
-
-    @cached_property
-    def tolerance(self) -> np.ndarray:
-        """Deviations by which a value may change when it is stored in float32."""
-        return np.minimum(ROUNDING * (np.abs(self.centre) / self.unit + CLIP), MAX_TOLERANCE)
+        unit = np.where(constant, of_constant, unit)
+        rounding = np.minimum(ROUNDING * (np.abs(centre) / unit + CLIP), MAX_TOLERANCE)
+        return cls(centre, unit, np.where(constant, MAX_TOLERANCE, rounding), dtype)
 
     @np.errstate(over="ignore")  # infinite deviations are clipped like other large ones
     def deviations(self, X, rows=slice(None)) -> np.ndarray:

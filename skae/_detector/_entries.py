@@ -76,7 +76,7 @@ def _common_copies(count: np.ndarray) -> int:
     if (count != np.round(count)).any() or count.max() > 1.0 / np.finfo(np.float64).eps:
         return 1
     common = int(np.gcd.reduce(count.astype(np.int64)))
-    return common if common <= MAX_COPIES else 1
+    return common if common <= MAX_COPIES or len(count) > MAX_COPIES else 1
 
 
 def _copies_of_folds(count: np.ndarray, single: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:

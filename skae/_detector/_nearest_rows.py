@@ -18,66 +18,74 @@ BLOCK_ELEMENTS = 1 << 20
 
 
 class NearestRows:
-    """Log-distances to the nearest row of each bag, on one device in the dtype of the references.
+    """Log-distances to the nearest row of each bag in several spaces, on one device in the dtype of the references.
 
-    One product of (x, |x|^2, 1) with (-2 r, 1, |r|^2) makes the squared distances; bags lie one after the other, so
-    that the minimum is over contiguous numbers.
+    One batched product of (x, |x|^2, 1) with (-2 r, 1, |r|^2) makes the squared distances; bags lie one after the
+    other, so that the minimum is over contiguous numbers.
 
     Parameters
     ----------
-    references : ndarray of shape (n_references, n_features)
-    bags : ndarray of shape (n_bags, bag_size)
+    references : ndarray of shape (n_spaces, n_references, n_coordinates)
+    bags : ndarray of shape (n_spaces, n_bags, bag_size)
         Indices of references.
+    n_coordinates : ndarray of shape (n_spaces,)
+        How many of the coordinates of a space are not zero everywhere.
     device : torch.device
     """
 
-    def __init__(self, references: np.ndarray, bags: np.ndarray, device: torch.device) -> None:
-        self.n_bags, self.bag_size = bags.shape
-        self.indices = to_tensor(bags.ravel(), torch.int64, device)
-        self.references = to_tensor(np.ascontiguousarray(references[bags.ravel()]), dtype_of(references), device)
-        norms = self.references.square().sum(1, keepdim=True)
-        self._factors = torch.cat([-2.0 * self.references, torch.ones_like(norms), norms], 1).t().contiguous()
+    def __init__(
+        self, references: np.ndarray, bags: np.ndarray, n_coordinates: np.ndarray, device: torch.device
+    ) -> None:
+        self.n_spaces, self.n_bags, self.bag_size = bags.shape
+        self._indices = to_tensor(bags.reshape(self.n_spaces, -1), torch.int64, device)
+        drawn = np.take_along_axis(references, bags.reshape(self.n_spaces, -1, 1), axis=1)
+        self._references = to_tensor(drawn, dtype_of(references), device)
+        self._n_coordinates = to_tensor(n_coordinates[:, np.newaxis], dtype_of(references), device)
+        norms = self._references.square().sum(2, keepdim=True)
+        factors = torch.cat([-2.0 * self._references, torch.ones_like(norms), norms], 2)
+        self._factors = factors.transpose(1, 2).contiguous()
 
     def log_distances(self, x: Tensor, left_out: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Mean over the bags of the log-distance to the nearest row; and which rows may coincide with a reference.
 
-        `left_out` of shape (n_rows, n_references) says which references do not count for a row.
+        Both of shape (n_spaces, n_rows), as x is (n_spaces, n_rows, n_coordinates). `left_out` of shape (n_rows,
+        n_references) says which references do not count for a row.
         """
-        nearest = self._by_bag(x, left_out).amin(2)
-        coincide = nearest.amin(1) <= COINCIDENCE * (x.square().sum(1) + x.shape[1])
-        nearest = nearest.masked_fill_(nearest.isinf(), 0.0).clamp_min_(0.0)
-        return nearest.add_(SQUARED_FLOOR * x.shape[1]).log_().mean(1).mul_(0.5), coincide
+        nearest = self._by_bag(x, left_out).amin(3)
+        coincide = nearest.amin(2) <= COINCIDENCE * (x.square().sum(2) + self._n_coordinates)
+        nearest = nearest.masked_fill(nearest.isinf(), 0.0).clamp_min(0.0)
+        return (nearest + SQUARED_FLOOR * self._n_coordinates[:, :, None]).log().mean(2) * 0.5, coincide
 
-    def log_distances_lost(self, x: Tensor, left_out: Tensor, product: Tensor | None) -> Tensor:
-        """By how much the log-distance falls if a feature may take the value that suits best, for each feature.
+    def log_distances_lost(self, x: Tensor, left_out: Tensor, space: int, product: Tensor | None) -> Tensor:
+        """By how much the log-distance in a space falls if a feature may take the value that suits best, for each.
 
         `product` is the symmetric matrix that made the coordinates of features, if they are not features themselves.
         """
-        differences = x[:, None, :] - self.references
+        references, left_out = self._references[space], left_out[:, self._indices[space], None]
+        differences = x[:, None, :] - references
         squares = differences.square().sum(2, keepdim=True)
         if product is not None:
-            differences = (x @ product)[:, None, :] - self.references @ product
+            differences = (x @ product)[:, None, :] - references @ product
             differences /= product.square().sum(1).sqrt()
         without = (squares - differences.square()).clamp_min_(0.0)
-        of_bags = (
-            values.masked_fill_(left_out[:, self.indices, None], torch.inf)
+        whole, rest = (
+            distances.masked_fill_(left_out, torch.inf)
             .view(len(x), self.n_bags, self.bag_size, -1)
             .amin(2)
             .nan_to_num_(posinf=0.0)
             .add_(SQUARED_FLOOR * x.shape[1])
             .log_()
-            for values in (squares, without)
+            for distances in (squares, without)
         )
-        whole, rest = of_bags
         return (whole - rest).mean(1)
 
     def _by_bag(self, x: Tensor, left_out: Tensor | None) -> Tensor:
-        """Squared distances of shape (n_rows, n_bags, bag_size), infinite to what is left out."""
-        norms = x.square().sum(1, keepdim=True)
-        distances = torch.cat([x, norms, torch.ones_like(norms)], 1) @ self._factors
+        """Squared distances of shape (n_spaces, n_rows, n_bags, bag_size), infinite to what is left out."""
+        norms = x.square().sum(2, keepdim=True)
+        distances = torch.cat([x, norms, torch.ones_like(norms)], 2) @ self._factors
         if left_out is not None:
-            distances = distances.masked_fill_(left_out[:, self.indices], torch.inf)
-        return distances.view(len(x), self.n_bags, self.bag_size)
+            distances = distances.masked_fill(left_out[:, self._indices].transpose(0, 1), torch.inf)
+        return distances.view(self.n_spaces, x.shape[1], self.n_bags, self.bag_size)
 
 
 def coincidences(x: Tensor, references: Tensor, tolerance: Tensor) -> Tensor:

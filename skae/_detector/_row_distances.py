@@ -43,29 +43,22 @@ class RowDistances:
     def log_distances(self, systems: Systems, device: str) -> np.ndarray:
         """Log-distances in the systems and in the spaces, shape (n_rows, N_SYSTEMS + n_spaces)."""
         where = resolve_device(device)
-        nearest, references = self._on(where)
-        largest = max(each.n_bags * each.bag_size for each in nearest)
-        result = np.empty((len(systems[0]), len(nearest)))
+        found_by = self._on(where)
+        result = np.empty((len(systems[0]), N_SYSTEMS + len(self.spaces)))
         with torch.no_grad():
-            for part in row_blocks(len(result), largest, BLOCK_ELEMENTS):
-                tensors = [to_tensor(system[part], references.dtype, where) for system in systems]
-                result[part] = to_numpy(self._of_tensors(tensors, nearest, references))
+            for part in row_blocks(len(result), found_by.n_distances, BLOCK_ELEMENTS):
+                result[part] = to_numpy(self._of_tensor(found_by.tensor(systems, part), found_by))
         return result
 
-    def _of_tensors(self, systems: list[Tensor], nearest: list[NearestRows], references: Tensor) -> Tensor:
-        columns = [to_tensor(features, torch.int64, references.device) for features, _ in self.spaces]
-        spaces = [*systems, *(systems[2][:, features] for features in columns)]
-        found = [each.log_distances(x) for x, each in zip(spaces, nearest, strict=True)]
-        log_distances = torch.stack([log for log, _ in found], 1)
-        # The bags of subspaces are some of the first ones.
-        n_features = systems[0].shape[1]
-        whole = [0, *(N_SYSTEMS + k for k, (features, _) in enumerate(self.spaces) if len(features) == n_features)]
-        rows = torch.stack([found[place][1] for place in whole]).any(0).nonzero()[:, 0]
+    def _of_tensor(self, systems: Tensor, found_by: OnDevice) -> Tensor:
+        log_distances, coincide = found_by.log_distances(systems)
+        # The bags of subspaces are some of those of the systems.
+        whole = [0, *(N_SYSTEMS + k for k, mask in enumerate(self.masks) if mask.all())]
+        rows = coincide[whole].any(0).nonzero()[:, 0]
         if len(rows):  # few, unless they are the training rows
-            left_out = self._left_out(systems[0][rows], references)
-            again = [each.log_distances(x[rows], left_out)[0] for x, each in zip(spaces, nearest, strict=True)]
-            log_distances[rows] = torch.stack(again, 1)
-        return log_distances
+            left_out = self._left_out(systems[0, rows], found_by.references)
+            log_distances[:, rows] = found_by.log_distances(systems[:, rows], left_out)[0]
+        return log_distances.t()
 
     def _left_out(self, deviations: Tensor, references: Tensor) -> Tensor:
         # A value and a reference may both have been rounded.
@@ -73,29 +66,32 @@ class RowDistances:
         coincide = coincidences(deviations, references, tolerance)
         return coincide & to_tensor(self.single, torch.bool, deviations.device)
 
-    def _on(self, device: torch.device) -> tuple[list[NearestRows], Tensor]:
-        """What finds nearest rows there, in each system and space, and the references; made once for each device."""
+    def _on(self, device: torch.device) -> OnDevice:
+        """What finds nearest rows there; made once for each device."""
         if device not in self._made:
-            systems = self.coordinates(self.references)
-            nearest = [NearestRows(system, self.bags, device) for system in systems]
-            nearest += [NearestRows(systems[2][:, features], bags, device) for features, bags in self.spaces]
-            self._made[device] = nearest, to_tensor(self.references, dtype_of(self.references), device)
+            self._made[device] = OnDevice(self, device)
         return self._made[device]
 
     @cached_property
-    def _made(self) -> dict[torch.device, tuple[list[NearestRows], Tensor]]:
+    def _made(self) -> dict[torch.device, OnDevice]:
         return {}
+
+    @property
+    def masks(self) -> np.ndarray:
+        """Which features belong to each space, shape (n_spaces, n_features)."""
+        masks = np.zeros((len(self.spaces), self.references.shape[1]), dtype=bool)
+        for mask, (features, _) in zip(masks, self.spaces, strict=True):
+            mask[features] = True
+        return masks
 
     def feature_shares(self, systems: Systems, device: str) -> list[np.ndarray]:
         """Shares of the features in each system's distances: how much nearer training rows are without a feature."""
-        where = resolve_device(device)
-        (nearest, references), shares = self._on(where), []
-        tensors = [to_tensor(system, references.dtype, where) for system in systems]
-        left_out = self._left_out(tensors[0], references)
-        products = (None, to_tensor(self.coordinates.whitening.product, references.dtype, where), None)
-        for x, each, product in zip(tensors, nearest[:N_SYSTEMS], products, strict=True):
-            shares.append(normalised(to_numpy(each.log_distances_lost(x, left_out, product))))
-        return shares
+        found_by = self._on(resolve_device(device))
+        tensor, whitening = found_by.tensor(systems), self.coordinates.whitening.product
+        left_out = self._left_out(tensor[0], found_by.references)
+        products = (None, torch.as_tensor(whitening, dtype=tensor.dtype, device=tensor.device), None)
+        lost = (found_by.nearest.log_distances_lost(tensor[k], left_out, k, each) for k, each in enumerate(products))
+        return [normalised(to_numpy(each)) for each in lost]
 
     def to_state(self) -> dict[str, Any]:
         """Arrays and plain values for a file."""
@@ -108,3 +104,35 @@ class RowDistances:
         coordinates = Coordinates.from_state(state["coordinates"])
         spaces = tuple((features, bags) for features, bags in state["spaces"])
         return cls(**state | {"coordinates": coordinates, "spaces": spaces})
+
+
+class OnDevice:
+    """What `RowDistances` computes with on one device."""
+
+    def __init__(self, distances: RowDistances, device: torch.device) -> None:
+        systems, masks = distances.coordinates(distances.references), distances.masks
+        dtype, n_features = dtype_of(distances.references), systems[0].shape[1]
+        self.references = to_tensor(distances.references, dtype, device)
+        bags = np.stack([distances.bags] * N_SYSTEMS)
+        self.nearest = NearestRows(np.stack(systems), bags, np.full(N_SYSTEMS, n_features), device)
+        self.n_distances = bags.size
+        self._of_spaces: NearestRows | None = None
+        if len(masks):
+            bags = np.stack([bags for _, bags in distances.spaces])
+            masked = systems[-1] * masks[:, np.newaxis].astype(systems[-1].dtype)
+            self._of_spaces = NearestRows(masked, bags, masks.sum(axis=1), device)
+            self.n_distances = max(self.n_distances, bags.size)
+        self._masks = to_tensor(masks[:, np.newaxis], dtype, device)
+
+    def tensor(self, systems: Systems, part: slice = slice(None)) -> Tensor:
+        """Rows in the three systems, shape (N_SYSTEMS, n_rows, n_features)."""
+        tensors = [to_tensor(system[part], self.references.dtype, self.references.device) for system in systems]
+        return torch.stack(tensors)
+
+    def log_distances(self, systems: Tensor, left_out: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Log-distances, and which rows may coincide with a reference, shape (N_SYSTEMS + n_spaces, n_rows)."""
+        found = [self.nearest.log_distances(systems, left_out)]
+        if self._of_spaces is not None:
+            found.append(self._of_spaces.log_distances(systems[-1] * self._masks, left_out))
+        distances, coincide = zip(*found, strict=True)
+        return torch.cat(distances), torch.cat(coincide)

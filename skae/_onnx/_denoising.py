@@ -8,12 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skae._detector._coordinates import CLIP, Coordinates
+from skae._detector._coordinates import CLIP, N_SYSTEMS, Coordinates
 from skae._detector._denoiser import NOISE_LEVELS, DenoiserEnsemble
 from skae._detector._denoising import DenoisingScorer
 from skae._detector._masked_autoencoder import INPUT_CLIP, Bins
-from skae._detector._nearest_rows import SQUARED_FLOOR, NearestRows
+from skae._detector._nearest_rows import SQUARED_FLOOR
 from skae._detector._network_scores import DenoiserScores, MaskedScores
+from skae._detector._row_distances import OnDevice
 from skae._detector._tail_surprisal import TailSurprisal
 from skae._support._torch import to_tensor
 
@@ -53,13 +54,7 @@ class DenoisingComponents:
 
     def __init__(self, scorer: DenoisingScorer) -> None:
         found_by = scorer.distances
-        self._coordinates = _Systems(found_by.coordinates)
-        systems = found_by.coordinates(found_by.references)
-        self._nearest = [_MaskedNearestRows(system, found_by.bags, CPU) for system in systems]
-        self._spaces = [
-            (_tensor(features, torch.int64), _MaskedNearestRows(systems[2][:, features], bags, CPU))
-            for features, bags in found_by.spaces
-        ]
+        self._coordinates, self._distances = _Systems(found_by.coordinates), OnDevice(found_by, CPU)
         self._tolerance = _tensor(2.0 * found_by.coordinates.scale.tolerance, torch.float64)
         self._references = _tensor(found_by.references, torch.float64) / self._tolerance
         self._single = _tensor(found_by.single, torch.bool)
@@ -72,11 +67,10 @@ class DenoisingComponents:
     def __call__(self, X: Tensor) -> Tensor:
         deviations, whitened, ranks = self._coordinates(X)
         left_out = self._left_out(deviations)
-        pairs = zip((deviations, whitened, ranks), self._nearest, strict=True)
-        distances = [nearest.log_distances(x, left_out)[0].double() for x, nearest in pairs]
-        spaces = [nearest.log_distances(ranks[:, features], left_out)[0] for features, nearest in self._spaces]
-        of_spaces = self._surprisals(torch.stack(spaces, 1)).mean(1)
-        return torch.stack([*distances, of_spaces, self._network(deviations, ranks)], 1)
+        distances = self._distances.log_distances(torch.stack([deviations, whitened, ranks]), left_out)[0].t().double()
+        of_spaces = self._surprisals(distances[:, N_SYSTEMS:]).mean(1, keepdim=True)
+        of_network = self._network(deviations, ranks)[:, None]
+        return torch.cat([distances[:, :N_SYSTEMS], of_spaces, of_network], 1)
 
     def _left_out(self, x: Tensor) -> Tensor:
         """The references that rows coincide with, if those are single ones.
@@ -88,15 +82,6 @@ class DenoisingComponents:
         norms = scaled.square().sum(1, keepdim=True)
         distances = self._references.square().sum(1) + norms - 2.0 * scaled @ self._references.t()
         return (distances <= x.shape[1]) & self._single
-
-
-class _MaskedNearestRows(NearestRows):
-    """Masks are written without operations in place, which graphs do not have."""
-
-    def _by_bag(self, x: Tensor, left_out: Tensor | None) -> Tensor:
-        assert left_out is not None
-        distances = super()._by_bag(x, None)
-        return distances.masked_fill(left_out[:, self.indices].view(distances.shape), torch.inf)
 
 
 class _Systems:
