@@ -131,18 +131,18 @@ class RankTransform:
         ranks = np.empty(deviations.shape, deviations.dtype)
         for feature in range(deviations.shape[1]):
             start, stop = self.starts[feature], self.starts[feature + 1]
-            knots, column = self.values[start:stop], deviations[:, feature]
-            at, tolerance = self.at[start:stop], self.tolerance[feature]
-            after = np.searchsorted(knots, column + tolerance, side="right")
+            knots, at, column = self.values[start:stop], self.at[start:stop], deviations[:, feature]
+            between = self.between[start + feature : stop + feature + 1]
             if self.interpolated[feature]:
-                inside = (knots[0] - tolerance <= column) & (column <= knots[-1] + tolerance)
-                own = np.interp(column, knots, at)
-            else:
-                before = np.maximum(after - 1, 0)
-                inside, own = np.abs(knots[before] - column) <= tolerance, at[before]
-            found = np.where(inside, own, self.between[start + feature :][after])
-            ranks[:, feature] = found + np.clip(column - np.clip(column, knots[0], knots[-1]), -CLIP, CLIP)
-        return ranks
+                ranks[:, feature] = np.interp(column, knots, at, left=between[0], right=between[-1])
+                continue
+            after = np.searchsorted(knots, column + self.tolerance[feature], side="right")
+            before = np.maximum(after - 1, 0)
+            known = np.abs(knots[before] - column) <= self.tolerance[feature]
+            ranks[:, feature] = np.where(known, at[before], between[after])
+        lowest, highest = self.values[self.starts[:-1]], self.values[self.starts[1:] - 1]
+        beyond = deviations - np.clip(deviations, lowest, highest)
+        return ranks + np.clip(beyond, -CLIP, CLIP, out=beyond)
 
 
 def _knots(column: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool]:

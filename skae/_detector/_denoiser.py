@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from skae._detector._ensemble import PerceptronEnsemble
+from skae._detector._ensemble import Layers, PerceptronEnsemble
 
 # Training draws noise levels log-uniformly between these; rows have unit variance.
 MIN_NOISE, MAX_NOISE = 0.05, 6.0
@@ -64,26 +64,27 @@ class DenoiserEnsemble:
         """Name the vector that `loss_and_gradient` writes to."""
         self._gradients = self._ensemble.layer_views(gradient)
 
-    def squared_residuals(self, x: Tensor, member: int | None = None) -> Tensor:
-        """Squared lengths of the residuals of clean rows at each noise level, shape (n_rows, n_levels).
+    def prepared(self, member: int | None = None) -> list[Layers]:
+        """The layers for each noise level: of member i modulo their number at level i, or of the given member.
 
-        Level i is judged by member i modulo their number, or all levels by the given member.
+        The level is the same for all rows: its part of the first layer is a bias.
         """
-        return torch.stack([residual.square().sum(1) for residual in self.residuals(x, member)], 1)
-
-    def residuals(self, x: Tensor, member: int | None = None) -> list[Tensor]:
-        r"""Residuals :math:`D(x, \sigma) - x` of clean rows at each noise level."""
-        found = []
+        prepared, n_axes = [], len(self._variances)
         for number, level in enumerate(NOISE_LEVELS):
             layers = self._ensemble.member(number % self._n_members if member is None else member)
-            contraction = 1.0 / math.sqrt(1.0 + level**2)
-            # The level is the same for all rows: its part of the first layer is a bias.
-            (weight, bias), n_axes = layers[0], x.shape[1]
-            embedded = level_embedding(torch.tensor([level], dtype=x.dtype, device=x.device)) @ weight[n_axes:]
-            layers[0] = (weight[:n_axes] * contraction, bias + embedded)
-            correction = self._ensemble.run(x, layers).mul_(level * contraction)
-            found.append(correction.sub_(x * (level**2 / (self._variances + level**2))))
-        return found
+            weight, bias = layers[0]
+            embedded = level_embedding(self._variances.new_tensor([level])) @ weight[n_axes:]
+            layers[0] = (weight[:n_axes] / math.sqrt(1.0 + level**2), bias + embedded)
+            prepared.append(layers)
+        return prepared
+
+    def squared_residuals(self, x: Tensor, prepared: list[Layers]) -> Tensor:
+        r"""Squared lengths of the residuals :math:`D(x, \sigma) - x` of clean rows, shape (n_rows, n_levels)."""
+        found = []
+        for level, layers in zip(NOISE_LEVELS, prepared, strict=True):
+            correction = self._ensemble.run(x, layers).mul_(level / math.sqrt(1.0 + level**2))
+            found.append(correction.sub_(x * (level**2 / (self._variances + level**2))).square().sum(1))
+        return torch.stack(found, 1)
 
     def row_losses(self, x: Tensor) -> Tensor:
         """Loss of each row and member, shape (n_rows, n_members), under noise that is the same in every call."""

@@ -12,6 +12,7 @@ import torch
 
 from skae._detector._coordinates import Systems
 from skae._detector._denoiser import NOISE_LEVELS, DenoiserEnsemble
+from skae._detector._ensemble import Layers
 from skae._detector._entries import N_FOLDS
 from skae._detector._masked_autoencoder import Bins, MaskedAutoencoder, Pass, Prepared
 from skae._detector._nearest_rows import SQUARED_FLOOR
@@ -134,9 +135,10 @@ class DenoiserScores:
         network, dtype = self.network, dtype_of(self.weights)
         result = np.empty((len(systems[0]), len(NOISE_LEVELS)))
         with torch.no_grad():
+            prepared = self._prepared if member is None else network.prepared(member)
             for part in row_blocks(len(result), 1, NETWORK_BLOCK):
                 coordinates = torch.from_numpy(systems[0][part] @ self.axes).to(dtype)
-                result[part] = network.squared_residuals(coordinates, member).numpy()
+                result[part] = network.squared_residuals(coordinates, prepared).numpy()
         return result
 
     def _joined(self, raw: np.ndarray) -> np.ndarray:
@@ -155,6 +157,10 @@ class DenoiserScores:
         dtype, cpu = dtype_of(self.weights), torch.device("cpu")
         variances, weights = (to_tensor(array, dtype, cpu) for array in (self.variances, self.weights))
         return DenoiserEnsemble(variances, self.hidden_layer_sizes, self.activation, N_FOLDS, weights)
+
+    @cached_property
+    def _prepared(self) -> list[Layers]:
+        return self.network.prepared()
 
 
 def by_own_members(raw: Callable[..., np.ndarray], systems: Systems, fold: np.ndarray) -> np.ndarray:

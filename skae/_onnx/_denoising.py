@@ -121,7 +121,7 @@ class _Systems:
         gap = torch.where(high > low, high - low, 1.0)
         share = ((x - low) / gap).clamp(0.0, 1.0)
         interpolated = torch.where(high > low, at + share * (next_at - at), at)
-        is_inside = (self._lowest - tolerance <= x) & (x <= self._highest + tolerance)
+        is_inside = (self._lowest <= x) & (x <= self._highest)
         is_known = (self._interpolated & is_inside) | (~self._interpolated & ((low - x).abs() <= tolerance))
         known = torch.where(self._interpolated, interpolated, at)
         found = torch.where(is_known, known, _of_column(self._between, after))
@@ -169,12 +169,13 @@ class _Denoisers:
 
     def __init__(self, scores: DenoiserScores) -> None:
         self._network: DenoiserEnsemble = scores.network
+        self._prepared = self._network.prepared()
         self._axes, self._medians = _tensor(scores.axes, torch.float32), _tensor(scores.medians, torch.float64)
         assert len(self._medians) == len(NOISE_LEVELS)
 
     def __call__(self, deviations: Tensor, ranks: Tensor) -> Tensor:
         coordinates = (deviations @ self._axes.to(deviations.dtype)).to(self._network.parameters.dtype)
-        squares = self._network.squared_residuals(coordinates).double()
+        squares = self._network.squared_residuals(coordinates, self._prepared).double()
         return 0.5 * ((squares / self._medians).mean(1) + SQUARED_FLOOR).log()
 
 
