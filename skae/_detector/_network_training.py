@@ -47,6 +47,8 @@ class NetworkTraining:
         self._entries, self._usual, self._coordinates = entries, usual, distances.coordinates
         self._systems = distances.systems(entries.rows)
         self._parameters, self._rows, self._random_state = parameters, rows, random_state
+        # Few rows are scored in float64, so that a row's score does not depend on others; training need not be.
+        self._dtype = torch.float32 if parameters.training.dtype == "auto" else rows.dtype
         is_masked = parameters.novelty and rows.n_features <= MAX_BINNED_FEATURES
         amount = MASKED_AUTOENCODERS if is_masked else DENOISERS
         self._sizes = tuple(resolved(parameters.hidden_layer_sizes, lambda: amount.hidden_layer_sizes))
@@ -104,7 +106,7 @@ class NetworkTraining:
         return make_generator(self._random_state, self._rows.device)
 
     def _prepare(self, network_in: Callable[[torch.dtype], Any], inputs: np.ndarray) -> None:
-        width, dtype, device = inputs.shape[1], self._rows.dtype, self._rows.device
+        width, dtype, device = inputs.shape[1], self._dtype, self._rows.device
         self._network = network_in(dtype)
         self._trainee: Network = self._network
         if self.settings.mixed_precision:
@@ -112,4 +114,4 @@ class NetworkTraining:
         self._inputs = RowSource(inputs).standardised(np.zeros(width), np.ones(width), dtype, device)
 
     def _weights(self) -> np.ndarray:
-        return to_numpy(self._network.parameters).copy()
+        return to_numpy(self._network.parameters.to(self._rows.dtype, copy=True))
