@@ -94,7 +94,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         Highest learning rate of AdamW. "auto" is 0.003 for "denoising" and 0.008 for "reconstruction".
     max_iter : int or "auto", default="auto"
         Maximum number of epochs. For "denoising", "auto" is as many as make 900 steps of masked autoencoders, at most
-        five per row, or 400 of denoisers, at most one per row. For "reconstruction" it is as in
+        two per row, or 400 of denoisers, at most one per row. For "reconstruction" it is as in
         `AutoencoderTransformer`. Below 50 rows it is 0: no network, only closed forms.
     n_iter_no_change : int or "auto", default="auto"
         Training stops after this many epochs that did not lower the loss by 0.01 %. "auto" is `max_iter` for

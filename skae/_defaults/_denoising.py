@@ -28,7 +28,7 @@ class Amount:
 
 DENOISERS = Amount(400, 1.0, 64, (96, 96, 96), 1e-3, 1e9)
 # Of a batch each member learns from two thirds.
-MASKED_AUTOENCODERS = Amount(900, 5.0, 64, (128, 128, 128), 3.0, 1500.0)
+MASKED_AUTOENCODERS = Amount(900, 2.0, 64, (128, 128, 128), 3.0, 1500.0)
 
 
 def denoising_settings(parameters: TrainingParameters, amount: Amount, n_rows: int) -> TrainingSettings:
