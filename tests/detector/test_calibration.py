@@ -87,14 +87,16 @@ class TestThreshold:
         offset = threshold(ours, components, pytest.fail, "auto", False)
         np.testing.assert_array_equal(ours.scores_of(components) < offset, np.arange(500) < n_outliers)
 
-    @pytest.mark.parametrize("heavy", [1.0, 7.0, 1e-6])
-    def test_auto_takes_the_most_unusual_training_row_if_none_is_beyond(self, heavy):
-        components = np.random.RandomState(0).uniform(size=(500, 3))
+    @pytest.mark.parametrize(("scores", "n_below"), [([-3.0, -9.0, -4.0], 1), ([-9.0, -9.0, -4.0], 0), ([-1.0] * 3, 0)])
+    def test_auto_takes_the_most_unusual_training_row_if_none_is_beyond(self, scores, n_below):
+        """One row and no more: of states that many rows are in none is labelled."""
+        components, scores = np.random.RandomState(0).uniform(size=(500, 3)), np.array(scores)
         ours = Calibration.of(components, np.ones(500), np.ones(3))
-        scores = np.append(-np.arange(29.0), -28.5)
-        weight = np.append(np.ones(29), heavy)
-        offset = threshold(ours, components, lambda: (scores, weight), "auto", False)
-        np.testing.assert_array_equal(scores < offset, np.arange(30) == 29)
+        offset = threshold(ours, components, lambda: (scores, np.ones(3)), "auto", False)
+        assert (scores < offset).sum() == n_below
+        levels, count = np.unique(scores, return_counts=True)
+        weighted = threshold(ours, components, lambda: (levels, count.astype(float)), "auto", False)
+        assert weighted == offset
 
 
 class TestFence:
