@@ -113,7 +113,7 @@ class MahalanobisScorer:
         covariance = EmpiricalCovariance().fit(rows.source.local)
         scorer, result = cls(covariance.location_, covariance.precision_), TrainingResult(1.0, 1.0)
         components = scorer.component_scores(rows.source.local, parameters.device)
-        return ScorerFit(scorer, rows.n_features, result, components, rows.effective_counts, n_highest=1)
+        return ScorerFit(scorer, rows.n_features, result, components, rows.effective_counts, np.ones(1))
 
     def component_scores(self, X, device):
         return 0.5 * np.log(self._products(X).sum(axis=1, keepdims=True))

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from sklearn.utils import estimator_checks
-from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
 
 from skae import AutoencoderOutlierDetector, AutoencoderTransformer
 
@@ -37,6 +37,7 @@ ESTIMATORS = [
     AutoencoderTransformer(network=TwoLayers),
     AutoencoderTransformer(code="variational"),
     AutoencoderOutlierDetector(),
+    AutoencoderOutlierDetector(method="reconstruction"),
     AutoencoderOutlierDetector(method="reconstruction", contamination=0.1),
     AutoencoderOutlierDetector(novelty=True, max_iter=0),
     AutoencoderTransformer(n_components=3, whiten=True, scale=True),
@@ -58,35 +59,25 @@ EXTRA_CHECKS = [
 ]
 
 
-def expected_failed_checks(estimator):
-    if isinstance(estimator, AutoencoderOutlierDetector) and (estimator.contamination, estimator.novelty) == (
-        "auto",
-        False,
-    ):
-        reason = "Where no row is beyond the fence, none is labelled."
-        return dict.fromkeys(("check_outliers_fit_predict", "check_outliers_train"), reason)
-    return {}
-
-
 @parametrize_with_checks(ESTIMATORS[:1])
 def test_check_estimator_at_its_defaults(estimator, check):
     check(estimator)
 
 
 @pytest.mark.slow
-@parametrize_with_checks(ESTIMATORS[1:7], expected_failed_checks=expected_failed_checks)
+@parametrize_with_checks(ESTIMATORS[1:8])
 def test_check_estimator(estimator, check):
     check(estimator)
 
 
 @pytest.mark.nightly
-@parametrize_with_checks(ESTIMATORS[7:])
+@parametrize_with_checks(ESTIMATORS[8:])
 def test_check_estimator_of_the_other_members(estimator, check):
     check(estimator)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("estimator", [*ESTIMATORS[:2], ESTIMATORS[7]], ids=["defaults", "trained", "whitened"])
+@pytest.mark.parametrize("estimator", [*ESTIMATORS[:2], ESTIMATORS[8]], ids=["defaults", "trained", "whitened"])
 @pytest.mark.parametrize("name", EXTRA_CHECKS)
 def test_checks_outside_check_estimator(estimator, name):
     getattr(estimator_checks, name)(type(estimator).__name__, estimator)
@@ -95,3 +86,10 @@ def test_checks_outside_check_estimator(estimator, name):
 def test_no_tag_hides_non_determinism():
     for estimator in ESTIMATORS:
         assert not estimator.__sklearn_tags__().non_deterministic
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("parameters", [{}, {"method": "reconstruction"}, {"novelty": True}], ids=str)
+def test_no_check_of_detectors_is_expected_to_fail(parameters):
+    """As users call it, with networks: it raises if a check fails."""
+    check_estimator(AutoencoderOutlierDetector(**parameters), on_skip=None)

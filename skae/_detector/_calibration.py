@@ -95,7 +95,7 @@ def threshold(
     share = share_beyond_fence(components, calibration.weight)
     if share == 0.0:
         scores, weight = training_scores()
-        return lower_tail_threshold(scores, weight[np.argmin(scores)] / weight.sum(), weight)
+        return lower_tail_threshold(scores, 1.0 / weight.sum(), weight)
     return lower_tail_threshold(calibration.scores_of(components), share, calibration.weight, margin=1.0)
 
 

@@ -8,6 +8,7 @@ from skae._detector._coordinates import (
     CLIP,
     EXTREME,
     MAX_KNOTS,
+    MAX_TOLERANCE,
     ROUNDING,
     WHITENING_FLOOR,
     Coordinates,
@@ -68,6 +69,19 @@ class TestFeatureScale:
         if abs(constant) < 1e38:
             assert scale.deviations(np.float32([[constant]]))[0, 0] == 0.0
 
+    @pytest.mark.parametrize("constant", [1.0, -1000.0])
+    def test_a_constant_may_be_rounded_to_four_digits(self, constant):
+        """A thousandth of its unit, which is a tenth of its value, is no deviation."""
+        scale = scale_of(np.column_stack([np.full(50, constant), np.random.RandomState(1).normal(size=50)]))
+        assert scale.tolerance[0] == MAX_TOLERANCE > scale.tolerance[1]
+        near, off = (scale.deviations(np.array([[constant * factor, 0.0]]))[0, 0] for factor in (1.00001, 1.0002))
+        assert near == 0.0
+        assert abs(off) == pytest.approx(2e-3)
+
+    def test_without_scaling_no_feature_counts_as_constant(self):
+        scale = scale_of(np.column_stack([np.ones(50), np.arange(50.0)]), scale_features=False)
+        np.testing.assert_array_less(scale.tolerance, MAX_TOLERANCE)
+
     def test_zeros_have_unit_one(self):
         scale = scale_of(np.zeros((50, 1)))
         assert (scale.centre[0], scale.unit[0]) == (0.0, 1.0)
@@ -90,7 +104,7 @@ class TestFeatureScale:
     def test_what_float32_rounds_is_no_deviation(self):
         scale = scale_of(column(1000.0 + RNG.normal(size=100)))
         np.testing.assert_allclose(scale.tolerance, ROUNDING * (abs(scale.centre) / scale.unit + CLIP))
-        X = scale.centre + scale.unit * [[0.5], [-1.0], [2.0]] * scale.tolerance
+        X = scale.centre + scale.unit * [[0.5], [-0.9], [2.0]] * scale.tolerance
         np.testing.assert_allclose(scale.deviations(X) / scale.tolerance, [[0], [0], [2]], rtol=1e-6)
 
     @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 
 from skae._detector import _entries
 from skae._detector._entries import MAX_COPIES, N_FOLDS, Entries, whole
@@ -71,15 +72,51 @@ class TestEntries:
         assert entries.weight[own] == 3.0
         assert entries.single.all()
 
+    @pytest.mark.parametrize("weight", [2, 50, 1000])
+    def test_equal_weights_are_no_repetition(self, weight):
+        assert_same(entries_of(X, np.full(60, weight)), entries_of(X))
+
+    def test_but_of_a_few_states_they_are(self):
+        """Three rows, fifty times each: states that rows are in, not a table given fifty times."""
+        states = np.arange(3.0)[:, np.newaxis]
+        entries = entries_of(states, np.full(3, 50))
+        assert entries.weight.sum() == 150
+        assert not entries.single.any()
+        assert_same(entries, entries_of(np.repeat(states, 50, axis=0)))
+
     def test_rows_that_repeat_by_nature_are_in_several_folds(self):
         values = np.array([[0.0], [1.0], [2.0], [3.0]])
         entries = entries_of(np.repeat(values, [1, 2, 10, 40], axis=0))
         found = by_row(entries)
-        assert [len(found[(value,)]) for value in range(4)] == [1, 2, 3, 3]
-        for own in found.values():
-            assert len(np.unique(entries.fold[own])) == len(own)
-        np.testing.assert_allclose([entries.weight[found[(value,)]].sum() for value in range(4)], [1, 2, 10, 40])
+        for own, count in zip((found[(value,)] for value in range(4)), (1, 2, 10, 40), strict=True):
+            assert len(np.unique(entries.fold[own])) == len(own) <= count
+            assert entries.weight[own].sum() == count
+            np.testing.assert_array_equal(entries.weight[own], np.round(entries.weight[own]))
         assert not entries.single.any()
+
+    def test_their_copies_choose_their_folds_independently(self):
+        """As new copies would: the counts in a fold are binomial. Folds of equal counts would vary too little."""
+        n_rows, n_copies = 2000, 6
+        many = np.arange(float(n_rows))[:, np.newaxis]
+        entries = entries_of(many, np.where(np.arange(n_rows) == 0, 7, n_copies))
+        counts = np.zeros((n_rows, N_FOLDS))
+        np.add.at(counts, (entries.rows[:, 0].astype(int), entries.fold), entries.weight)
+        np.testing.assert_array_equal(counts[1:].sum(axis=1), n_copies)
+        for fold in range(N_FOLDS):
+            observed = np.bincount(counts[1:, fold].astype(int), minlength=n_copies + 1) / (n_rows - 1)
+            expected = stats.binom.pmf(np.arange(n_copies + 1), n_copies, 1 / N_FOLDS)
+            # Four standard errors of the largest share.
+            np.testing.assert_allclose(observed, expected, atol=4 * np.sqrt(0.25 / n_rows))
+
+    def test_parts_of_copies_stay_together(self):
+        """Weights that are no whole numbers are as many copies as they hold, of equal weight."""
+        entries = entries_of(np.arange(4.0)[:, np.newaxis], [2.5, 40.4, 0.75, 1.0])
+        found = by_row(entries)
+        for value, count in enumerate([2.5, 40.4, 0.75, 1.0]):
+            own = found[(value,)]
+            assert entries.weight[own].sum() == pytest.approx(count)
+            copies = entries.weight[own] / (count / max(np.floor(count), 1))
+            np.testing.assert_allclose(copies, np.round(copies))
 
     @pytest.mark.parametrize(("n_copies", "n_entries"), [(MAX_COPIES, 1), (MAX_COPIES + 1, N_FOLDS)])
     def test_a_state_that_rows_are_often_in_repeats(self, n_copies, n_entries):

@@ -25,35 +25,122 @@ def log_distances(distances):
     return 0.5 * np.log(distances**2 + SQUARED_FLOOR * 3).mean(axis=1)
 
 
+def nearest_rows(spaces=(REFERENCES,), bags=BAGS, n_coordinates=None):
+    """In several spaces, all with the same bags."""
+    counts = np.full(len(spaces), 3) if n_coordinates is None else np.array(n_coordinates)
+    return NearestRows(np.stack(spaces), np.stack([bags] * len(spaces)), counts, CPU)
+
+
+def in_each(*spaces):
+    return torch.as_tensor(np.stack(spaces))
+
+
 def test_distances_are_scikit_learns():
-    nearest = NearestRows(REFERENCES, BAGS, CPU)
-    found, coincide = nearest.log_distances(torch.as_tensor(QUERIES))
-    distances, indices = by_scikit_learn(REFERENCES, QUERIES, BAGS)
-    np.testing.assert_allclose(found, log_distances(distances), rtol=1e-12)
+    found, coincide = nearest_rows().log_distances(in_each(QUERIES))
+    distances, _ = by_scikit_learn(REFERENCES, QUERIES, BAGS)
+    np.testing.assert_allclose(found[0], log_distances(distances), rtol=1e-12)
     assert not coincide.any()
-    rows = list(nearest.nearest(torch.as_tensor(QUERIES), torch.zeros(10, 40, dtype=torch.bool)))
-    for bag, reference in enumerate(rows):
-        np.testing.assert_array_equal(reference, REFERENCES[indices[:, bag]])
+
+
+def test_spaces_do_not_mix():
+    """Each space has its references, its rows and its number of coordinates; the others are zero."""
+    mask = np.array([1.0, 0.0, 1.0])
+    spaces = [REFERENCES, 2.0 * REFERENCES[::-1], REFERENCES * mask]
+    x = in_each(QUERIES, QUERIES - 1.0, QUERIES * mask)
+    found, _ = nearest_rows(spaces, n_coordinates=[3, 3, 2]).log_distances(x)
+    assert found.shape == (3, 10)
+    for space, references, rows, count in zip(range(3), spaces, x, (3, 3, 2), strict=True):
+        alone, _ = nearest_rows([references], n_coordinates=[count]).log_distances(rows[None])
+        np.testing.assert_allclose(found[space], alone[0], rtol=1e-12)
+    distances, _ = by_scikit_learn(REFERENCES[:, [0, 2]], QUERIES[:, [0, 2]], BAGS)
+    expected = 0.5 * np.log(distances**2 + SQUARED_FLOOR * 2).mean(axis=1)
+    np.testing.assert_allclose(found[2], expected, rtol=1e-12)
+
+
+def test_spaces_may_have_bags_of_their_own():
+    bags = np.stack([BAGS, BAGS[::-1, ::-1] // 2])
+    found, _ = NearestRows(np.stack([REFERENCES] * 2), bags, np.full(2, 3), CPU).log_distances(in_each(*[QUERIES] * 2))
+    for space in range(2):
+        distances, _ = by_scikit_learn(REFERENCES, QUERIES, bags[space])
+        np.testing.assert_allclose(found[space], log_distances(distances), rtol=1e-12)
+
+
+EVERY = np.arange(40)[np.newaxis]
+
+
+def itself_left_out():
+    x = torch.as_tensor(REFERENCES)
+    return coincidences(x, x, torch.full((3,), 1e-9, dtype=torch.float64))
 
 
 def test_a_row_is_not_its_own_neighbour():
-    every = np.arange(40)[np.newaxis]
-    nearest, x = NearestRows(REFERENCES, every, CPU), torch.as_tensor(REFERENCES)
+    nearest, x = nearest_rows(bags=EVERY), in_each(REFERENCES)
     _, coincide = nearest.log_distances(x)
     assert coincide.all()
-    left_out = coincidences(x, x, torch.full((3,), 1e-9, dtype=torch.float64))
-    np.testing.assert_array_equal(left_out, np.eye(40, dtype=bool))
-    distances, indices = by_scikit_learn(REFERENCES, REFERENCES, every, n_neighbors=2)
-    np.testing.assert_allclose(nearest.log_distances(x, left_out)[0], log_distances(distances), rtol=1e-12)
-    [reference] = nearest.nearest(x, left_out)
-    np.testing.assert_array_equal(reference, REFERENCES[indices[:, 0]])
+    np.testing.assert_array_equal(itself_left_out(), np.eye(40, dtype=bool))
+    distances, _ = by_scikit_learn(REFERENCES, REFERENCES, EVERY, n_neighbors=2)
+    np.testing.assert_allclose(nearest.log_distances(x, itself_left_out())[0][0], log_distances(distances), rtol=1e-12)
 
 
 def test_where_every_reference_is_left_out_nothing_is_far():
-    nearest = NearestRows(REFERENCES, BAGS, CPU)
     left_out = torch.ones(10, 40, dtype=torch.bool)
-    found, _ = nearest.log_distances(torch.as_tensor(QUERIES), left_out)
-    np.testing.assert_allclose(found, log_distances(np.zeros((10, 4))), rtol=1e-12)
+    found, _ = nearest_rows().log_distances(in_each(QUERIES), left_out)
+    np.testing.assert_allclose(found[0], log_distances(np.zeros((10, 4))), rtol=1e-12)
+    lost = nearest_rows().log_distances_lost(torch.as_tensor(QUERIES), left_out, 0, None)
+    np.testing.assert_array_equal(lost, np.zeros((10, 3)))
+
+
+class TestLost:
+    """By how much nearer the nearest rows are if a feature may take any value."""
+
+    NONE_LEFT_OUT = torch.zeros(10, 40, dtype=torch.bool)
+
+    def lost(self, nearest, x, left_out, space=0, product=None):
+        product = None if product is None else torch.as_tensor(product)
+        return nearest.log_distances_lost(torch.as_tensor(x), left_out, space, product).numpy()
+
+    @staticmethod
+    def expected(references, queries, bags):
+        """Distances with and without each feature; the floor is of three features in both. Twice a log-distance."""
+        with_all, _ = by_scikit_learn(references, queries, bags)
+        columns = []
+        for feature in range(3):
+            others = np.arange(3) != feature
+            without, _ = by_scikit_learn(references[:, others], queries[:, others], bags)
+            columns.append(2.0 * (log_distances(with_all) - log_distances(without)))
+        return np.stack(columns, axis=1)
+
+    def test_is_scikit_learns_distance_without_the_feature(self):
+        found = self.lost(nearest_rows(), QUERIES, self.NONE_LEFT_OUT)
+        np.testing.assert_allclose(found, self.expected(REFERENCES, QUERIES, BAGS), rtol=1e-9, atol=1e-12)
+        assert (found >= 0).all()
+
+    def test_of_the_space_asked_for(self):
+        nearest = nearest_rows([REFERENCES, 3.0 * REFERENCES])
+        found = self.lost(nearest, QUERIES, self.NONE_LEFT_OUT, space=1)
+        np.testing.assert_allclose(found, self.expected(3.0 * REFERENCES, QUERIES, BAGS), rtol=1e-9, atol=1e-12)
+
+    def test_without_what_is_left_out(self):
+        """A row among the references: its nearest other rows, without a feature too, are not itself."""
+        found = self.lost(nearest_rows(bags=EVERY), REFERENCES, itself_left_out())
+        others = [np.delete(np.arange(40), row)[np.newaxis] for row in range(40)]
+        expected = [self.expected(REFERENCES, REFERENCES[[row]], bag)[0] for row, bag in enumerate(others)]
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+
+    def test_of_products_of_features_by_least_squares(self):
+        """The value of a feature that brings a row nearest in other coordinates is a regression on its product."""
+        A = RNG.normal(size=(3, 3))
+        product = A @ A.T + np.eye(3)
+        references, x = REFERENCES @ product, QUERIES @ product
+        found = self.lost(nearest_rows([references], bags=EVERY), x, self.NONE_LEFT_OUT, product=product)
+        differences = x[:, None, :] - references
+        squares = (differences**2).sum(axis=2)
+        for feature in range(3):
+            steps = differences @ product[feature] / (product[feature] @ product[feature])
+            nearer = ((differences - steps[:, :, None] * product[feature]) ** 2).sum(axis=2)
+            floor = SQUARED_FLOOR * 3
+            expected = np.log(squares.min(axis=1) + floor) - np.log(nearer.min(axis=1) + floor)
+            np.testing.assert_allclose(found[:, feature], expected, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

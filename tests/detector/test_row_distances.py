@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+import torch
 from sklearn.neighbors import NearestNeighbors
 
+from skae._detector import _row_distances
 from skae._detector._coordinates import N_SYSTEMS, Coordinates
 from skae._detector._nearest_rows import SQUARED_FLOOR
-from skae._detector._row_distances import RowDistances
+from skae._detector._row_distances import OnDevice, RowDistances
 
 RNG = np.random.RandomState(0)
 X, NEW = (rng.normal(size=(n, 3)) @ np.diag([1.0, 5.0, 0.1]) for rng, n in ((RNG, 50), (RNG, 20)))
@@ -76,12 +78,75 @@ class TestShares:
             assert (shares.argmax(axis=1) == 2).all()
 
     def test_by_hand(self):
-        """With one bag of one row: the squares of the differences to it."""
+        """With one bag of one row: by how much its log-distance falls without a feature."""
         distances = distances_of(bags=np.array([[7]]), spaces=())
         systems, references = distances.systems(NEW), distances.systems(X[[7]])
-        for number, shares in enumerate(distances.feature_shares(systems, "cpu")):
-            squares = (systems[number] - references[number]) ** 2
-            np.testing.assert_allclose(shares, squares / squares.sum(axis=1, keepdims=True))
+        product, floor = distances.coordinates.whitening.product, SQUARED_FLOOR * 3
+        axes = [np.eye(3), product / np.linalg.norm(product, axis=0), np.eye(3)]
+        for shares, rows, reference, along in zip(
+            distances.feature_shares(systems, "cpu"), systems, references, axes, strict=True
+        ):
+            difference = rows - reference
+            squares = (difference**2).sum(axis=1, keepdims=True)
+            lost = np.log(squares + floor) - np.log(squares - (difference @ along) ** 2 + floor)
+            np.testing.assert_allclose(shares, lost / lost.sum(axis=1, keepdims=True), rtol=1e-6)
+
+    def test_a_training_row_is_compared_with_others(self):
+        every = np.arange(50)[np.newaxis]
+        rows = X.copy()
+        rows[3] = rows[4] + [0.0, 0.0, 3.0]  # row 4 is the nearest, but for one feature
+        distances = distances_of(rows, every, ())
+        for shares in distances.feature_shares(distances.systems(rows[[3]]), "cpu"):
+            assert shares[0].argmax() == 2
+
+    def test_of_a_row_like_all_others_are_equal(self):
+        rows = np.ones((50, 3))
+        distances = distances_of(rows, spaces=(), single=np.zeros(50, dtype=bool))
+        for shares in distances.feature_shares(distances.systems(rows[:2]), "cpu"):
+            np.testing.assert_allclose(shares, 1 / 3)
+
+
+class TestSpaces:
+    def test_a_training_row_is_judged_without_itself_there_too(self):
+        every = np.arange(50)[np.newaxis]
+        features = np.array([0, 2])
+        distances = distances_of(bags=every, spaces=((features, every),))
+        systems = distances.systems(X)
+        ranks = systems[2][:, features]
+        np.testing.assert_allclose(distances.log_distances(systems, "cpu")[:, -1], expected(ranks, ranks, every, 1))
+
+    def test_coincidences_are_looked_for_in_whole_spaces(self):
+        """A row that is in no bag of the systems, but in one of a space of all features."""
+        bags, others = np.arange(25)[np.newaxis], np.arange(25, 50)[np.newaxis]
+        distances = distances_of(bags=bags, spaces=((np.arange(3), others),))
+        systems = distances.systems(X[30:])
+        found = distances.log_distances(systems, "cpu")[:, -1]
+        ranks = distances.systems(X)[2]
+        np.testing.assert_allclose(found, expected(ranks, ranks[30:], others, 1))
+
+    def test_masks(self):
+        distances = distances_of(spaces=(SPACE, (np.array([1]), BAGS[[0]])))
+        np.testing.assert_array_equal(distances.masks, [[True, False, True], [False, True, False]])
+
+
+class TestOnDevice:
+    def test_is_made_once(self):
+        distances, device = distances_of(), torch.device("cpu")
+        assert distances._on(device) is distances._on(device)
+
+    def test_numbers_in_a_block(self):
+        """As many distances per row as there are to all systems or to all spaces, whichever are more."""
+        device, features = torch.device("cpu"), np.array([1])
+        assert OnDevice(distances_of(), device).n_distances == N_SYSTEMS * BAGS.size
+        many = distances_of(bags=BAGS[:1], spaces=((features, BAGS),) * 2)
+        assert OnDevice(many, device).n_distances == 2 * BAGS.size
+
+    def test_blocks_do_not_matter(self, monkeypatch):
+        distances = distances_of()
+        systems = distances.systems(np.concatenate([NEW, X]))
+        together = distances.log_distances(systems, "cpu")
+        monkeypatch.setattr(_row_distances, "BLOCK_ELEMENTS", 150)
+        np.testing.assert_allclose(distances.log_distances(systems, "cpu"), together, rtol=1e-12)
 
 
 def test_the_state_makes_the_same_distances():

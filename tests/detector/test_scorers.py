@@ -30,8 +30,7 @@ def ready_on_the_cpu(fitted):
     """What computes scores there: tensors and networks."""
     if fitted.method == "reconstruction":
         return [fitted._scorer.autoencoder.network("cpu")]
-    nearest, references = fitted._scorer.distances._on(torch.device("cpu"))
-    return [*nearest, references, fitted._scorer.network.network]
+    return [fitted._scorer.distances._on(torch.device("cpu")), fitted._scorer.network.network]
 
 
 def test_components_of_calibration_rows_are_as_many(fitted):
