@@ -26,8 +26,6 @@ from skae._support._threads import single_thread_if
 from skae._support._torch import resolve_dtype
 from skae._support._validation import unchanged_on_error
 
-# Below this many rows, starting threads costs more than they gain.
-MIN_ROWS_FOR_THREADS = 1500
 # Rows of a stream, and numbers in them, that are kept to fit to.
 MAX_STREAM_ROWS, MAX_STREAM_NUMBERS = 20_000, 20_000_000
 # After `fit`, which need not be followed by `partial_fit`, they must not make a large file.
@@ -439,7 +437,8 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
                 "_calibration": calibration,
             }
 
-        with single_thread_if(rows.n_rows < MIN_ROWS_FOR_THREADS):
+        # Products are small: threads would gain little, and wait for each other on a busy machine.
+        with single_thread_if(True):
             report = self._reporter(rows, attributes)
             fitted = SCORERS[self.method].fit(rows, self._scorer_parameters(), random_state, report)
             # A run that ended at `max_iter` made as many epochs.
@@ -484,18 +483,18 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         return rows, {"n_samples_seen_": n_seen, "_reservoir": reservoir}
 
     def _score_samples(self, X) -> np.ndarray:
-        with single_thread_if(X.shape[0] < MIN_ROWS_FOR_THREADS):
+        with single_thread_if(True):
             return self._calibration.scores_of(self._scorer.component_scores(X, self.device))
 
     def _feature_contributions(self, X) -> np.ndarray:
         scorer, calibration = self._scorer, self._calibration
-        with single_thread_if(X.shape[0] < MIN_ROWS_FOR_THREADS):
+        with single_thread_if(True):
             components = scorer.component_scores(X, self.device)
             shares = scorer.feature_shares(X, calibration.parts_of(components), self.device)
         return shares * -calibration.scores_of(components)[:, np.newaxis]
 
     def _codes(self, X) -> np.ndarray:
-        with single_thread_if(X.shape[0] < MIN_ROWS_FOR_THREADS):
+        with single_thread_if(True):
             return self._scorer.codes(X, self.device)[:, : self.n_components_]
 
     def _fitted_to_state(self) -> dict[str, Any]:
