@@ -93,10 +93,13 @@ def shares(detector, X, new, levels) -> dict[str, float]:
 
     `contamination` moves the threshold only, which is found here without another fit.
     """
-    p_values, scores, own = detector.p_values(new), detector.score_samples(new), detector.score_samples(X)
+    p_values, scores = detector.p_values(new), detector.score_samples(new)
+    own, weight = detector.score_samples(X), np.ones(len(X))
+    if detector.novelty:
+        own, weight = detector._calibration.scores, detector._calibration.weight
     measured = {f"p <= {level}": (p_values <= level).mean() for level in levels}
     for level in levels:
-        measured[f"predict {level}"] = (scores < lower_tail_threshold(own, level, np.ones(len(own)))).mean()
+        measured[f"predict {level}"] = (scores < lower_tail_threshold(own, level, weight)).mean()
     return measured
 
 
