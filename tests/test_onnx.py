@@ -248,18 +248,26 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+each_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+# Graphs of masked autoencoders take ten seconds to make.
+each_kind_in_time = pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=nightly if name == "clean" else slow, id=name) for name, kind in KINDS.items()]
+)
+
+
 class TestDetectors:
-    @slow
+    @each_kind_in_time
     def test_defaults_on_far_and_on_training_rows(self, kind):
         far = X_NEW * np.where(np.arange(len(X_NEW)) % 2, np.float32(100.0), np.float32(1.0))[:, np.newaxis]
         assert_detects(AutoencoderOutlierDetector(**kind, contamination=0.1, random_state=0).fit(X), far, X)
 
+    @each_kind
     @nightly
     @pytest.mark.parametrize("activation", ACTIVATIONS)
     def test_activations(self, kind, activation):
         assert_detects(detector(**kind, activation=activation).fit(X), X_NEW)
 
+    @each_kind
     @pytest.mark.filterwarnings("ignore:Rows are so few for their features")
     @pytest.mark.parametrize(
         "shape",
@@ -273,15 +281,18 @@ class TestDetectors:
         known = rows(*shape)
         assert_detects(detector(**kind).fit(known), rows(80, shape[1], seed=1), known)
 
+    @each_kind
     @nightly
     def test_rows_that_coincide(self, kind):
         repeated = np.repeat(X[:40], 6, axis=0)
         assert_detects(detector(**kind, hidden_layer_sizes=(14, 14)).fit(repeated), np.concatenate([X, X_NEW]))
 
+    @each_kind
     @nightly
     def test_all_training_rows_coincide(self, kind):
         assert_detects(detector(**kind).fit(np.repeat(X[:1], 40, axis=0)), np.concatenate([X[:1], X_NEW]))
 
+    @each_kind
     @slow
     def test_discrete_and_constant_features(self, kind):
         """Counts of which some are new, a constant that changes, and more distinct values than are kept."""
@@ -291,17 +302,19 @@ class TestDetectors:
         # Rows that coincide leave a small floor, whose logarithm magnifies roundings.
         assert_detects(detector(**kind).fit(known), new, known, tolerance=1e-4)
 
+    @each_kind
     @nightly
     def test_weights(self, kind):
         weight = np.random.RandomState(0).uniform(size=len(X)) ** 6 + 1e-3
         assert_detects(detector(**kind).fit(X, sample_weight=weight), np.concatenate([X[:50], X_NEW]))
 
-    @slow
+    @each_kind_in_time
     def test_rows_of_float64(self, kind):
         exact = rows(300, dtype=np.float64), rows(100, dtype=np.float64, seed=1)
         ours = detector(**kind, dtype="float64").fit(exact[0])
         assert_detects(ours, exact[1], X=exact[1], tolerance=1e-10)
 
+    @each_kind
     @nightly
     def test_in_a_pipeline(self, kind):
         # The scalers of the two round differently.

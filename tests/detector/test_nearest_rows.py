@@ -90,6 +90,16 @@ def test_where_every_reference_is_left_out_nothing_is_far():
     np.testing.assert_array_equal(lost, np.zeros((10, 3)))
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rows_that_coincide_but_for_rounding_are_equally_near(dtype):
+    """Products of float32 give squares of some 1e-6 instead of zero; surprisals would take their order seriously."""
+    references = np.random.RandomState(1).normal(size=(40, 3)).astype(dtype)
+    x = references * (1 + np.random.RandomState(2).uniform(-1e-4, 1e-4, size=(40, 1)).astype(dtype))
+    found, _ = nearest_rows([references], EVERY).log_distances(in_each(x))
+    np.testing.assert_array_equal(found, found[0, 0])
+    assert found[0, 0] == pytest.approx(0.5 * np.log(SQUARED_FLOOR * 3), rel=1e-5)
+
+
 class TestLost:
     """By how much nearer the nearest rows are if a feature may take any value."""
 
