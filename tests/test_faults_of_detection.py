@@ -18,7 +18,7 @@ slow, nightly = pytest.mark.slow, pytest.mark.nightly
 each_kind = pytest.mark.parametrize("novelty", [False, True], ids=["contaminated", "clean"])
 # Masked autoencoders take seconds to train.
 each_kind_quick = pytest.mark.parametrize(
-    "novelty", [False, pytest.param(True, marks=slow)], ids=["contaminated", "clean"]
+    "novelty", [False, pytest.param(True, marks=nightly)], ids=["contaminated", "clean"]
 )
 
 # The same on twenty rows, of which no network is trained, and on more.
@@ -60,7 +60,7 @@ def gaussian(n_features):
 
 
 SWEEP = [*product((20, 50, 80, 96, 130, 220), (1, 3, 20, 64, 65, 150, 1000))]
-SOON = [(80, 150), (20, 3), (50, 1), (96, 65)]
+SOON = [(80, 150), (20, 3), (96, 65)]
 
 
 class TestSizes:
@@ -280,8 +280,7 @@ class TestWeightsAndCopies:
     def scores(self, X, novelty, **parameters):
         return fitted(X, novelty, **parameters).score_samples(self.NEW)
 
-    @each_kind
-    @pytest.mark.parametrize("n_rows", [20, pytest.param(110, marks=slow)])
+    @each_table
     def test_integer_weights_are_repetitions(self, n_rows, novelty):
         X, weight = random_state(0).normal(size=(n_rows, 3)), random_state(1).randint(0, 4, size=n_rows)
         repeated = np.repeat(X, weight, axis=0)
@@ -301,7 +300,7 @@ class TestWeightsAndCopies:
         X = random_state(0).normal(size=(n_rows, 3))
         np.testing.assert_array_equal(self.scores(np.vstack([X, X]), novelty), self.scores(X, novelty))
 
-    @each_kind
+    @each_kind_quick
     @slow
     def test_nor_does_it_raise_false_alarms(self, novelty):
         X = random_state(0).normal(size=(110, 3))
@@ -339,7 +338,11 @@ class TestWeightsAndCopies:
 
     @pytest.mark.parametrize(
         ("n_idle", "novelty"),
-        [(100, False), *(pytest.param(*case, marks=slow) for case in [(300, False), (50, True), (300, True)])],
+        [
+            (100, False),
+            *(pytest.param(*case, marks=slow) for case in [(300, False), (300, True)]),
+            pytest.param(50, True, marks=nightly),
+        ],
     )
     def test_an_idle_state_is_normal(self, n_idle, novelty):
         X, outliers = self.with_idle_state(n_idle)
