@@ -308,7 +308,8 @@ class TestDetectors:
         weight = np.random.RandomState(0).uniform(size=len(X)) ** 6 + 1e-3
         assert_detects(detector(**kind).fit(X, sample_weight=weight), np.concatenate([X[:50], X_NEW]))
 
-    @each_kind_in_time
+    @each_kind
+    @nightly
     def test_rows_of_float64(self, kind):
         exact = rows(300, dtype=np.float64), rows(100, dtype=np.float64, seed=1)
         ours = detector(**kind, dtype="float64").fit(exact[0])

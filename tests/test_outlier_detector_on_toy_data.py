@@ -13,9 +13,9 @@ from sklearn.model_selection import train_test_split
 
 from skae import AutoencoderOutlierDetector
 
-slow = pytest.mark.slow
+slow, nightly = pytest.mark.slow, pytest.mark.nightly
 each_kind = pytest.mark.parametrize("novelty", [False, True], ids=["contaminated", "clean"])
-each_dtype = pytest.mark.parametrize("dtype", [np.float64, pytest.param(np.float32, marks=slow)])
+each_dtype = pytest.mark.parametrize("dtype", [np.float64, pytest.param(np.float32, marks=nightly)])
 IRIS = load_iris().data
 INLIERS = [[-2, -1], [-1, -1], [-1, -2], [1, 1], [1, 2], [2, 1]]
 # The last two points of each toy table are outliers.
@@ -32,7 +32,7 @@ class TestToyPoints:
         [*((points, False) for points in OUTLIERS), *((points, True) for points in OUTLIERS[:2])],
     )
     @each_dtype
-    @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=slow) for seed in (1, 2))])
+    @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=nightly) for seed in (1, 2))])
     def test_the_last_two_are_found(self, outliers, dtype, novelty, seed):
         X = np.array(INLIERS + outliers, dtype)
         ours = detector(novelty, contamination=0.25, random_state=seed).fit(X)
@@ -62,7 +62,7 @@ class TestToyPoints:
 
 class TestFinds:
     @each_kind
-    @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=slow) for seed in (1, 2))])
+    @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=nightly) for seed in (1, 2))])
     def test_uniform_rows_around_two_clusters(self, novelty, seed):
         rng = np.random.RandomState(seed)
         X = 0.3 * rng.normal(size=(600, 2))
