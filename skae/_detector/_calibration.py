@@ -19,8 +19,9 @@ from skae._support._state import fields_of
 # With contamination="auto", training rows that may contain outliers have as many as are beyond a fence: so many times
 # further above the median than the third quartile is. Of Gaussian rows about 0.5 % are.
 FENCE = 4.0
-# Distance of the third quartile from the median of a component that hardly varies, as where rows are a few states.
-MIN_SPREAD = 0.1
+# Distance of the third quartile from the median of a component that hardly varies, as where rows are a few states; and
+# how many rows a row beyond the fence may stand for.
+MIN_SPREAD, MAX_WEIGHT = 0.1, 20.0
 # Where training rows are normal, this share of new normal rows is to be labelled.
 SHARE_OF_NORMAL = 0.01
 
@@ -84,7 +85,7 @@ def threshold(
 
     Where all training rows are normal, a share of new ones: `contamination`, or one in a hundred for "auto". Elsewhere
     a number counts training rows, whose scores and weights `training_scores` gives, and "auto" takes as many as there
-    are calibration rows, which have the given components, beyond a fence, or the most unusual training row.
+    are calibration rows, which have the given components, beyond a fence, and at least the most unusual training row.
     """
     if novelty:
         share = SHARE_OF_NORMAL if isinstance(contamination, str) else contamination
@@ -92,17 +93,23 @@ def threshold(
     if not isinstance(contamination, str):
         scores, weight = training_scores()
         return lower_tail_threshold(scores, contamination, weight)
+    scores, weight = training_scores()
+    of_most_unusual = lower_tail_threshold(scores, 1.0 / weight.sum(), weight)
     share = share_beyond_fence(components, calibration.weight)
     if share == 0.0:
-        scores, weight = training_scores()
-        return lower_tail_threshold(scores, 1.0 / weight.sum(), weight)
-    return lower_tail_threshold(calibration.scores_of(components), share, calibration.weight, margin=1.0)
+        return of_most_unusual
+    of_fence = lower_tail_threshold(calibration.scores_of(components), share, calibration.weight, margin=1.0)
+    return max(of_fence, of_most_unusual)
 
 
 def share_beyond_fence(components: np.ndarray, weight: np.ndarray) -> float:
-    """Share of weighted rows whose components are on average far above those of the bulk of the rows."""
+    """Share of weighted rows whose components are on average far above those of the bulk of the rows.
+
+    A row that weighs as much as many is a state that rows are often in, and no outlier.
+    """
     median, quartile = (
         np.array([weighted_quantile(values, share, weight) for values in components.T]) for share in (0.5, 0.75)
     )
     distances = ((components - median) / np.maximum(quartile - median, MIN_SPREAD)).mean(axis=1)
-    return float(weight[distances > FENCE].sum() / weight.sum())
+    beyond = (distances > FENCE) & (weight <= MAX_WEIGHT)
+    return float(weight[beyond].sum() / weight.sum())

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# Share of the highest calibration values whose mean excess is the unit of what lies beyond them all.
-TAIL, MIN_TAIL_UNIT = 0.1, 0.01
+# Share of the highest calibration values whose mean excess is the unit of what lies beyond them all; and the smallest
+# unit: by a tenth the distances of one row differ from bags to bags.
+TAIL, MIN_TAIL_UNIT = 0.1, 0.1
 # Values kept of a table, evenly spread over the surprisals.
 MAX_KNOTS = 256
 
