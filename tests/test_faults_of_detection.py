@@ -118,9 +118,9 @@ DRAWS = {
 def draws():
     """Each kind of rows, for both kinds of detectors."""
     for (name, (_, mark)), novelty in product(DRAWS.items(), (False, True)):
-        # The state that is seen least of five is beyond the fence, and left out of many bags.
+        # The state that is seen least of sixteen is beyond the fence, and left out of many bags.
         wrong = pytest.mark.xfail(reason="With contamination='auto' one of several frequent states is labelled.")
-        is_wrong = name in ("one-hot", "coins") and not novelty
+        is_wrong = name == "coins" and not novelty
         mark = nightly if name == "heavy tails" and novelty else mark
         yield pytest.param(name, novelty, marks=[mark, wrong] if is_wrong else [mark])
 

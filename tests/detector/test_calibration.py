@@ -84,8 +84,15 @@ class TestThreshold:
         components = np.random.RandomState(0).uniform(size=(500, 3))
         components[:n_outliers] += 9.0
         ours = Calibration.of(components, np.ones(500), np.ones(3))
-        offset = threshold(ours, components, pytest.fail, "auto", False)
-        np.testing.assert_array_equal(ours.scores_of(components) < offset, np.arange(500) < n_outliers)
+        scores = ours.scores_of(components)
+        offset = threshold(ours, components, lambda: (scores, np.ones(500)), "auto", False)
+        np.testing.assert_array_equal(scores < offset, np.arange(500) < n_outliers)
+
+    def test_auto_labels_a_training_row_though_calibration_rows_are_stranger(self):
+        components = np.random.RandomState(0).uniform(size=(500, 3))
+        components[0] += 9.0
+        ours, scores = Calibration.of(components, np.ones(500), np.ones(3)), np.array([-1.0, -2.0])
+        assert (scores < threshold(ours, components, lambda: (scores, np.ones(2)), "auto", False)).sum() == 1
 
     @pytest.mark.parametrize(("scores", "n_below"), [([-3.0, -9.0, -4.0], 1), ([-9.0, -9.0, -4.0], 0), ([-1.0] * 3, 0)])
     def test_auto_takes_the_most_unusual_training_row_if_none_is_beyond(self, scores, n_below):
@@ -123,6 +130,11 @@ class TestFence:
         """Where most rows are one state, MIN_SPREAD is the quartile's distance."""
         components = np.append(np.zeros(98), [3.9 * MIN_SPREAD, 4.1 * MIN_SPREAD])[:, np.newaxis]
         assert share_beyond_fence(components, np.ones(100)) == 0.01
+
+    def test_a_state_of_many_rows_is_no_outlier(self):
+        components = np.append(np.zeros(98), [9.0, 9.0])[:, np.newaxis]
+        weight = np.append(np.ones(98), [21.0, 1.0])
+        assert share_beyond_fence(components, weight) == 1.0 / 120.0
 
     def test_weights_are_repetitions(self):
         rng = np.random.RandomState(0)
