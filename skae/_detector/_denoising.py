@@ -51,7 +51,7 @@ class DenoisingScorer:
                 f"AutoencoderOutlierDetector takes at most {MAX_FEATURES} features with method='denoising'. Got "
                 f"{rows.n_features}: reduce them first, for instance by TruncatedSVD or AutoencoderTransformer."
             )
-        entries = Entries.of(rows, random_state)
+        entries = Entries.of(rows, parameters.novelty, random_state)
         order, dtype = np.arange(len(entries)), str(rows.dtype).removeprefix("torch.")
         if not parameters.novelty:
             order = most_usual_first(entries, parameters, dtype, random_state)

@@ -30,7 +30,7 @@ SLACK = 1e-6
 class Entries:
     """Dense rows with weights and folds.
 
-    A row and its copies are one entry, which is `single`: rows that are equal to it must be that row. Of a row that
+    A row and its copies are one entry, which is `single`: rows that are equal to it may be that row. Of a row that
     repeats by nature each copy is in a fold of its own choice, and the copies in a fold are an entry. Integer weights
     are repetitions, and the order of the rows does not matter.
     """
@@ -41,8 +41,8 @@ class Entries:
     single: np.ndarray
 
     @classmethod
-    def of(cls, rows: TrainingRows, random_state: np.random.RandomState) -> Entries:
-        """The entries of training rows."""
+    def of(cls, rows: TrainingRows, novelty: bool, random_state: np.random.RandomState) -> Entries:
+        """The entries of training rows. Where all are normal (`novelty`), rows equal to one of them are as well."""
         _, first, group = np.unique(row_hashes(rows.source), return_index=True, return_inverse=True)
         count = _without_rounding(np.bincount(group, weights=rows.effective_counts))
         count = count / _common_copies(count)
@@ -53,7 +53,8 @@ class Entries:
         order = np.argsort(row_hashes(RowSource(_dense_ranks(distinct))), kind="stable")
         distinct, count = distinct[order], count[order]
         repeat: bool = len(first) < (1.0 - MAX_SHARE_OF_COPIES) * count.sum()
-        single = (not repeat) & (count <= MAX_COPIES)
+        max_copies = MAX_COPIES if not repeat else 0 if novelty else 1
+        single = count <= max_copies + SLACK
         copies = _copies_of_folds(count, single, random_state)
         own, fold = np.nonzero(copies)
         return cls(distinct[own], copies[own, fold], fold, single[own])

@@ -13,7 +13,7 @@ from skae._rows._training_rows import TrainingRows
 
 def entries_of(X, weight=None):
     rows = TrainingRows(RowSource(np.asarray(X, float)), weight, torch.float32, torch.device("cpu"))
-    return Entries.of(rows, np.random.RandomState(0))
+    return Entries.of(rows, True, np.random.RandomState(0))
 
 
 class TestReliability:

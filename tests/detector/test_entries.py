@@ -16,7 +16,7 @@ X = np.random.RandomState(0).normal(size=(60, 3))
 def entries_of(X, weight=None, seed=0):
     weight = None if weight is None else np.asarray(weight, float)
     rows = TrainingRows(RowSource(np.asarray(X, float)), weight, torch.float32, torch.device("cpu"))
-    return Entries.of(rows, np.random.RandomState(seed))
+    return Entries.of(rows, True, np.random.RandomState(seed))
 
 
 def assert_same(ours, other, unit=1.0):

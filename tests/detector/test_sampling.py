@@ -34,7 +34,7 @@ each_kind = pytest.mark.parametrize("parameters", [PARAMETERS, CLEAN], ids=["con
 
 def entries_of(X):
     rows = TrainingRows(RowSource(X), None, torch.float32, torch.device("cpu"))
-    return Entries.of(rows, np.random.RandomState(0))
+    return Entries.of(rows, True, np.random.RandomState(0))
 
 
 def gaussian(n_rows, n_features=3):
