@@ -159,7 +159,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
     References
     ----------
     .. [1] Germain, M., Gregor, K., Murray, I. & Larochelle, H. (2015). MADE: Masked autoencoder for distribution
-       estimation. ICML. :arxiv:`1502.03509`
+       estimation. ICML. https://arxiv.org/abs/1502.03509
     .. [2] Vincent, P. (2011). A connection between score matching and denoising autoencoders. Neural Computation, 23,
        1661-1674. :doi:`10.1162/NECO_a_00142`
     .. [3] Pang, G., Ting, K. M. & Albrecht, D. (2015). LeSiNN: Detecting anomalies by identifying least similar nearest
