@@ -268,7 +268,7 @@ class TestUnitsAndPrecision:
 
     @each_kind
     def test_where_rows_repeat_by_nature_as_well(self, novelty):
-        """Labels are the same; scores are, but for what the values themselves were rounded by."""
+        """Labels are the same; scores differ by no more than the rounding of the values."""
         X = np.round(random_state(0).normal(size=(400, 3)), 1) * 1.1 + 7.0
         detector, stored = fitted(X, novelty, contamination=0.1, max_iter=0), X.astype(np.float32)
         np.testing.assert_array_equal(detector.predict(stored), detector.predict(X))
@@ -401,7 +401,7 @@ class TestContributions:
 
     @staticmethod
     def linear(rng, n_rows):
-        """Six features of two factors, each known from the others but for a little noise."""
+        """Six features of two factors: each follows from the others, apart from a little noise."""
         loadings = random_state(9).normal(size=(2, 6))
         X = rng.normal(size=(n_rows, 2)) @ loadings
         return X / np.linalg.norm(loadings, axis=0) + 0.3 * rng.normal(size=(n_rows, 6))

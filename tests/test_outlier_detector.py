@@ -175,7 +175,7 @@ LEVELS = [0.01, 0.05, 0.1]
 
 
 def assert_at_most(levels, rates, n_rows, factor=1):
-    """The mean rate over training sets is at most `factor` times the level, but for the 99 % band of so many sets.
+    """The mean rate over training sets is at most `factor` times the level, plus the 99 % band of so many sets.
 
     Given its training rows a detector's rate is beta distributed (Vovk 2012); 1,000 new rows observe it.
     """

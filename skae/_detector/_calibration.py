@@ -19,8 +19,8 @@ from skae._support._state import fields_of
 # With contamination="auto", training rows that may contain outliers have as many as are beyond a fence: so many times
 # further above the median than the third quartile is. Of Gaussian rows about 0.5 % are.
 FENCE = 4.0
-# Distance of the third quartile from the median of a component that hardly varies, as where rows are a few states; and
-# how many rows a row beyond the fence may stand for.
+# Smallest distance of the third quartile from the median, for components that hardly vary, as where rows are a few
+# states; and the largest weight of a row that counts as beyond the fence.
 MIN_SPREAD, MAX_WEIGHT = 0.1, 20.0
 # Where training rows are normal, this share of new normal rows is to be labelled.
 SHARE_OF_NORMAL = 0.01

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from skae._autoencoder._activations import ACTIVATIONS
+from skae._autoencoder._perceptron import Layers
 
-Layers = list[tuple[Tensor, Tensor]]
 Tape = list[tuple[Tensor, Tensor, Tensor]]
 
 

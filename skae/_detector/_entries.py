@@ -68,7 +68,7 @@ class Entries:
 
 
 def _without_rounding(count: np.ndarray) -> np.ndarray:
-    """Sums of weights that are whole numbers but for rounding as those."""
+    """Sums of weights, rounded to whole numbers where they differ from one by rounding errors only."""
     return np.where(np.abs(count - np.round(count)) <= SLACK * np.minimum(count, 1.0), np.round(count), count)
 
 
@@ -95,7 +95,7 @@ def _copies_of_folds(count: np.ndarray, single: np.ndarray, random_state: np.ran
 
 
 def whole(number: float) -> int:
-    """The largest whole number that is not above a sum of weights, but for rounding."""
+    """A sum of weights, rounded down to a whole number, where a rounding error below one does not count."""
     return int(number + SLACK)
 
 

@@ -53,7 +53,7 @@ class NearestRows:
         """
         nearest = self._by_bag(x, left_out).amin(3)
         coincide = nearest.amin(2) <= COINCIDENCE * (x.square().sum(2) + self._n_coordinates)
-        # Rows that coincide but for rounding are equally near: surprisals go by order, of roundings too.
+        # Surprisals go by order: the distances of rows that coincide must not differ by rounding errors.
         nearest = nearest.masked_fill(nearest.isinf() | (nearest <= COINCIDENCE * self._n_coordinates[:, :, None]), 0.0)
         return (nearest + SQUARED_FLOOR * self._n_coordinates[:, :, None]).log().mean(2) * 0.5, coincide
 

@@ -52,9 +52,7 @@ class RowDistances:
 
     def _of_tensor(self, systems: Tensor, found_by: OnDevice) -> Tensor:
         log_distances, coincide = found_by.log_distances(systems)
-        # The bags of subspaces are some of those of the systems.
-        whole = [0, *(N_SYSTEMS + k for k, mask in enumerate(self.masks) if mask.all())]
-        rows = coincide[whole].any(0).nonzero()[:, 0]
+        rows = coincide[found_by.with_bags_of_their_own].any(0).nonzero()[:, 0]
         if len(rows):  # few, unless they are the training rows
             left_out = self._left_out(systems[0, rows], found_by.references)
             log_distances[:, rows] = found_by.log_distances(systems[:, rows], left_out)[0]
@@ -123,6 +121,8 @@ class OnDevice:
             self._of_spaces = NearestRows(masked, bags, masks.sum(axis=1), device)
             self.n_distances = max(self.n_distances, bags.size)
         self._masks = to_tensor(masks[:, np.newaxis], dtype, device)
+        # The bags of subspaces are some of those of the systems, which all have the same.
+        self.with_bags_of_their_own = [0, *(N_SYSTEMS + k for k, mask in enumerate(masks) if mask.all())]
 
     def tensor(self, systems: Systems, part: slice = slice(None)) -> Tensor:
         """Rows in the three systems, shape (N_SYSTEMS, n_rows, n_features)."""

@@ -4,35 +4,23 @@ import math
 
 import pytest
 import torch
+from ensemble_cases import SIZES, initialised, outputs
 
 from skae._detector._denoiser import NOISE_LEVELS, DenoiserEnsemble, level_embedding
 
-SIZES = [(), (4,), (4, 4), (4, 5, 5)]
 VARIANCES = torch.tensor([2.0, 1.0, 0.0], dtype=torch.float64)
 
 
 def make_network(hidden_layer_sizes, trained=True):
     generator = torch.Generator().manual_seed(0)
-    network = DenoiserEnsemble(VARIANCES, hidden_layer_sizes, "silu", 2, generator=generator)
-    network.initialise(generator)
-    if trained:
-        parameters = network.parameters
-        parameters.add_(torch.randn(parameters.shape, dtype=torch.float64, generator=generator), alpha=0.2)
-    return network
+    return initialised(
+        DenoiserEnsemble(VARIANCES, hidden_layer_sizes, "silu", 2, generator=generator), generator, trained
+    )
 
 
 @pytest.fixture
 def x():
     return torch.randn(9, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-
-
-def outputs(layers, inputs):
-    """A perceptron with skips between layers of equal width, as autograd can follow it."""
-    for weights, bias in layers[:-1]:
-        value = torch.nn.functional.silu(inputs @ weights + bias)
-        inputs = inputs + value if inputs.shape == value.shape and weights.shape[-1] == weights.shape[-2] else value
-    weights, bias = layers[-1]
-    return inputs @ weights + bias
 
 
 @pytest.mark.parametrize("member", [None, 0, 1])

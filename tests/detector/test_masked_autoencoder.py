@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from ensemble_cases import SIZES, initialised, outputs
 
 from skae._detector._coordinates import CLIP
 from skae._detector._masked_autoencoder import (
@@ -96,17 +97,13 @@ def test_marginals_by_hand():
 MARGINALS = torch.log_softmax(
     torch.randn(N_MEMBERS, N_FEATURES, N_BINS, dtype=torch.float64, generator=torch.Generator().manual_seed(3)), 2
 )
-SIZES = [(), (4,), (4, 4), (4, 5, 5)]
 
 
 def make_network(hidden_layer_sizes, trained=True):
     generator = torch.Generator().manual_seed(0)
-    network = MaskedAutoencoder(MARGINALS, hidden_layer_sizes, "silu", generator=generator)
-    network.initialise(generator)
-    if trained:
-        parameters = network.parameters
-        parameters.add_(torch.randn(parameters.shape, dtype=torch.float64, generator=generator), alpha=0.2)
-    return network
+    return initialised(
+        MaskedAutoencoder(MARGINALS, hidden_layer_sizes, "silu", generator=generator), generator, trained
+    )
 
 
 @pytest.fixture
@@ -119,15 +116,6 @@ def x():
 
 def split(x):
     return x[:, : 2 * N_FEATURES], x[:, 2 * N_FEATURES :].long()
-
-
-def outputs(layers, inputs):
-    """A perceptron with skips between layers of equal width, as autograd can follow it."""
-    for weights, bias in layers[:-1]:
-        value = torch.nn.functional.silu(inputs @ weights + bias)
-        inputs = inputs + value if weights.shape[-1] == weights.shape[-2] else value
-    weights, bias = layers[-1]
-    return inputs @ weights + bias
 
 
 def test_inputs_are_clipped_values_and_ranks():

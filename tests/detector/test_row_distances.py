@@ -94,7 +94,7 @@ class TestShares:
     def test_a_training_row_is_compared_with_others(self):
         every = np.arange(50)[np.newaxis]
         rows = X.copy()
-        rows[3] = rows[4] + [0.0, 0.0, 3.0]  # row 4 is the nearest, but for one feature
+        rows[3] = rows[4] + [0.0, 0.0, 3.0]  # row 4 is the nearest if one feature is left out
         distances = distances_of(rows, every, ())
         for shares in distances.feature_shares(distances.systems(rows[[3]]), "cpu"):
             assert shares[0].argmax() == 2
