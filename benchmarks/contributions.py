@@ -1,4 +1,4 @@
-"""How often `feature_contributions` name a broken feature first, beside linear regressions of each feature on the others.
+"""How often `feature_contributions` name a broken feature first, beside linear regressions on the other features.
 
     OMP_NUM_THREADS=1 python benchmarks/contributions.py --data DIR
 

@@ -12,7 +12,7 @@ from torch import nn
 
 from skae._autoencoder._code_metric import MAX_METRIC_ROWS, diagonal_metric_map, metric_map, whitening_map
 from skae._autoencoder._config import AutoencoderConfig
-from skae._autoencoder._corruption import make_corruption
+from skae._autoencoder._corruption import Corruption, make_corruption
 from skae._autoencoder._custom_network import build_module, on_device
 from skae._autoencoder._explained_variance import explained_by_prefixes
 from skae._autoencoder._fitted import FittedAutoencoder
@@ -140,8 +140,52 @@ def start(
     split: Split | None = None,
 ) -> FitInProgress:
     """The network at its closed form, its codes aligned with those of a previous autoencoder if there is one."""
-    axes = initialisation.axes
     generator = make_generator(random_state, rows.device)
+    form = closed_form(rows, config, initialisation, generator, random_state, previous)
+    imputer = initialisation.imputer.in_unit(form.linear.unit) if form.takes_mask else None
+
+    def network_in(dtype: torch.dtype) -> AutoencoderNetwork:
+        is_own = dtype == rows.dtype
+        network = AutoencoderNetwork(
+            form.config,
+            form.linear.to(dtype, rows.device),
+            imputer=None if imputer is None else imputer.to(dtype, rows.device),
+            module=on_device(form.module, rows.device, dtype),
+            takes_mask=form.takes_mask,
+            corruption=form.corruption if is_own else make_corruption(form.config, rows, initialisation.axes, dtype),
+            generator=generator,
+        )
+        network.initialise(generator)
+        return network
+
+    network = network_in(rows.dtype)
+    trainee = _trainee(network, network_in if settings.mixed_precision else None, form.standardised, generator)
+    split = split or Split(*split_rows(rows, settings.validation_fraction, random_state), rows.sample_weight)
+    return FitInProgress(form.config, form.standardised, split, initialisation, form.linear, network, trainee)
+
+
+@dataclass(frozen=True, eq=False)
+class ClosedForm:
+    """What a network starts from, and the rows in the units of its linear path."""
+
+    config: AutoencoderConfig
+    linear: LinearAutoencoder
+    corruption: Corruption
+    module: nn.Module | None
+    takes_mask: bool
+    standardised: StandardisedRows
+
+
+def closed_form(
+    rows: TrainingRows,
+    config: AutoencoderConfig,
+    initialisation: Initialisation,
+    generator: torch.Generator,
+    random_state: np.random.RandomState,
+    previous: FittedAutoencoder | None,
+) -> ClosedForm:
+    """The linear path of all rows, continued from a previous autoencoder if there is one."""
+    axes = initialisation.axes
     corruption = make_corruption(config, rows, axes, rows.dtype)
     linear = initial_linear(config, axes, corruption)
     standardised = rows.standardised(linear.mean, linear.scale)
@@ -154,26 +198,7 @@ def start(
         check_continues(previous, config, linear.n_components, takes_mask, module)
         module = previous.module
         linear = aligned(linear, axes, previous)
-    linear = rows.source.broadcast(linear)
-    imputer = initialisation.imputer.in_unit(linear.unit) if takes_mask else None
-
-    def network_in(dtype: torch.dtype) -> AutoencoderNetwork:
-        network = AutoencoderNetwork(
-            config,
-            linear.to(dtype, rows.device),
-            imputer=None if imputer is None else imputer.to(dtype, rows.device),
-            module=on_device(module, rows.device, dtype),
-            takes_mask=takes_mask,
-            corruption=corruption if dtype == rows.dtype else make_corruption(config, rows, axes, dtype),
-            generator=generator,
-        )
-        network.initialise(generator)
-        return network
-
-    network = network_in(rows.dtype)
-    trainee = _trainee(network, network_in if settings.mixed_precision else None, standardised, generator)
-    split = split or Split(*split_rows(rows, settings.validation_fraction, random_state), rows.sample_weight)
-    return FitInProgress(config, standardised, split, initialisation, linear, network, trainee)
+    return ClosedForm(config, rows.source.broadcast(linear), corruption, module, takes_mask, standardised)
 
 
 def _trainee(
