@@ -22,11 +22,12 @@ from skae._autoencoder._network import AutoencoderNetwork
 from skae._autoencoder._warm_start import aligned, check_continues
 from skae._linalg._principal_axes import PrincipalAxes
 from skae._linalg._running_moments import RunningMoments
-from skae._rows._blocks import row_blocks, spread_rows
+from skae._rows._blocks import row_blocks
 from skae._rows._hold_out import split_rows
 from skae._rows._row_source import RowSource
 from skae._rows._shards import ShardedStandardisedRows
 from skae._rows._standardised_rows import BLOCK_ELEMENTS, StandardisedRows
+from skae._rows._strata import rows_by_weight, stratified_rows
 from skae._rows._training_rows import TrainingRows
 from skae._support._callbacks import Report, silent
 from skae._support._draws import RowGenerator
@@ -71,12 +72,12 @@ class FitInProgress:
     moments: RunningMoments | None = None
     training: TrainingResult = field(default_factory=TrainingResult)
 
-    def spread(self, at_most: int) -> np.ndarray:
-        """Indices of rows that stand for all."""
+    def subsample(self, at_most: int) -> np.ndarray:
+        """Indices of at most so many rows that stand for all."""
         chosen = self.representative
         if chosen is None or not len(chosen):
-            return spread_rows(len(self.rows), at_most)
-        return chosen[spread_rows(len(chosen), at_most)]
+            return stratified_rows(len(self.rows), at_most)
+        return chosen[stratified_rows(len(chosen), at_most)]
 
     def weight(self, chosen: np.ndarray) -> np.ndarray | None:
         """The weights of the rows chosen, None where all are equal."""
@@ -85,12 +86,9 @@ class FitInProgress:
 
     def repeated(self, at_most: int) -> np.ndarray:
         """Indices of rows that stand for all, each as often as it weighs."""
-        chosen = self.spread(at_most)
+        chosen = self.subsample(at_most)
         weight = self.weight(chosen)
-        if weight is None:
-            return chosen
-        middles = (np.arange(len(chosen)) + 0.5) / len(chosen)
-        return chosen[np.searchsorted(np.cumsum(weight / weight.sum()), middles).clip(max=len(chosen) - 1)]
+        return chosen if weight is None else chosen[rows_by_weight(weight)]
 
 
 def fit(
@@ -229,7 +227,7 @@ def package(fit: FitInProgress) -> AutoencoderFit:
     axes, network = fit.initialisation.axes, fit.network
     shares = axes.variances / (axes.total_variance or 1.0)
     if fit.config.code_class.has_prefixes:
-        chosen = fit.spread(MAX_PREFIX_ROWS)
+        chosen = fit.subsample(MAX_PREFIX_ROWS)
         shares = explained_by_prefixes(network, fit.rows.take(chosen), fit.weight(chosen))
         if isinstance(fit.config.n_components, float):
             network, shares = _shortest_sufficient(fit, shares)
@@ -252,7 +250,7 @@ def _shortest_sufficient(fit: FitInProgress, shares: np.ndarray) -> tuple[Autoen
     """The shortest code that explains the requested share of the held-out (or training) rows, whole if none does."""
     split = fit.split
     judged = split.train if split.held_out is None else split.held_out
-    judged = judged[spread_rows(len(judged), MAX_PREFIX_ROWS)]
+    judged = judged[stratified_rows(len(judged), MAX_PREFIX_ROWS)]
     explained = explained_by_prefixes(fit.network, fit.rows.take(judged), fit.weight(judged))
     enough = np.cumsum(explained) >= fit.config.n_components
     count = int(np.argmax(enough)) + 1 if enough.any() else len(shares)
@@ -266,13 +264,13 @@ def _codes_of(fit: FitInProgress, network: AutoencoderNetwork, chosen: np.ndarra
 
 
 def _public_code_map(fit: FitInProgress, network: AutoencoderNetwork, linear: LinearAutoencoder) -> np.ndarray:
-    """The map from the network's codes to public ones, from all training rows or a spread of them."""
+    """The map from the network's codes to public ones, from all training rows or a sample of them."""
     if fit.config.whiten:
         return linear.unrotated(whitening_map(*_code_covariance(fit, network)))
     metric = fit.config.code_class.metric
     if network.is_linear() or metric is None:
         return linear.score_map()
-    chosen = fit.spread(MAX_METRIC_ROWS)
+    chosen = fit.subsample(MAX_METRIC_ROWS)
     mapped: Callable[..., Any] = diagonal_metric_map if metric == "diagonal" else metric_map
     z = network.encode(fit.rows.take(chosen))
     return linear.unrotated(mapped(network, z, fit.weight(chosen), linear.unit))
@@ -287,7 +285,7 @@ def _code_covariance(fit: FitInProgress, network: AutoencoderNetwork) -> tuple[n
     elif moments is not None and network.is_linear():
         return fit.linear.code_covariance(fit.initialisation.axes), max(moments.weight, moments.n_rows)
     else:
-        chosen = fit.spread(MAX_SAMPLE_CODES)
+        chosen = fit.subsample(MAX_SAMPLE_CODES)
         codes, weight = _codes_of(fit, network, chosen), fit.weight(chosen)
     of_codes = RunningMoments.of(RowSource(codes.astype(np.float64)), weight)
     return of_codes.covariance, max(of_codes.weight, of_codes.n_rows)

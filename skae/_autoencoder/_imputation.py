@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from skae._rows._strata import stratified_rows
 from skae._support._torch import to_numpy, to_tensor
 
 # Correlations are taken as this many factors and noise: exact for one feature more, unless the noise is at its floor.
@@ -171,7 +172,7 @@ def estimate_moments(x: Tensor, weight: Tensor, generator: torch.Generator) -> t
     """
     n_features = x.shape[1]
     n_rows = int(min(len(x), MAX_ROWS, max(2 * n_features, MAX_WORK / n_features**2)))
-    chosen = torch.linspace(0, len(x) - 1, n_rows, device=x.device).long().unique()
+    chosen = torch.from_numpy(stratified_rows(len(x), n_rows)).to(x.device)
     x, weight = x[chosen].double(), weight[chosen].double()
     weight = weight / weight.sum()
     shrinkage = 0.0

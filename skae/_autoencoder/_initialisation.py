@@ -15,8 +15,8 @@ from skae._autoencoder._linear import LinearAutoencoder
 from skae._linalg._atoms import sparse_dictionary
 from skae._linalg._moments import constant_safe_scale, observed_moments, weighted_covariance
 from skae._linalg._principal_axes import MAX_COVARIANCE_WIDTH, PrincipalAxes, axes_of_covariance, principal_axes
-from skae._rows._blocks import spread_rows
 from skae._rows._standardised_rows import StandardisedRows
+from skae._rows._strata import stratified_rows
 from skae._rows._training_rows import TrainingRows
 from skae._support._torch import make_generator
 
@@ -64,7 +64,7 @@ def _initialise_incomplete(
             f"X has features without any observed value: {np.flatnonzero(np.isnan(mean)).tolist()}. Drop them."
         )
     deviation = constant_safe_scale(mean, variance, n_rows)
-    chosen = spread_rows(n_rows, MAX_ROWS)
+    chosen = stratified_rows(n_rows, MAX_ROWS)
     x = torch.from_numpy((rows.source.take(chosen) - mean) / deviation)
     weight = np.ones(len(chosen)) if sample_weight is None else sample_weight[chosen]
     generator = make_generator(random_state, x.device)
@@ -98,7 +98,7 @@ def with_atoms(
     code = SparseCode(config, linear)
     if code.n_nonzero >= linear.n_components:
         return linear
-    chosen = spread_rows(len(rows), MAX_ATOM_ROWS)
+    chosen = stratified_rows(len(rows), MAX_ATOM_ROWS)
     x = rows.take(chosen).cpu().double()
     filled = initialisation.imputer.in_unit(linear.unit)(x) if torch.isnan(x).any() else x
     coordinates = filled.numpy() @ initialisation.axes.components.T

@@ -16,11 +16,12 @@ from skae._autoencoder._imputation import GaussianImputer
 from skae._autoencoder._initialisation import Initialisation
 from skae._linalg._principal_axes import MAX_COVARIANCE_WIDTH, PrincipalAxes
 from skae._linalg._running_moments import RunningMoments
-from skae._rows._blocks import spread_rows, stacked_rows
+from skae._rows._blocks import stacked_rows
 from skae._rows._hold_out import hold_out_fraction
 from skae._rows._reservoir import Reservoir
 from skae._rows._row_source import RowSource
 from skae._rows._standardised_rows import n_batches
+from skae._rows._strata import stratified_rows
 from skae._rows._training_rows import TrainingRows
 from skae._support._torch import to_numpy, to_tensor
 from skae._training._loop import OptimizerState, Split, train_on_chunk
@@ -82,7 +83,7 @@ def state_after_fit(
     chosen = np.zeros(0, dtype=np.intp)
     if rows.n_features <= MAX_COVARIANCE_WIDTH:
         representative = split.train if split.held_out is None else split.held_out
-        chosen = representative[spread_rows(len(representative), MAX_RESERVOIR_ROWS)]
+        chosen = representative[stratified_rows(len(representative), MAX_RESERVOIR_ROWS)]
     reservoir = Reservoir(
         rows.source.take(chosen),
         np.ones(len(chosen)) if weight is None else weight[chosen],

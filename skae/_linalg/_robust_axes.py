@@ -18,8 +18,9 @@ from skae._linalg._moments import (
     weighted_variance,
 )
 from skae._linalg._quantiles import weighted_quantile
-from skae._rows._blocks import dense_rows, row_blocks, spread_rows
+from skae._rows._blocks import dense_rows, row_blocks
 from skae._rows._row_source import RowSource
+from skae._rows._strata import stratified_rows
 
 # Each step keeps this share of the rows, those nearest in the last step's metric.
 BULK = 0.8
@@ -109,7 +110,7 @@ def robust_axes(source: RowSource, scale_features: bool, sample_weight: FloatArr
 
 def _winsorise(source: RowSource, mean: FloatArray, variance: FloatArray, sample_weight: FloatArray | None) -> None:
     """Replace mean and variance of features that have extreme values by those of the values clipped."""
-    chosen = spread_rows(source.n_rows, MAX_QUANTILE_ROWS)
+    chosen = stratified_rows(source.n_rows, MAX_QUANTILE_ROWS)
     weight = None if sample_weight is None else sample_weight[chosen]
     lowest, highest = feature_ranges(source)
     for feature in range(source.n_features):

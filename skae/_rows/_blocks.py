@@ -24,11 +24,6 @@ def row_indices(n_rows: int) -> NDArray[np.integer]:
     return np.arange(n_rows, dtype=np.int32 if n_rows <= np.iinfo(np.int32).max else np.int64)
 
 
-def spread_rows(n_rows: int, at_most: int) -> NDArray[np.intp]:
-    """Indices of at most `at_most` rows, evenly spread, so that sorted rows are all represented."""
-    return np.unique(np.linspace(0, n_rows - 1, min(n_rows, at_most)).astype(np.intp))
-
-
 def dense_rows(X, rows):
     """Rows of an array, memmap, CSR matrix or tensor as a dense array or tensor."""
     block = X[rows]

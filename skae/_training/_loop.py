@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skae._rows._blocks import spread_rows
 from skae._rows._standardised_rows import StandardisedRows, n_batches, split_evenly
+from skae._rows._strata import stratified_rows
 from skae._support._threads import single_thread_if
 from skae._support._torch import to_tensor
 from skae._training._optimizer import AdamW
@@ -275,7 +275,7 @@ class BestCheckpoint:
     def __init__(self, network: Network, rows: StandardisedRows, split: Split, result: TrainingResult) -> None:
         self._network, self._split, self._rows = network, split, rows
         self.held_out = None if split.held_out is None else rows.take(split.held_out)
-        self._judged = split.train[spread_rows(len(split.train), MAX_JUDGED_ROWS)]
+        self._judged = split.train[stratified_rows(len(split.train), MAX_JUDGED_ROWS)]
         self._start_rows = self._row_losses()
         self.start_loss = self._mean(self._start_rows)
         self._best = network.parameters.clone()
