@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from family_cases import hide_some, root_mean_square, untrained
 
+from skae import AutoencoderTransformer
+
 N_FEATURES = 4
 
 
@@ -72,3 +74,15 @@ def test_losses_without_a_hold_out():
     X, _ = in_turns(16_384, 4, deviation=[1.0, 1.0, 1.0, 8.0])
     first, second = losses_at_the_start(X, 2)
     assert first == pytest.approx(second, rel=0.15)
+
+
+def test_atoms_of_a_sparse_code():
+    rng = np.random.RandomState(0)
+    atoms = rng.normal(size=(8, 6))
+    atoms = 3.0 * atoms / np.linalg.norm(atoms, axis=1, keepdims=True)
+    X = rng.normal(size=(4000, 1)) * atoms[rng.randint(8, size=4000)]
+    # One of four rows lies along an axis: judged by those alone, atoms would not replace the axes.
+    X[3::4] = rng.normal(size=(1000, 1)) * [9.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+    sparse = AutoencoderTransformer(6, code="sparse", n_nonzero=1, max_iter=0, random_state=0)
+    scores = [sparse.fit(rows).score(X) for rows in (X, *shuffled(X))]
+    assert scores[0] == pytest.approx(scores[1], abs=0.04)

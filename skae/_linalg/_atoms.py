@@ -8,12 +8,13 @@ import numpy as np
 from sklearn.cluster import KMeans
 
 from skae._linalg._moments import FloatArray
+from skae._rows._strata import stratified_rows
 
 # Atoms are learned from at least so many different directions, in all and for each atom.
 MIN_ROWS, MIN_ROWS_PER_ATOM = 50, 3
 # Directions equal to so many digits count as one.
 DIGITS = 6
-# Every fourth row is not learned from: it tells whether atoms are better than axes.
+# One row of four is not learned from: it tells whether atoms are better than axes.
 JUDGED = 4
 N_ITERATIONS = 20
 # Share of the codes' mean square that regularises the regression of rows on codes.
@@ -48,7 +49,8 @@ def sparse_dictionary(
     tuple of ndarray of shape (n_axes, n_atoms) and ndarray of shape (n_atoms, n_axes), or None
     """
     weight = np.ones(len(rows)) if weight is None else weight
-    judged = np.arange(len(rows)) % JUDGED == JUDGED - 1
+    judged = np.zeros(len(rows), dtype=bool)
+    judged[stratified_rows(len(rows), max(1, len(rows) // JUDGED))] = True
     learned, learned_weight = rows[~judged], weight[~judged]
     lengths = np.linalg.norm(learned, axis=1)
     directions = learned / np.where(lengths > 0, lengths, 1.0)[:, np.newaxis]
@@ -63,7 +65,7 @@ def sparse_dictionary(
     weighted_codes = codes * learned_weight[:, np.newaxis]
     gram = codes.T @ weighted_codes
     gram[np.diag_indices(n_atoms)] += RIDGE * np.trace(gram) / n_atoms
-    values = np.linalg.solve(gram, weighted_codes.T @ learned)
+    values = np.linalg.solve(gram, weighted_codes.T @ learned).astype(np.float64, copy=False)
 
     held_out, held_out_weight = rows[judged], weight[judged]
     by_atoms = held_out_weight @ np.square(held_out - keep_largest(held_out @ atoms) @ values)
