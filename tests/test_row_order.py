@@ -76,6 +76,13 @@ def test_losses_without_a_hold_out():
     assert first == pytest.approx(second, rel=0.15)
 
 
+def test_lengths_of_an_ordered_code_do_not_go_with_kinds():
+    # Each row is judged by its first components alone, and there are as many lengths as kinds.
+    X, _ = in_turns(2000, 4)
+    first, second = losses_at_the_start(X, 4, code="ordered")
+    assert first == pytest.approx(second, rel=0.15)
+
+
 def test_atoms_of_a_sparse_code():
     rng = np.random.RandomState(0)
     atoms = rng.normal(size=(8, 6))

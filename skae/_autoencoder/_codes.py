@@ -104,7 +104,9 @@ class OrderedCode(DenseCode):
     def forward(self, a: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
         n_rows, n_components = a.shape
         if generator is None:
-            last = torch.arange(n_rows, device=a.device) % n_components
+            # As many rows for each length, whatever their order: rows of a kind may come in turns as well.
+            fixed = torch.Generator(device=a.device).manual_seed(0)
+            last = torch.randperm(n_rows, generator=fixed, device=a.device) % n_components
         else:
             last = integers(n_components, n_rows, generator)
         kept = torch.arange(n_components, device=a.device) <= last[:, None]

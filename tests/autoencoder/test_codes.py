@@ -87,9 +87,15 @@ class TestOrdered:
         np.testing.assert_allclose(share, 1 / N_COMPONENTS, atol=4 * (0.2 * 0.8 / 2000) ** 0.5)
         assert torch.equal(make_code("ordered").code(a), a)
 
-    def test_without_a_generator_lengths_take_turns(self):
-        z, _ = make_code("ordered").forward(torch.ones(2 * N_COMPONENTS, N_COMPONENTS), None)
-        assert z.sum(1).tolist() == 2 * list(range(1, N_COMPONENTS + 1))
+    def test_without_a_generator_as_many_rows_have_each_length_always_the_same(self):
+        a = torch.ones(100 * N_COMPONENTS, N_COMPONENTS)
+        z, _ = make_code("ordered").forward(a, None)
+        lengths = z.sum(1).long()
+        assert torch.bincount(lengths).tolist() == [0] + [100] * N_COMPONENTS
+        assert torch.equal(make_code("ordered").forward(a, None)[0], z)
+        # Rows in turns have all lengths; four standard errors of the mean of 100.
+        in_turns = lengths.view(100, N_COMPONENTS).double()
+        np.testing.assert_allclose(in_turns.mean(0), (N_COMPONENTS + 1) / 2, atol=0.4 * lengths.double().std())
 
 
 class TestVariational:
