@@ -32,6 +32,10 @@ from skae._support._threads import settle_count
 from skae._support._torch import resolve_dtype
 from skae._support._validation import check_sample_weight, unchanged_on_error
 
+# Training rows may be this many roundings outside the range of a loss. Output of `MinMaxScaler` is as many outside of
+# [0, 1] as the values of a feature are larger than its range: 200 for years within a decade.
+MAX_ROUNDINGS = 500
+
 
 class AutoencoderTransformer(BaseAutoencoder):
     r"""Non-linear dimensionality reduction by an autoencoder that starts at PCA and only improves on it.
@@ -77,7 +81,9 @@ class AutoencoderTransformer(BaseAutoencoder):
         changed, at most 1; a callable does not use it. "masking" masks of each row a share drawn between 0 and twice
         the level, at most 0.95. "auto" is 0.25.
     loss : {"squared_error", "absolute_error", "huber", "binary_cross_entropy", "poisson"}, default="squared_error"
-        What training minimises. "binary_cross_entropy" is for entries in [0, 1], "poisson" for counts.
+        What training minimises. "binary_cross_entropy" is for entries in [0, 1], "poisson" for counts, which need not
+        be integers. `fit` and `partial_fit` refuse other values, except those that rounding has moved beyond a bound,
+        which count as the bound. All other methods accept any row; see `score_samples`.
     network : callable, torch.nn.Module or None, default=None
         A custom network instead of the perceptrons, multiplied by a gate that starts at zero: a module with methods
         ``encode`` and ``decode`` of standardised rows, or ``network(n_features, n_outputs, n_components)`` that makes
@@ -454,6 +460,9 @@ class AutoencoderTransformer(BaseAutoencoder):
 
         .. math:: E_{q(z|x)} \log p(x|z) - D_{KL}(q(z|x) \| p(z)) \le \log p(x).
 
+        A row may lie outside the range of the loss, as new rows do after `MinMaxScaler`. It is then encoded as it is,
+        and its reconstruction is compared with the row clipped to the range.
+
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
@@ -465,7 +474,6 @@ class AutoencoderTransformer(BaseAutoencoder):
             Scores; with `scale` squared errors are in units of the features' variances, else in those of X.
         """
         X = self._check_fitted_X(X)
-        _check_range(X, self._fitted.config)
         if self._fitted.config.code_class.is_variational:
             return self._fitted.log_evidence_bounds(X, self.device)
         return -self._fitted.summed_losses(X, self.device)
@@ -618,14 +626,20 @@ def _attributes(fitted: AutoencoderFit) -> dict[str, Any]:
     }
 
 
-def _check_range(X, config: AutoencoderConfig) -> None:
-    """Raise ValueError unless the loss is defined for the values of X: a `RowSource`, array, CSR matrix or tensor."""
+def _check_range(rows: RowSource, config: AutoencoderConfig) -> None:
+    """Raise ValueError if values of the rows are outside of the range of the loss by more than rounding."""
     low, high = config.loss_class.value_range
     if np.isinf(low) and np.isinf(high):
         return
-    lowest, highest = feature_ranges(X if isinstance(X, RowSource) else RowSource(as_array(X)))
-    for extreme in (np.nanmin(lowest, initial=low), np.nanmax(highest, initial=low)):
-        if not low <= extreme <= high:
+    features_lowest, features_highest = feature_ranges(rows)
+    lowest, highest = np.nanmin(features_lowest, initial=low), np.nanmax(features_highest, initial=low)
+    # A bound of zero has no rounding of its own: without another bound it is that of the largest entry.
+    largest = max(-lowest, highest) if np.isinf(high) else high
+    rounding = MAX_ROUNDINGS * np.finfo(rows.dtype).eps * largest
+    for extreme in (lowest, highest):
+        if not low - rounding <= extreme <= high + rounding:
+            # The dtype's own shortest digits tell it from the bound.
             raise ValueError(
-                f"loss={config.loss!r} needs values of X {config.loss_class.range_words}. Got {extreme:g} instead."
+                f"loss={config.loss!r} requires values of X {config.loss_class.range_words}. Got "
+                f"{rows.dtype.type(extreme)!s} instead."
             )
