@@ -25,7 +25,7 @@ from skae._rows._processes import is_distributed, processes_of_fit
 from skae._rows._row_source import RowSource
 from skae._rows._training_rows import TrainingRows
 from skae._support._callbacks import with_callbacks
-from skae._support._constraints import AnyCallable, Boolean, Float, Integer, OneOf, plain_number
+from skae._support._constraints import AnyCallable, Boolean, Float, Integer, OneOf, layer_sizes, plain_number
 from skae._support._random_state import local_random_state, random_state_after
 from skae._support._tensors import as_array, is_valid_tensor, like
 from skae._support._threads import settle_count
@@ -90,9 +90,9 @@ class AutoencoderTransformer(BaseAutoencoder):
         one, such as those of `skae.networks`. The encoder returns `n_outputs` numbers: `n_components`, or twice that
         for a variational code. Training starts at the module's weights and does not change the module; parameters that
         require no gradient stay as they are. Weights that a callable draws with torch depend on `random_state` only.
-    hidden_layer_sizes : tuple of int, default=(256, 128)
-        Widths of the encoder's hidden layers; the decoder mirrors them. ``()`` makes a linear autoencoder. Not used
-        with `network`.
+    hidden_layer_sizes : int or array-like of int, default=(256, 128)
+        Widths of the encoder's hidden layers; the decoder mirrors them. An int is one layer, ``()`` makes a linear
+        autoencoder. Not used with `network`.
     activation : {"silu", "relu", "gelu", "tanh", "identity"}, default="silu"
         Activation function of the hidden layers. Not used with `network`.
     whiten : bool, default=False
@@ -579,7 +579,7 @@ class AutoencoderTransformer(BaseAutoencoder):
             self.corruption,
             plain_number(resolved(self.corruption_level, lambda: CORRUPTION_LEVEL)),
             self.network,
-            tuple(int(width) for width in self.hidden_layer_sizes),
+            layer_sizes(self.hidden_layer_sizes),
             self.activation,
             bool(self.whiten),
             bool(self.scale),

@@ -174,8 +174,8 @@ def run_all(rank):
     warm = AutoencoderTransformer(**SETTINGS, warm_start=True, early_stopping=False).fit(shard(X, rank))
     with skae.distributed():
         fitted["warm"] = warm.set_params(max_iter=2).fit(shard(X, rank))
-    # A list is as good as a tuple, a tensor as an array.
-    layers = [16] if rank == 0 else (16,)
+    # An int is as good as a tuple, a tensor as an array.
+    layers = 16 if rank == 0 else np.array([16])
     weights = torch.ones(len(shard(X, rank)), requires_grad=True) if rank == 0 else np.ones(len(shard(X, rank)))
     fitted["kinds"] = fit(shard(X, rank), weights, {"hidden_layer_sizes": layers})[0]
     # No seed: the first process draws one for all.
