@@ -20,6 +20,7 @@ from skae._rows._row_source import RowSource
 from skae._rows._training_rows import TrainingRows
 from skae._support._callbacks import with_callbacks
 from skae._support._constraints import Boolean, Float, LayerSizes, OneOf, layer_sizes, plain_number
+from skae._support._frames import frame_like
 from skae._support._random_state import local_random_state, random_state_after
 from skae._support._tensors import like
 from skae._support._threads import single_thread_if
@@ -390,12 +391,9 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         Returns
         -------
         ndarray or DataFrame of shape (n_samples, n_features)
-            Contributions, at least zero; a DataFrame with the same columns and index if X is one of pandas.
+            Contributions, at least zero; a DataFrame with the same columns and index if X is one of pandas or polars.
         """
-        contributions = self._feature_contributions(self._check_fitted_X(X))
-        if hasattr(X, "iloc"):
-            return type(X)(contributions, index=X.index, columns=X.columns)
-        return like(contributions, X)
+        return frame_like(like(self._feature_contributions(self._check_fitted_X(X)), X), X)
 
     def transform(self, X):
         """Encode rows, for maps of outliers.

@@ -26,6 +26,7 @@ from skae._rows._row_source import RowSource
 from skae._rows._training_rows import TrainingRows
 from skae._support._callbacks import with_callbacks
 from skae._support._constraints import AnyCallable, Boolean, Float, Integer, OneOf, layer_sizes, plain_number
+from skae._support._frames import frame_like
 from skae._support._random_state import local_random_state, random_state_after
 from skae._support._tensors import as_array, is_valid_tensor, like
 from skae._support._threads import settle_count
@@ -430,11 +431,12 @@ class AutoencoderTransformer(BaseAutoencoder):
 
         Returns
         -------
-        ndarray of shape (n_samples, n_features)
-            Their reconstructions, in the dtype of X.
+        ndarray or DataFrame of shape (n_samples, n_features)
+            Their reconstructions, in the dtype of X; a DataFrame with the same columns and index if X is one of pandas
+            or polars.
         """
-        X = self._check_fitted_X(X)
-        return self._fitted.reconstruct(X, self.device)
+        rows = self._check_fitted_X(X)
+        return frame_like(self._fitted.reconstruct(rows, self.device), X)
 
     def predict(self, X):
         """Encode and decode rows: `reconstruct`, for dense input.
@@ -446,8 +448,9 @@ class AutoencoderTransformer(BaseAutoencoder):
 
         Returns
         -------
-        ndarray of shape (n_samples, n_features)
-            Their reconstructions, in the dtype of X.
+        ndarray or DataFrame of shape (n_samples, n_features)
+            Their reconstructions, in the dtype of X; a DataFrame with the same columns and index if X is one of pandas
+            or polars.
         """
         if sparse.issparse(X):
             raise TypeError("Sparse data was passed to predict, whose result is dense. Call reconstruct instead.")
