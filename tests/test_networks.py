@@ -241,8 +241,10 @@ class TestConvolutions:
             (ConvolutionalNetwork((1, 5, 7), (3, 4)), 35),
             (ConvolutionalNetwork((2, 4, 4), (3,), kernel_size=5, hidden_layer_size=6), 32),
             (ConvolutionalNetwork1d(2, (3, 4, 5), kernel_size=5), 22),
+            (ConvolutionalNetwork(np.array([1, 4, 4]), np.array([3, 4])), 16),
+            (ConvolutionalNetwork1d(channels=3), 16),
         ],
-        ids=["odd sizes", "two channels", "sequence"],
+        ids=["odd sizes", "two channels", "sequence", "arrays", "one stage"],
     )
     def test_any_size_comes_back_and_every_layer_learns(self, network, shape):
         X = np.random.RandomState(0).normal(size=(60, shape))
@@ -267,7 +269,10 @@ class TestConvolutions:
         [
             (ConvolutionalNetwork((1, 8, 8), kernel_size=4), "'kernel_size' .* must be an odd int >= 1. Got 4"),
             (ConvolutionalNetwork((1, 8, 8), kernel_size=-1), "'kernel_size' .* must be an odd int >= 1. Got -1"),
-            (ConvolutionalNetwork((1, 8, 8), (0,)), r"'channels' .* must be a tuple or list of ints >= 1. Got \(0,\)"),
+            (
+                ConvolutionalNetwork((1, 8, 8), (0,)),
+                r"'channels' .* int >= 1 or an array-like of ints >= 1. Got \(0,\)",
+            ),
             (ConvolutionalNetwork1d(hidden_layer_size=0), "'hidden_layer_size' .* must be an int >= 1. Got 0"),
             (ConvolutionalNetwork((1, 7, 7)), r"'image_shape' .* number of features, 64, .* Got \(1, 7, 7\)"),
             (ConvolutionalNetwork((8, 8)), r"'image_shape' .* must be \(channels, height, width\) .* Got \(8, 8\)"),
