@@ -91,6 +91,7 @@ class AutoencoderTransformer(BaseAutoencoder):
         one, such as those of `skae.networks`. The encoder returns `n_outputs` numbers: `n_components`, or twice that
         for a variational code. Training starts at the module's weights and does not change the module; parameters that
         require no gradient stay as they are. Weights that a callable draws with torch depend on `random_state` only.
+        In a pipeline with ``memory`` give a class or function, not a module, which is never found in the cache.
     hidden_layer_sizes : int or array-like of int, default=(256, 128)
         Widths of the encoder's hidden layers; the decoder mirrors them. An int is one layer, ``()`` makes a linear
         autoencoder. Not used with `network`.

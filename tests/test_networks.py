@@ -5,12 +5,15 @@ import pickle
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 from family_cases import Dense, short, untrained
 from sklearn.base import clone
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import MinMaxScaler
 
 import skae
 from skae import AutoencoderTransformer
@@ -232,6 +235,38 @@ class TestCustomNetworks:
             AutoencoderTransformer(3, network=torch.nn.Linear(64, 3)).fit(digits[0])
         with pytest.raises(ValueError, match="number of features, 64, as their product"):
             AutoencoderTransformer(3, network=ConvolutionalNetwork((1, 7, 7))).fit(digits[0])
+
+
+class Counted(Dense):
+    """Counts how often it is made."""
+
+    n_made = 0
+
+    def __init__(self, *sizes):
+        super().__init__(*sizes)
+        Counted.n_made += 1
+
+
+def read(path, *sizes):
+    module = Counted(*sizes)
+    module.load_state_dict(torch.load(path))
+    return module
+
+
+@short
+@pytest.mark.parametrize("given", ["class", "partial function"])
+def test_a_pipeline_with_memory_fits_once(digits, tmp_path, given):
+    """A module itself would be fitted each time: its pickle, which joblib hashes, is another for every copy."""
+    torch.save(Counted(64, 3, 3).state_dict(), tmp_path / "weights.pt")
+    network = Counted if given == "class" else partial(read, tmp_path / "weights.pt")
+    codes = AutoencoderTransformer(3, network=network, max_iter=1, random_state=0)
+    steps = [("codes", codes), ("range", MinMaxScaler())]
+    pipeline, made = Pipeline(steps, memory=str(tmp_path / "cache")), Counted.n_made
+    for high in (1, 2, 3):
+        pipeline.set_params(range__feature_range=(0, high)).fit(digits[0][:100])
+        assert Counted.n_made == made + 1
+    expected = clone(codes).fit(digits[0][:100]).transform(digits[1])
+    np.testing.assert_array_equal(pipeline["codes"].transform(digits[1]), expected)
 
 
 class TestConvolutions:
