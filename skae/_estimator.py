@@ -29,6 +29,7 @@ from skae._support._constraints import (
     OneOf,
     Seed,
     check_parameters,
+    layer_sizes,
     plain_number,
 )
 from skae._support._tensors import as_array
@@ -116,7 +117,7 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
         parameters = self.get_params(deep=False).items()
         own = ("device", "random_state", "verbose")
         names = list(getattr(self, "feature_names_in_", ()))
-        return {name: _comparable(value) for name, value in parameters if name not in own} | {"names": names}
+        return {name: _comparable(name, value) for name, value in parameters if name not in own} | {"names": names}
 
     def _training_parameters(self) -> TrainingParameters:
         return TrainingParameters(
@@ -178,8 +179,8 @@ def training_attributes(result: TrainingResult) -> dict[str, Any]:
     }
 
 
-def _comparable(value: Any) -> Any:
-    """A parameter as what processes can compare: a list is as good as a tuple, and callables are not looked into."""
+def _comparable(name: str, value: Any) -> Any:
+    """A parameter as what processes can compare: equal layers are equal, callables are not looked into."""
     if callable(value):
         return "a callable"
-    return tuple(value) if isinstance(value, list) else value
+    return layer_sizes(value) if name == "hidden_layer_sizes" else value

@@ -19,7 +19,8 @@ from skae._rows._reservoir import Reservoir, draw_priorities, highest_priorities
 from skae._rows._row_source import RowSource
 from skae._rows._training_rows import TrainingRows
 from skae._support._callbacks import with_callbacks
-from skae._support._constraints import Boolean, Float, LayerSizes, OneOf, plain_number
+from skae._support._constraints import Boolean, Float, LayerSizes, OneOf, layer_sizes, plain_number
+from skae._support._frames import frame_like
 from skae._support._random_state import local_random_state, random_state_after
 from skae._support._tensors import like
 from skae._support._threads import single_thread_if
@@ -75,9 +76,9 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         Else the share of the training rows, rounded down to whole rows; "auto" takes as many as have component scores
         that are on average four times as far above the median as the upper quartile is, between 0.1 and 1 % of Gaussian
         rows, or only the most unusual one. In (0, 0.5].
-    hidden_layer_sizes : tuple of int or "auto", default="auto"
-        Widths of the hidden layers. "auto" is (128, 128, 128) for masked autoencoders, (96, 96, 96) for denoisers and
-        (256, 128) for "reconstruction".
+    hidden_layer_sizes : int, array-like of int or "auto", default="auto"
+        Widths of the hidden layers; an int is one layer. "auto" is (128, 128, 128) for masked autoencoders,
+        (96, 96, 96) for denoisers and (256, 128) for "reconstruction".
     activation : {"silu", "relu", "gelu", "tanh", "identity"}, default="relu"
         Activation function of the hidden layers.
     scale : bool, default=True
@@ -390,12 +391,9 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         Returns
         -------
         ndarray or DataFrame of shape (n_samples, n_features)
-            Contributions, at least zero; a DataFrame with the same columns and index if X is one of pandas.
+            Contributions, at least zero; a DataFrame with the same columns and index if X is one of pandas or polars.
         """
-        contributions = self._feature_contributions(self._check_fitted_X(X))
-        if hasattr(X, "iloc"):
-            return type(X)(contributions, index=X.index, columns=X.columns)
-        return like(contributions, X)
+        return frame_like(like(self._feature_contributions(self._check_fitted_X(X)), X), X)
 
     def transform(self, X):
         """Encode rows, for maps of outliers.
@@ -450,7 +448,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         return ScorerParameters(
             bool(self.novelty),
             plain_number(self.n_components),
-            sizes if isinstance(sizes, str) else tuple(int(width) for width in sizes),
+            sizes if isinstance(sizes, str) else layer_sizes(sizes),
             self.activation,
             bool(self.scale),
             self._training_parameters(),

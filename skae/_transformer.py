@@ -25,12 +25,17 @@ from skae._rows._processes import is_distributed, processes_of_fit
 from skae._rows._row_source import RowSource
 from skae._rows._training_rows import TrainingRows
 from skae._support._callbacks import with_callbacks
-from skae._support._constraints import AnyCallable, Boolean, Float, Integer, OneOf, plain_number
+from skae._support._constraints import AnyCallable, Boolean, Float, Integer, OneOf, layer_sizes, plain_number
+from skae._support._frames import frame_like
 from skae._support._random_state import local_random_state, random_state_after
 from skae._support._tensors import as_array, is_valid_tensor, like
 from skae._support._threads import settle_count
 from skae._support._torch import resolve_dtype
 from skae._support._validation import check_sample_weight, unchanged_on_error
+
+# Training rows may be this many roundings outside the range of a loss. Output of `MinMaxScaler` is as many outside of
+# [0, 1] as the values of a feature are larger than its range: 200 for years within a decade.
+MAX_ROUNDINGS = 500
 
 
 class AutoencoderTransformer(BaseAutoencoder):
@@ -77,16 +82,19 @@ class AutoencoderTransformer(BaseAutoencoder):
         changed, at most 1; a callable does not use it. "masking" masks of each row a share drawn between 0 and twice
         the level, at most 0.95. "auto" is 0.25.
     loss : {"squared_error", "absolute_error", "huber", "binary_cross_entropy", "poisson"}, default="squared_error"
-        What training minimises. "binary_cross_entropy" is for entries in [0, 1], "poisson" for counts.
+        What training minimises. "binary_cross_entropy" is for entries in [0, 1], "poisson" for counts, which need not
+        be integers. `fit` and `partial_fit` refuse other values, except those that rounding has moved beyond a bound,
+        which count as the bound. All other methods accept any row; see `score_samples`.
     network : callable, torch.nn.Module or None, default=None
         A custom network instead of the perceptrons, multiplied by a gate that starts at zero: a module with methods
         ``encode`` and ``decode`` of standardised rows, or ``network(n_features, n_outputs, n_components)`` that makes
         one, such as those of `skae.networks`. The encoder returns `n_outputs` numbers: `n_components`, or twice that
         for a variational code. Training starts at the module's weights and does not change the module; parameters that
         require no gradient stay as they are. Weights that a callable draws with torch depend on `random_state` only.
-    hidden_layer_sizes : tuple of int, default=(256, 128)
-        Widths of the encoder's hidden layers; the decoder mirrors them. ``()`` makes a linear autoencoder. Not used
-        with `network`.
+        In a pipeline with ``memory`` give a class or function, not a module, which is never found in the cache.
+    hidden_layer_sizes : int or array-like of int, default=(256, 128)
+        Widths of the encoder's hidden layers; the decoder mirrors them. An int is one layer, ``()`` makes a linear
+        autoencoder. Not used with `network`.
     activation : {"silu", "relu", "gelu", "tanh", "identity"}, default="silu"
         Activation function of the hidden layers. Not used with `network`.
     whiten : bool, default=False
@@ -424,11 +432,12 @@ class AutoencoderTransformer(BaseAutoencoder):
 
         Returns
         -------
-        ndarray of shape (n_samples, n_features)
-            Their reconstructions, in the dtype of X.
+        ndarray or DataFrame of shape (n_samples, n_features)
+            Their reconstructions, in the dtype of X; a DataFrame with the same columns and index if X is one of pandas
+            or polars.
         """
-        X = self._check_fitted_X(X)
-        return self._fitted.reconstruct(X, self.device)
+        rows = self._check_fitted_X(X)
+        return frame_like(self._fitted.reconstruct(rows, self.device), X)
 
     def predict(self, X):
         """Encode and decode rows: `reconstruct`, for dense input.
@@ -440,8 +449,9 @@ class AutoencoderTransformer(BaseAutoencoder):
 
         Returns
         -------
-        ndarray of shape (n_samples, n_features)
-            Their reconstructions, in the dtype of X.
+        ndarray or DataFrame of shape (n_samples, n_features)
+            Their reconstructions, in the dtype of X; a DataFrame with the same columns and index if X is one of pandas
+            or polars.
         """
         if sparse.issparse(X):
             raise TypeError("Sparse data was passed to predict, whose result is dense. Call reconstruct instead.")
@@ -454,6 +464,9 @@ class AutoencoderTransformer(BaseAutoencoder):
 
         .. math:: E_{q(z|x)} \log p(x|z) - D_{KL}(q(z|x) \| p(z)) \le \log p(x).
 
+        A row may lie outside the range of the loss, as new rows do after `MinMaxScaler`. It is then encoded as it is,
+        and its reconstruction is compared with the row clipped to the range.
+
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
@@ -465,7 +478,6 @@ class AutoencoderTransformer(BaseAutoencoder):
             Scores; with `scale` squared errors are in units of the features' variances, else in those of X.
         """
         X = self._check_fitted_X(X)
-        _check_range(X, self._fitted.config)
         if self._fitted.config.code_class.is_variational:
             return self._fitted.log_evidence_bounds(X, self.device)
         return -self._fitted.summed_losses(X, self.device)
@@ -571,7 +583,7 @@ class AutoencoderTransformer(BaseAutoencoder):
             self.corruption,
             plain_number(resolved(self.corruption_level, lambda: CORRUPTION_LEVEL)),
             self.network,
-            tuple(int(width) for width in self.hidden_layer_sizes),
+            layer_sizes(self.hidden_layer_sizes),
             self.activation,
             bool(self.whiten),
             bool(self.scale),
@@ -618,14 +630,20 @@ def _attributes(fitted: AutoencoderFit) -> dict[str, Any]:
     }
 
 
-def _check_range(X, config: AutoencoderConfig) -> None:
-    """Raise ValueError unless the loss is defined for the values of X: a `RowSource`, array, CSR matrix or tensor."""
+def _check_range(rows: RowSource, config: AutoencoderConfig) -> None:
+    """Raise ValueError if values of the rows are outside of the range of the loss by more than rounding."""
     low, high = config.loss_class.value_range
     if np.isinf(low) and np.isinf(high):
         return
-    lowest, highest = feature_ranges(X if isinstance(X, RowSource) else RowSource(as_array(X)))
-    for extreme in (np.nanmin(lowest, initial=low), np.nanmax(highest, initial=low)):
-        if not low <= extreme <= high:
+    features_lowest, features_highest = feature_ranges(rows)
+    lowest, highest = np.nanmin(features_lowest, initial=low), np.nanmax(features_highest, initial=low)
+    # A bound of zero has no rounding of its own: without another bound it is that of the largest entry.
+    largest = max(-lowest, highest) if np.isinf(high) else high
+    rounding = MAX_ROUNDINGS * np.finfo(rows.dtype).eps * largest
+    for extreme in (lowest, highest):
+        if not low - rounding <= extreme <= high + rounding:
+            # The dtype's own shortest digits tell it from the bound.
             raise ValueError(
-                f"loss={config.loss!r} needs values of X {config.loss_class.range_words}. Got {extreme:g} instead."
+                f"loss={config.loss!r} requires values of X {config.loss_class.range_words}. Got "
+                f"{rows.dtype.type(extreme)!s} instead."
             )

@@ -7,6 +7,7 @@ be cloned, compared and searched over like any other parameter.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from skae._support._constraints import Constraint, Integer, LayerSizes, OddInteger, check_parameters
+from skae._support._constraints import Constraint, Integer, LayerSizes, OddInteger, check_parameters, layer_sizes
 
 __all__ = ["ConvolutionalNetwork", "ConvolutionalNetwork1d"]
 
@@ -38,8 +39,8 @@ class ConvolutionalNetwork:
     ----------
     image_shape : tuple of int, (channels, height, width)
         Shape of one image; rows of X are images flattened in that order.
-    channels : tuple of int, default=(16, 32)
-        Channels of each stage.
+    channels : int or array-like of int, default=(16, 32)
+        Channels of each stage; an int is one stage.
     kernel_size : int, default=3
         Height and width of the kernels, an odd number of pixels.
     hidden_layer_size : int, default=256
@@ -67,7 +68,7 @@ class ConvolutionalNetwork:
     """
 
     image_shape: tuple[int, int, int]
-    channels: tuple[int, ...] = (16, 32)
+    channels: int | Sequence[int] = (16, 32)
     kernel_size: int = 3
     hidden_layer_size: int = 256
 
@@ -94,14 +95,14 @@ class ConvolutionalNetwork:
             If a parameter is out of its range or `n_features` is not the product of `image_shape`.
         """
         check_parameters(type(self).__name__, vars(self), _CONSTRAINTS)
-        shape = self.image_shape
-        if not LayerSizes().accepts(shape) or len(shape) != 3 or math.prod(shape) != n_features:
+        shape = layer_sizes(self.image_shape) if LayerSizes().accepts(self.image_shape) else ()
+        if len(shape) != 3 or math.prod(shape) != n_features:
             raise ValueError(
                 f"The 'image_shape' parameter of {type(self).__name__} must be (channels, height, width) with the "
-                f"number of features, {n_features}, as their product. Got {shape!r} instead."
+                f"number of features, {n_features}, as their product. Got {self.image_shape!r} instead."
             )
         sizes = n_outputs, n_components
-        return _Convolutional(tuple(shape), self.channels, self.kernel_size, self.hidden_layer_size, *sizes)
+        return _Convolutional(shape, layer_sizes(self.channels), self.kernel_size, self.hidden_layer_size, *sizes)
 
 
 @dataclass(frozen=True)
@@ -114,8 +115,8 @@ class ConvolutionalNetwork1d:
     ----------
     n_channels : int, default=1
         Channels of a sequence; rows of X are channels one after the other.
-    channels : tuple of int, default=(16, 32, 64)
-        Channels of each stage.
+    channels : int or array-like of int, default=(16, 32, 64)
+        Channels of each stage; an int is one stage.
     kernel_size : int, default=9
         Length of the kernels, an odd number of samples.
     hidden_layer_size : int, default=256
@@ -143,7 +144,7 @@ class ConvolutionalNetwork1d:
     """
 
     n_channels: int = 1
-    channels: tuple[int, ...] = (16, 32, 64)
+    channels: int | Sequence[int] = (16, 32, 64)
     kernel_size: int = 9
     hidden_layer_size: int = 256
 
@@ -177,7 +178,7 @@ class ConvolutionalNetwork1d:
             )
         shape = (self.n_channels, n_features // self.n_channels)
         sizes = n_outputs, n_components
-        return _Convolutional(shape, self.channels, self.kernel_size, self.hidden_layer_size, *sizes)
+        return _Convolutional(shape, layer_sizes(self.channels), self.kernel_size, self.hidden_layer_size, *sizes)
 
 
 class _Convolutional(nn.Module):

@@ -38,6 +38,7 @@ WEIGHTS = np.random.RandomState(1).randint(0, 4, size=N_ROWS).astype(np.float64)
 FIRST_ONLY = (np.arange(N_ROWS) < N_ROWS // 3).astype(np.float64)
 # Fewer rows than features: the axes are singular vectors.
 WIDE = np.random.RandomState(2).normal(size=(60, 80))
+COUNTS = np.round(10 * np.abs(X))
 
 # Rows, weights, and parameters beside SETTINGS.
 EQUAL = {
@@ -59,7 +60,8 @@ EQUAL = {
     "ordered": (X, None, {"code": "ordered", "n_components": 0.95}),
     "variational": (X, None, {"code": "variational"}),
     "network": (X, None, {"network": Dense}),
-    "poisson": (np.round(10 * np.abs(X)), None, {"loss": "poisson"}),
+    # Zeros are a rounding below zero, within the range of the loss.
+    "poisson": (COUNTS - 1e-15 * (COUNTS == 0), None, {"loss": "poisson"}),
 }
 
 
@@ -172,8 +174,8 @@ def run_all(rank):
     warm = AutoencoderTransformer(**SETTINGS, warm_start=True, early_stopping=False).fit(shard(X, rank))
     with skae.distributed():
         fitted["warm"] = warm.set_params(max_iter=2).fit(shard(X, rank))
-    # A list is as good as a tuple, a tensor as an array.
-    layers = [16] if rank == 0 else (16,)
+    # An int is as good as a tuple, a tensor as an array.
+    layers = 16 if rank == 0 else np.array([16])
     weights = torch.ones(len(shard(X, rank)), requires_grad=True) if rank == 0 else np.ones(len(shard(X, rank)))
     fitted["kinds"] = fit(shard(X, rank), weights, {"hidden_layer_sizes": layers})[0]
     # No seed: the first process draws one for all.
@@ -182,6 +184,8 @@ def run_all(rank):
         outcomes[name] = outcome(*arguments) if rank == 1 else outcome(shard(X, 0), None, {})
     with failing_to_read(rank):
         outcomes["reading"] = outcome(shard(X, rank), None, {})
+    # A negative count of the second process alone.
+    outcomes["range"] = outcome(shard(np.abs(X), 0) if rank == 0 else SECOND, None, {"loss": "poisson"})
     outcomes["everywhere"] = outcome(shard(X, rank), None, {"corruption": "swap"})
     if hasattr(AutoencoderTransformer, "set_callbacks"):
         for name, callback in CALLBACKS.items():

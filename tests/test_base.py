@@ -1,6 +1,7 @@
 """What every estimator of the package promises: determinism, untouched globals, honest interruptions, progress."""
 
 import copy
+import pickle
 import threading
 
 import numpy as np
@@ -10,6 +11,7 @@ from callbacks import Callback, needs_callbacks
 from family_cases import short
 from interruptions import cut_off_end, cut_off_epoch
 from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
 
 from skae import AutoencoderOutlierDetector, AutoencoderTransformer
 
@@ -67,6 +69,45 @@ class TestRandomness:
         assert torch.get_num_threads() == count
         for model in fitted:
             np.testing.assert_array_equal(model.score_samples(X_test), expected)
+
+
+LAYERS = {
+    "int": (12, (12,)),
+    "numpy int": (np.int64(12), (12,)),
+    "list": ([12, 6], (12, 6)),
+    "array": (np.array([12, 6]), (12, 6)),
+    "range": (range(12, 5, -6), (12, 6)),
+    "no layers": (np.array([]), ()),
+}
+
+
+@each_estimator
+class TestHiddenLayerSizes:
+    @pytest.mark.parametrize(("given", "expected"), LAYERS.values(), ids=LAYERS)
+    def test_int_or_array_like(self, estimator, rows, given, expected):
+        X, X_test = rows[0][:60], rows[1]
+        first, second = (clone(estimator).set_params(hidden_layer_sizes=sizes) for sizes in (given, expected))
+        assert first.get_params()["hidden_layer_sizes"] is first.hidden_layer_sizes
+        assert type(first.hidden_layer_sizes) is type(given)
+        first.fit(X)
+        assert type(first.hidden_layer_sizes) is type(given)
+        np.testing.assert_array_equal(first.score_samples(X_test), second.fit(X).score_samples(X_test))
+        again = pickle.loads(pickle.dumps(first))
+        np.testing.assert_array_equal(again.score_samples(X_test), first.score_samples(X_test))
+        repr(first)
+
+    @pytest.mark.parametrize("value", [0, 8.0, np.array([[8]]), (8, 0)], ids=str)
+    def test_the_error_names_what_is_accepted(self, estimator, rows, value):
+        with pytest.raises(ValueError, match="must be an int >= 1 or an array-like of ints >= 1"):
+            clone(estimator).set_params(hidden_layer_sizes=value).fit(rows[0])
+
+
+@short
+def test_hidden_layer_sizes_in_a_search(rows):
+    sizes = [16, (16, 8), np.array([16])]
+    search = GridSearchCV(AutoencoderTransformer(3, max_iter=2), {"hidden_layer_sizes": sizes}, cv=2)
+    search.fit(rows[0][:100])
+    assert len(search.cv_results_["params"]) == 3
 
 
 @each_estimator

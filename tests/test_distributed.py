@@ -94,6 +94,7 @@ MESSAGES = {
     "another_length_of_weights": "Rank 1 of 2 raised ValueError: Found input variables with inconsistent numbers",
     "reading": "Rank 1 of 2 raised OSError: the disk is full",
     "names": "Processes need the same names",
+    "range": r"loss='poisson' requires values of X in the range \[0, inf\)\. Got -",
     "everywhere": r"corruption='swap' cannot be used within skae.distributed\(\)",
     "callback_fails": "Rank 1 of 2 raised OSError: the disk is full",
     "callback_of_one_process_looks": "Processes are at different places",

@@ -1,12 +1,15 @@
 """The members of the family: closed-form oracles first, then what each promises, then what goes together."""
 
 import pickle
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import torch
 from family_cases import Dense, hide_some, root_mean_square, short, untrained
+from scipy import sparse
+from scipy.special import xlogy
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
@@ -14,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from skae import AutoencoderTransformer
 from skae.networks import ConvolutionalNetwork
@@ -334,12 +337,88 @@ class TestRanges:
         with pytest.raises(ValueError, match=rf"corruption='{corruption}', and at most 1\. Got 20 instead"):
             ours.fit(digits[0])
 
-    @pytest.mark.parametrize(("loss", "factor", "got"), [("binary_cross_entropy", 256, 256), ("poisson", -1, -1)])
-    def test_rows_without_a_likelihood_have_no_score(self, digits, loss, factor, got):
-        ours = untrained(2, loss=loss).fit(digits[0])
-        for X in (factor * digits[1], torch.from_numpy(factor * digits[1])):
-            with pytest.raises(ValueError, match=rf"loss='{loss}' needs values of X .*\. Got {got} instead"):
-                ours.score_samples(X)
+    @pytest.mark.parametrize("dtype", [np.float64, np.float32])
+    def test_output_of_min_max_scaler_is_in_the_range(self, dtype):
+        """Years within a decade, whose largest are scaled to 1 + 64 units of rounding."""
+        years = (2000 + 10 * np.random.RandomState(0).uniform(size=(60, 4))).astype(dtype)
+        X = MinMaxScaler().fit_transform(years)
+        X[0] = 1 + 64 * np.finfo(dtype).eps
+        X[1] = -64 * np.finfo(dtype).eps
+        clipped = X.clip(0, 1)
+        for container in (np.asarray, sparse.csr_array, torch.from_numpy):
+            ours = untrained(2, loss="binary_cross_entropy").fit(container(X))
+            np.testing.assert_allclose(ours.transform(X), ours.transform(clipped), atol=1e3 * np.finfo(dtype).eps)
+        untrained(2, loss="binary_cross_entropy").partial_fit(X[:30]).partial_fit(X[30:])
+        untrained(2, loss="binary_cross_entropy", code="variational").fit(X)
+        make_pipeline(MinMaxScaler(), untrained(2, loss="binary_cross_entropy")).fit(years)
+
+    @pytest.mark.parametrize("dtype", [np.float64, np.float32])
+    def test_zeros_of_counts_may_be_off_by_roundings_of_the_largest_count(self, digits, dtype):
+        X = (1e3 * digits[0][:60, 20:30]).astype(dtype)
+        off = np.finfo(dtype).eps * X.max()
+        X[X == 0] = -off
+        untrained(2, loss="poisson").fit(X)
+        untrained(2, loss="poisson").partial_fit(X)
+        X[0, 0] = -1e4 * off
+        with pytest.raises(ValueError, match=r"requires values of X in the range \[0, inf\)"):
+            untrained(2, loss="poisson").fit(X)
+
+    @pytest.mark.parametrize(
+        ("loss", "dtype", "value", "got"),
+        [
+            ("binary_cross_entropy", np.float64, 1.0001, "1.0001"),
+            ("binary_cross_entropy", np.float64, 1.000000001, "1.000000001"),
+            ("binary_cross_entropy", np.float32, 1.0001, "1.0001"),
+            ("binary_cross_entropy", np.float64, -1e-10, "-1e-10"),
+            ("binary_cross_entropy", np.float64, 256, "256.0"),
+            ("poisson", np.float64, -0.001, "-0.001"),
+            ("poisson", np.float32, -1, "-1.0"),
+        ],
+    )
+    def test_training_rows_outside_of_the_range(self, digits, loss, dtype, value, got):
+        X = digits[0][:60].astype(dtype)
+        fitted = untrained(2, loss=loss).fit(X)
+        X[3, 5] = value
+        message = rf"^loss='{loss}' requires values of X in the range \[0, .*\. Got {re.escape(got)} instead\.$"
+        for call in (clone(fitted).fit, fitted.partial_fit, fitted.set_params(warm_start=True).fit):
+            for container in (np.asarray, sparse.csr_array, torch.from_numpy):
+                with pytest.raises(ValueError, match=message):
+                    call(container(X))
+
+    @pytest.mark.parametrize("missing", [False, True])
+    def test_new_rows_outside_of_the_range_are_compared_as_its_bounds(self, digits, missing):
+        common = digits[0].mean(axis=0) > 0.1 * digits[0].max()  # counts of which no rate is zero
+        X, new = (rows[:, common] / digits[0].max() for rows in digits)
+        new = 3 * new - 1
+        if missing:
+            X, new = hide_some(X, 0.1)[0], hide_some(new, 0.1)[0]
+        ours = untrained(4, loss="binary_cross_entropy").fit(X)
+        p, x = ours.reconstruct(new), new.clip(0, 1)
+        expected = np.nansum(x * np.log(p) + (1 - x) * np.log1p(-p), axis=1)
+        for rows in (new, torch.from_numpy(new)):
+            np.testing.assert_allclose(ours.score_samples(rows), expected)
+        ours = untrained(4, loss="poisson").fit(X)
+        rate, x = ours.reconstruct(new), new.clip(0)
+        expected = -np.nansum(rate - x + xlogy(x, x / rate), axis=1)
+        np.testing.assert_allclose(ours.score_samples(new), expected)
+
+    @pytest.mark.parametrize("loss", ["binary_cross_entropy", "poisson"])
+    def test_bounds_of_rows_outside_of_the_range(self, digits, loss):
+        """What a code explains of a row is encoded as it is: only the row that is compared is clipped."""
+        X = digits[0] / digits[0].max()
+        ours = untrained(4, loss=loss, code="variational").fit(X)
+        inside, outside = X[:20].copy(), X[:20].copy()
+        # Without variance the first pixel does not enter the code.
+        assert X[:, 0].std() == 0
+        outside[:, 0] = -2.0
+        np.testing.assert_allclose(ours.score_samples(outside), ours.score_samples(inside))
+
+    def test_rows_of_a_pipeline_outside_of_the_range_have_scores(self, digits):
+        X, new = digits[0][:100], 1.2 * digits[1]
+        model = make_pipeline(MinMaxScaler(), untrained(4, loss="binary_cross_entropy")).fit(X)
+        assert model[:-1].transform(new).max() > 1
+        assert np.isfinite(model.score_samples(new)).all()
+        assert np.isfinite(model.score(new))
 
 
 class TestCombinations:
@@ -375,8 +454,8 @@ class TestCombinations:
             ({"whiten": True, "code": "variational"}, "whiten=True and code='variational' cannot be combined.* draws"),
             ({"code": "variational", "loss": "huber"}, "a loss that is a likelihood"),
             ({"code": "ordered", "n_components": 0.9, "network": Dense}, "give n_components as an int"),
-            ({"loss": "binary_cross_entropy"}, r"needs values of X in \[0, 1\]"),
-            ({"loss": "poisson"}, "needs values of X >= 0"),
+            ({"loss": "binary_cross_entropy"}, r"requires values of X in the range \[0, 1\]"),
+            ({"loss": "poisson"}, r"requires values of X in the range \[0, inf\)"),
         ],
     )
     def test_contradictions_say_why(self, curve, parameters, message):

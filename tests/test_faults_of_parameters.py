@@ -23,7 +23,8 @@ OUT_OF_RANGE = {
     "corruption_level": [BELOW_ZERO, "AUTO", ""],
     "loss": ["", " ", "HUBER"],
     "network": ["network", 3, [len]],
-    "hidden_layer_sizes": [(0,), (-1, 3), (2.5,), (True,), ("8",), 8, {8}, np.array([8]), "AUTO"],
+    "hidden_layer_sizes": [(0,), (-1, 3), (2.5,), (True,), ("8",), 0, -8, 8.0, True, {8}, "AUTO", b"8"]
+    + [np.array([8.0]), np.array([[8]]), np.array([True]), np.empty((0, 8)), np.array(8.0), [[8]], [(8, 8)]],
     "activation": ["", " ", "SILU"],
     "whiten": NOT_BOOL,
     "scale": NOT_BOOL,

@@ -5,12 +5,15 @@ import pickle
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 from family_cases import Dense, short, untrained
 from sklearn.base import clone
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import MinMaxScaler
 
 import skae
 from skae import AutoencoderTransformer
@@ -234,6 +237,38 @@ class TestCustomNetworks:
             AutoencoderTransformer(3, network=ConvolutionalNetwork((1, 7, 7))).fit(digits[0])
 
 
+class Counted(Dense):
+    """Counts how often it is made."""
+
+    n_made = 0
+
+    def __init__(self, *sizes):
+        super().__init__(*sizes)
+        Counted.n_made += 1
+
+
+def read(path, *sizes):
+    module = Counted(*sizes)
+    module.load_state_dict(torch.load(path))
+    return module
+
+
+@short
+@pytest.mark.parametrize("given", ["class", "partial function"])
+def test_a_pipeline_with_memory_fits_once(digits, tmp_path, given):
+    """A module itself would be fitted each time: its pickle, which joblib hashes, is another for every copy."""
+    torch.save(Counted(64, 3, 3).state_dict(), tmp_path / "weights.pt")
+    network = Counted if given == "class" else partial(read, tmp_path / "weights.pt")
+    codes = AutoencoderTransformer(3, network=network, max_iter=1, random_state=0)
+    steps = [("codes", codes), ("range", MinMaxScaler())]
+    pipeline, made = Pipeline(steps, memory=str(tmp_path / "cache")), Counted.n_made
+    for high in (1, 2, 3):
+        pipeline.set_params(range__feature_range=(0, high)).fit(digits[0][:100])
+        assert Counted.n_made == made + 1
+    expected = clone(codes).fit(digits[0][:100]).transform(digits[1])
+    np.testing.assert_array_equal(pipeline["codes"].transform(digits[1]), expected)
+
+
 class TestConvolutions:
     @pytest.mark.parametrize(
         ("network", "shape"),
@@ -241,8 +276,10 @@ class TestConvolutions:
             (ConvolutionalNetwork((1, 5, 7), (3, 4)), 35),
             (ConvolutionalNetwork((2, 4, 4), (3,), kernel_size=5, hidden_layer_size=6), 32),
             (ConvolutionalNetwork1d(2, (3, 4, 5), kernel_size=5), 22),
+            (ConvolutionalNetwork(np.array([1, 4, 4]), np.array([3, 4])), 16),
+            (ConvolutionalNetwork1d(channels=3), 16),
         ],
-        ids=["odd sizes", "two channels", "sequence"],
+        ids=["odd sizes", "two channels", "sequence", "arrays", "one stage"],
     )
     def test_any_size_comes_back_and_every_layer_learns(self, network, shape):
         X = np.random.RandomState(0).normal(size=(60, shape))
@@ -267,7 +304,10 @@ class TestConvolutions:
         [
             (ConvolutionalNetwork((1, 8, 8), kernel_size=4), "'kernel_size' .* must be an odd int >= 1. Got 4"),
             (ConvolutionalNetwork((1, 8, 8), kernel_size=-1), "'kernel_size' .* must be an odd int >= 1. Got -1"),
-            (ConvolutionalNetwork((1, 8, 8), (0,)), r"'channels' .* must be a tuple or list of ints >= 1. Got \(0,\)"),
+            (
+                ConvolutionalNetwork((1, 8, 8), (0,)),
+                r"'channels' .* int >= 1 or an array-like of ints >= 1. Got \(0,\)",
+            ),
             (ConvolutionalNetwork1d(hidden_layer_size=0), "'hidden_layer_size' .* must be an int >= 1. Got 0"),
             (ConvolutionalNetwork((1, 7, 7)), r"'image_shape' .* number of features, 64, .* Got \(1, 7, 7\)"),
             (ConvolutionalNetwork((8, 8)), r"'image_shape' .* must be \(channels, height, width\) .* Got \(8, 8\)"),

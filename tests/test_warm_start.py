@@ -118,6 +118,15 @@ def test_another_architecture_is_an_error_that_changes_nothing(digits, change, m
     assert vars(warm) == before | change
 
 
+def test_the_same_layers_may_be_given_in_another_way(digits):
+    warm = model(warm_start=True, max_iter=1, hidden_layer_sizes=16).fit(digits[0][:300])
+    for sizes in ([16], np.array([16]), (16,)):
+        warm.set_params(hidden_layer_sizes=sizes).fit(digits[0][:300])
+        warm.partial_fit(digits[0][:300])
+    with pytest.raises(ValueError, match=r"hidden_layer_sizes was \(16,\) and is now \(16, 8\)"):
+        warm.set_params(hidden_layer_sizes=np.array([16, 8])).fit(digits[0][:300])
+
+
 def test_another_number_of_nonzero_components_is_an_error(digits):
     warm = model(code="sparse", n_nonzero=2, warm_start=True, max_iter=1).fit(digits[0][:300])
     with pytest.raises(ValueError, match="n_nonzero was 2 and is now 3"):

@@ -2,7 +2,8 @@
 
 A network's outputs are the linear path and the decoder's correction, joined by the loss: added where outputs are the
 reconstruction itself; added on the scale of log-odds or logarithms where reconstructions are probabilities or rates.
-So before training every loss starts at PCA's reconstruction (clipped to the loss' range).
+So before training every loss starts at PCA's reconstruction (clipped to the loss' range). Entries of X outside that
+range count as its nearest bound: there the loss would not be defined, or have no lower bound.
 """
 
 from __future__ import annotations
@@ -117,7 +118,7 @@ class BinaryCrossEntropy(EntrywiseLoss):
     r""":math:`-x \log \hat x - (1 - x) \log(1 - \hat x)` for entries in [0, 1]; outputs are log-odds."""
 
     value_range = (0.0, 1.0)
-    range_words = "in [0, 1]"
+    range_words = "in the range [0, 1]"
     unit_power = 0
 
     @classmethod
@@ -138,18 +139,21 @@ class BinaryCrossEntropy(EntrywiseLoss):
     def reconstruction(self, outputs: Tensor) -> Tensor:
         return (outputs.sigmoid() - self._mean) / self._scale
 
+    def _shares(self, x: Tensor) -> Tensor:
+        return torch.addcmul(self._mean, x, self._scale).clamp_(0.0, 1.0)
+
     def losses(self, outputs: Tensor, x: Tensor) -> Tensor:
-        return torch.nn.functional.softplus(outputs) - outputs * torch.addcmul(self._mean, x, self._scale)
+        return torch.nn.functional.softplus(outputs) - outputs * self._shares(x)
 
     def slope(self, outputs: Tensor, x: Tensor) -> Tensor:
-        return outputs.sigmoid() - torch.addcmul(self._mean, x, self._scale)
+        return outputs.sigmoid() - self._shares(x)
 
 
 class PoissonDeviance(EntrywiseLoss):
     r""":math:`\hat x - x + x \log(x / \hat x)`, half the Poisson deviance; outputs are logarithms of rates."""
 
     value_range = (0.0, math.inf)
-    range_words = ">= 0"
+    range_words = "in the range [0, inf)"
     unit_power = 0
 
     @classmethod
@@ -172,16 +176,18 @@ class PoissonDeviance(EntrywiseLoss):
     def reconstruction(self, outputs: Tensor) -> Tensor:
         return (outputs.exp() - self._mean) / self._scale
 
+    def _counts(self, x: Tensor) -> Tensor:
+        return torch.addcmul(self._mean, x, self._scale).clamp_min_(0.0)
+
     def losses(self, outputs: Tensor, x: Tensor) -> Tensor:
-        # Centring and scaling leave zeros a rounding below zero.
-        counts = torch.addcmul(self._mean, x, self._scale).clamp_min_(0.0)
+        counts = self._counts(x)
         return outputs.exp() - counts + torch.xlogy(counts, counts) - counts * outputs
 
     def slope(self, outputs: Tensor, x: Tensor) -> Tensor:
-        return outputs.exp() - torch.addcmul(self._mean, x, self._scale)
+        return outputs.exp() - self._counts(x)
 
     def log_normaliser(self, x: Tensor) -> Tensor:
-        counts = torch.addcmul(self._mean, x, self._scale).clamp_min_(0.0)
+        counts = self._counts(x)
         return torch.xlogy(counts, counts) - counts - torch.lgamma(counts + 1.0)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, Protocol
@@ -102,14 +102,19 @@ class Boolean:
 
 @dataclass(frozen=True)
 class LayerSizes:
-    """An array-like of integers of at least 1, possibly empty."""
+    """An integer of at least 1, or a one-dimensional array-like of them, possibly empty."""
 
     def accepts(self, value: object) -> bool:
         size = Integer(1)
-        return isinstance(value, list | tuple) and all(size.accepts(width) for width in value)
+        if size.accepts(value):
+            return True
+        if isinstance(value, str | bytes | bytearray) or getattr(value, "ndim", 1) != 1:
+            return False
+        is_array_like = isinstance(value, Sequence) or hasattr(value, "__array__")
+        return is_array_like and all(size.accepts(width) for width in value)  # type: ignore[attr-defined]
 
     def __str__(self) -> str:
-        return "a tuple or list of ints >= 1"
+        return "an int >= 1 or an array-like of ints >= 1"
 
 
 @dataclass(frozen=True)
@@ -160,3 +165,8 @@ def check_parameters(owner: str, values: Mapping[str, Any], constraints: Mapping
 def plain_number(value: Any) -> Any:
     """A Python number for one of NumPy's, so that its type says what it means."""
     return value.item() if isinstance(value, np.generic) else value
+
+
+def layer_sizes(value: Any) -> tuple[int, ...]:
+    """The widths that `LayerSizes` accepts, as plain numbers: one layer for an int."""
+    return (int(value),) if isinstance(value, Integral) else tuple(int(width) for width in value)

@@ -39,7 +39,8 @@ def test_contributions_in_other_containers(container, frame):
     rows = container(X)
     detector = AutoencoderOutlierDetector(max_iter=0, random_state=0).fit(rows)
     display = FeatureContributionDisplay.from_estimator(detector, rows, row=3)
-    np.testing.assert_allclose(display.feature_contributions, detector.feature_contributions(rows)[3], rtol=1e-9)
+    expected = np.asarray(detector.feature_contributions(rows))[3]
+    np.testing.assert_allclose(display.feature_contributions, expected, rtol=1e-9)
     assert display.feature_names[1] == ("column_1" if container is pl.DataFrame else "x1")
 
 

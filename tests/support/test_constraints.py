@@ -16,7 +16,11 @@ from skae._support._constraints import Boolean, Float, Integer, LayerSizes, OddI
         (OneOf(("auto", None)), ["auto", None], ["Auto", 0, np.array(["auto", "auto"])]),
         (Boolean(), [True, np.True_], [0, 1, "True", None]),
         (Seed(), [None, 0, 2**32 - 1, np.random.RandomState(0)], [-1, 2**32, 1.0, "0"]),
-        (LayerSizes(), [(), (3,), [4, np.int32(5)]], [3, (0,), (2.0,), "33", None]),
+        (
+            LayerSizes(),
+            [3, np.int64(3), (), (3,), [4, np.int32(5)], range(3, 5), np.array([3, 4]), np.array([])],
+            [0, 3.0, True, (0,), (2.0,), "33", "", b"3", {3}, {3: 4}, None, np.array(3), np.ones((1, 1), int)],
+        ),
     ],
     ids=lambda value: type(value).__name__,
 )

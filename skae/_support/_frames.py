@@ -1,0 +1,16 @@
+"""DataFrames in, DataFrames out, without a dependency on the packages that define them."""
+
+from __future__ import annotations
+
+import sys
+
+
+def frame_like(values, X):
+    """`values` as a DataFrame with the columns and the index of X if X is a DataFrame of pandas or polars."""
+    # A package that nobody has imported has made no frame.
+    pandas, polars = sys.modules.get("pandas"), sys.modules.get("polars")
+    if pandas is not None and isinstance(X, pandas.DataFrame):
+        return pandas.DataFrame(values, index=X.index, columns=X.columns)
+    if polars is not None and isinstance(X, polars.DataFrame):
+        return polars.DataFrame(values, schema=X.columns, orient="row")
+    return values
