@@ -94,6 +94,13 @@ class TestNewGroups:
         np.testing.assert_allclose(ours.score_samples(X[:3].astype(np.float32)), ours.score_samples(X)[:3], rtol=1e-3)
         assert ours.score_samples(X + 1e-3).mean() > ours.score_samples(X).mean() + 0.25 * deviation
 
+    @pytest.mark.parametrize("contamination", [0.05, 0.2])
+    def test_where_rows_are_normal_the_threshold_is_a_p_value(self, contamination):
+        detector = clone(ESTIMATORS["clean"]).set_params(contamination=contamination, max_iter=0)
+        detector.fit(X, groups=GROUPS)
+        new = NEW * np.linspace(0.5, 4.0, len(NEW))[:, np.newaxis]
+        np.testing.assert_array_equal(detector.predict(new) == -1, detector.p_values(new) <= contamination)
+
     def test_fit_predict_labels_as_predict_does(self):
         labels = clone(ESTIMATORS["denoising"]).fit_predict(X, groups=GROUPS)
         np.testing.assert_array_equal(labels, clone(ESTIMATORS["denoising"]).fit(X, groups=GROUPS).predict(X))
