@@ -35,7 +35,7 @@ from skae._support._constraints import (
 from skae._support._tensors import as_array
 from skae._support._threads import settle_count
 from skae._support._torch import resolve_device, resolve_dtype
-from skae._support._validation import check_sample_weight
+from skae._support._validation import as_group_numbers, check_groups, check_sample_weight
 from skae._support._warnings import warn
 from skae._training._loop import TrainingResult
 
@@ -95,22 +95,34 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
         return self._check_X(X, reset=False)
 
     def _check_training_rows(
-        self, X, sample_weight, *, reset: bool = True, min_samples: int = 2, processes: ProcessGroup | None = None
+        self,
+        X,
+        sample_weight,
+        groups=None,
+        *,
+        reset: bool = True,
+        min_samples: int = 2,
+        processes: ProcessGroup | None = None,
     ) -> TrainingRows:
         """Everything `fit` is given, checked; rows without weight are left out, those of other processes are added."""
         settle_count()
         check_parameters(type(self).__name__, self.get_params(deep=False), self._constraints)
         device = resolve_device(self.device)
         X = self._check_X(X, reset=reset, min_samples=min_samples)
+        groups = check_groups(groups, X)
         source: RowSource
         if processes is None:
             source = RowSource(X)
         else:
-            source, sample_weight = as_shards(X, sample_weight, processes, self._parameters_in_common())
+            common = self._parameters_in_common()
+            source, sample_weight, groups = as_shards(X, sample_weight, groups, processes, common)
         weights = check_sample_weight(sample_weight, source)
         if weights is not None and not weights.all():
+            groups = None if groups is None else groups[weights > 0]
             source, weights = source.select(weights > 0), weights[weights > 0]
-        return TrainingRows(source, weights, resolve_dtype(self.dtype, source.n_rows), device, missing_share(source))
+        dtype = resolve_dtype(self.dtype, source.n_rows)
+        numbers = None if groups is None else as_group_numbers(groups, type(self).__name__)
+        return TrainingRows(source, weights, dtype, device, missing_share(source), groups=numbers)
 
     def _parameters_in_common(self) -> dict[str, Any]:
         """What processes that fit together must have in common, as far as values can be compared."""

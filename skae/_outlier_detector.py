@@ -155,6 +155,10 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
     Rows that are equal count as copies, and a row is judged without its copies, unless rows repeat by nature: if more
     than 5 % of the rows repeat others, or one row is there more than 20 times.
 
+    Where `fit` is given `groups`, folds consist of whole groups. Training rows are recognised by their values, and
+    their nearest rows are those of other groups (not in ONNX graphs, where they are judged as new rows are). p-values
+    count groups: with G groups of equal size none is below 1 / (G + 1). `partial_fit` knows no groups.
+
     Given a torch tensor, methods return tensors on its device; coordinates are found in main memory.
 
     References
@@ -227,7 +231,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         self.random_state = random_state
 
     @with_callbacks
-    def fit(self, X, y=None, sample_weight=None):
+    def fit(self, X, y=None, sample_weight=None, groups=None):
         """Fit the scorer and calibrate its scores.
 
         Parameters
@@ -239,14 +243,24 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows: a weight of two counts as the row given twice. Weights that sum to less than the number
             of rows are raised to that sum.
+        groups : array-like of shape (n_samples,), default=None
+            The group that each row belongs to, of any dtype: rows of one subject or machine, overlapping windows of one
+            signal. Scores are then calibrated for rows of new groups: a training row is judged without the rows of its
+            group.
 
         Returns
         -------
         AutoencoderOutlierDetector
             The fitted estimator. If `fit` raises, the estimator is unchanged.
+
+        Raises
+        ------
+        ValueError
+            If `groups` has another length than X, is not 1-D, contains NaN, or has fewer than 2 different values among
+            rows with positive weight.
         """
         with unchanged_on_error(self):
-            rows = self._check_training_rows(X, sample_weight)
+            rows = self._check_training_rows(X, sample_weight, groups)
             attributes = self._fit(rows, local_random_state(self.random_state))
             self._set(attributes | self._sampled(rows, None, MAX_FIT_ROWS, MAX_FIT_NUMBERS)[1])
         return self
@@ -281,7 +295,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         return self
 
     @available_if(_labels_training_rows)
-    def fit_predict(self, X, y=None, sample_weight=None):
+    def fit_predict(self, X, y=None, sample_weight=None, groups=None):
         """Fit, and label the training rows. Not available with ``novelty=True``, where all of them are normal.
 
         Parameters
@@ -292,13 +306,15 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
             Present for scikit-learn's API.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows, as in `fit`.
+        groups : array-like of shape (n_samples,), default=None
+            The group that each row belongs to, as in `fit`.
 
         Returns
         -------
         ndarray of shape (n_samples,)
             -1 for outliers, +1 for inliers.
         """
-        return self.fit(X, sample_weight=sample_weight).predict(X)
+        return self.fit(X, sample_weight=sample_weight, groups=groups).predict(X)
 
     def score_samples(self, X):
         r"""Return the normality of each row: below zero, and the lower the more unusual.
@@ -419,7 +435,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         X = rows.source.local
 
         def attributes(fitted: ScorerFit) -> dict[str, Any]:
-            calibration = Calibration.of(fitted.components, fitted.weight, fitted.component_weight)
+            calibration = Calibration.of(fitted.components, fitted.weight, fitted.component_weight, fitted.groups)
 
             def training_scores() -> tuple[np.ndarray, np.ndarray]:
                 scores = calibration.scores_of(fitted.scorer.component_scores(X, self.device))

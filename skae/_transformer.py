@@ -123,6 +123,8 @@ class AutoencoderTransformer(BaseAutoencoder):
         PCA's loss there by more than one standard error are never kept. A float is the share of the rows to hold out;
         True holds out a quarter of the rows, at most 100, or beyond 2,000 rows a twentieth, at most 2,000. "auto" is
         True from 50 rows, and from 20 if `max_iter` asks for training. Of equal rows at most one is held out.
+        If `fit` is given `groups`, whole groups are held out and counted, and "auto" is True. At least two are held
+        out, but one if there are fewer than four, and PCA is kept then. At most 2,000 of their rows are used.
     warm_start : bool, default=False
         If True, `fit` starts from the previous weights instead of PCA. Codes are rotated to match the new principal
         axes. `code`, `loss` and what shapes the network must not have changed; if `n_components` is a float or None,
@@ -300,7 +302,7 @@ class AutoencoderTransformer(BaseAutoencoder):
         return tags
 
     @with_callbacks
-    def fit(self, X, y=None, sample_weight=None):
+    def fit(self, X, y=None, sample_weight=None, groups=None):
         """Fit the principal axes, then train the corrections.
 
         Parameters
@@ -311,16 +313,27 @@ class AutoencoderTransformer(BaseAutoencoder):
             Present for scikit-learn's API.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows: a weight of two counts as the row given twice.
+        groups : array-like of shape (n_samples,), default=None
+            The group that each row belongs to, of any dtype: rows of one subject or machine, overlapping windows of one
+            signal. A group is never both trained on and held out, so that what is kept holds for new groups. The share
+            to hold out is then one of the groups, and standard errors are those of groups. Equal rows of different
+            groups are no copies of each other.
 
         Returns
         -------
         AutoencoderTransformer
             The fitted estimator. If `fit` raises, the estimator is unchanged.
+
+        Raises
+        ------
+        ValueError
+            If `groups` has another length than X, is not 1-D, contains NaN, or has fewer than 2 different values among
+            rows with positive weight.
         """
         with unchanged_on_error(self), processes_of_fit() as processes:
             # Parameters are not checked yet: what is no bool is refused below.
             warm = Boolean().accepts(self.warm_start) and self.warm_start and self._is_fitted_before
-            rows = self._check_training_rows(X, sample_weight, reset=not warm, processes=processes)
+            rows = self._check_training_rows(X, sample_weight, groups, reset=not warm, processes=processes)
             config, source = self._config(rows), rows.source
             # Processes that fit together continue from the first one's fit, and draw what it draws.
             random_state = source.broadcast(local_random_state(self.random_state))
@@ -340,7 +353,7 @@ class AutoencoderTransformer(BaseAutoencoder):
         Mean, scale and principal axes become those of all rows seen, exactly as if they had come at once. Training
         makes one pass over the chunk at a constant rate. `transform` uses an average of the weights along the way, or
         PCA unless that average reconstructs held-out rows better: a quarter of all rows seen, later a twentieth and at
-        most 500.
+        most 500. Those are drawn row by row: only `fit` knows groups.
 
         Parameters
         ----------

@@ -36,6 +36,7 @@ X = curved_rows()
 INCOMPLETE = hide_some(X, 0.1)[0]
 WEIGHTS = np.random.RandomState(1).randint(0, 4, size=N_ROWS).astype(np.float64)
 FIRST_ONLY = (np.arange(N_ROWS) < N_ROWS // 3).astype(np.float64)
+GROUPS = np.array([f"subject {number}" for number in np.random.RandomState(3).randint(40, size=N_ROWS)])
 # Fewer rows than features: the axes are singular vectors.
 WIDE = np.random.RandomState(2).normal(size=(60, 80))
 COUNTS = np.round(10 * np.abs(X))
@@ -93,6 +94,7 @@ FAULTS = {
     "parameter_out_of_range": (SECOND, None, {"alpha": -1.0}),
     "another_parameter": (SECOND, None, {"max_iter": 7}),
     "network_of_one_process": (SECOND, None, {"network": Dense}),
+    "groups": (SECOND, None, {}, None, shard(GROUPS, 1)),
     "another_length_of_weights": (SECOND, np.ones(len(SECOND) - 1), {}),
 }
 
@@ -128,13 +130,13 @@ CALLBACKS = {
 }
 
 
-def fit(rows, weights, parameters, callback=None):
+def fit(rows, weights, parameters, callback=None, groups=None):
     model = AutoencoderTransformer(**SETTINGS | parameters)
     if callback is not None:
         model.set_callbacks(callback)
     with warnings.catch_warnings(record=True) as caught, skae.distributed():
         warnings.simplefilter("always")
-        model.fit(rows, sample_weight=weights)
+        model.fit(rows, sample_weight=weights, groups=groups)
     return model, [str(warning.message) for warning in caught]
 
 
@@ -178,6 +180,7 @@ def run_all(rank):
     layers = 16 if rank == 0 else np.array([16])
     weights = torch.ones(len(shard(X, rank)), requires_grad=True) if rank == 0 else np.ones(len(shard(X, rank)))
     fitted["kinds"] = fit(shard(X, rank), weights, {"hidden_layer_sizes": layers})[0]
+    fitted["groups"] = fit(shard(X, rank), shard(WEIGHTS, rank), {}, groups=shard(GROUPS, rank))[0]
     # No seed: the first process draws one for all.
     fitted["random"] = fit(shard(X, rank), None, {"random_state": None})[0]
     for name, arguments in FAULTS.items():

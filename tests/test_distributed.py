@@ -48,7 +48,7 @@ def ranks(job, folder):
     ]
 
 
-@pytest.mark.parametrize("name", [*EQUAL, "random", "warm", "kinds"])
+@pytest.mark.parametrize("name", [*EQUAL, "random", "warm", "kinds", "groups"])
 @pytest.mark.slow
 def test_both_ranks_have_the_same_fit(ranks, name):
     first, second = (fitted[name] for fitted, _ in ranks)
@@ -75,6 +75,15 @@ def test_two_processes_fit_as_one(ranks, name):
 
 
 @pytest.mark.slow
+def test_groups_may_be_on_several_ranks(ranks):
+    alone = AutoencoderTransformer(**SETTINGS)
+    alone.fit(X, sample_weight=distributed_cases.WEIGHTS, groups=distributed_cases.GROUPS)
+    expected = alone.transform(X)
+    # As above, of sums in another order.
+    assert np.abs(ranks[0][0]["groups"].transform(X) - expected).max() <= 1e-5 * np.abs(expected).max()
+
+
+@pytest.mark.slow
 def test_the_fit_is_that_of_training_on_both_shards(ranks):
     """A tolerance that one shard alone met would show nothing."""
     alone = AutoencoderTransformer(**SETTINGS).fit(distributed_cases.SECOND)
@@ -88,6 +97,7 @@ MESSAGES = {
     "features": "Processes need the same number of features: rank 0 has 6, rank 1 has 5",
     "dtype": "Processes need the same dtype of X: rank 0 has 'float64', rank 1 has 'float32'",
     "weights": "Processes need the same sample_weight: rank 0 has None, rank 1 has 'an array'",
+    "groups": "Processes need the same groups: rank 0 has None, rank 1 has 'an array'",
     "parameter_out_of_range": "Rank 1 of 2 raised ValueError: The 'alpha' parameter",
     "another_parameter": "Processes need the same max_iter: rank 0 has 10, rank 1 has 7",
     "network_of_one_process": "Processes need the same network: rank 0 has None, rank 1 has 'a callable'",

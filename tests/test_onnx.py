@@ -310,6 +310,12 @@ class TestDetectors:
 
     @each_kind
     @nightly
+    def test_groups(self, kind):
+        """New rows: the graph does not know which training rows belong together."""
+        assert_detects(detector(**kind).fit(X, groups=np.arange(len(X)) // 5), X_NEW)
+
+    @each_kind
+    @nightly
     def test_rows_of_float64(self, kind):
         exact = rows(300, dtype=np.float64), rows(100, dtype=np.float64, seed=1)
         ours = detector(**kind, dtype="float64").fit(exact[0])

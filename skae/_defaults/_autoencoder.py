@@ -89,9 +89,14 @@ def _batch_size(n_rows: int) -> int:
 
 
 def _validation_fraction(early_stopping: bool | float | str, rows: TrainingRows, max_iter: int) -> float:
-    """The share of the rows to hold out, wherever there are enough to train on, or fewer that are trained on anyway."""
+    """The share of the rows to hold out, wherever there are enough to train on, or fewer that are trained on anyway.
+
+    Where rows belong to groups a share of those is held out, however few there are: nothing else tells whether what
+    was learned holds for other groups.
+    """
     if isinstance(early_stopping, str):
-        early_stopping = rows.n_groups >= (MIN_ROWS_TO_JUDGE if max_iter else MIN_ROWS_TO_TRAIN)
+        enough = MIN_ROWS_TO_JUDGE if max_iter else MIN_ROWS_TO_TRAIN
+        early_stopping = rows.groups is not None or rows.n_groups >= enough
     if isinstance(early_stopping, bool):
         return hold_out_fraction(rows.n_groups) if early_stopping else 0.0
     return float(early_stopping)

@@ -30,7 +30,9 @@ SHARE_OF_NORMAL = 0.01
 class Calibration:
     """The surprisals of the components, what these weigh, and the scores and weights of the calibration rows.
 
-    The score of a row is minus the mean of its two highest surprisals, times what their components weigh.
+    The score of a row is minus the mean of its two highest surprisals, times what their components weigh. Where rows
+    belong to groups, the weights sum to the effective number of groups: rows of one group say no more than one row
+    about other groups.
     """
 
     surprisals: tuple[TailSurprisal, ...]
@@ -39,10 +41,19 @@ class Calibration:
     weight: np.ndarray
 
     @classmethod
-    def of(cls, components: np.ndarray, weight: np.ndarray, component_weight: np.ndarray) -> Calibration:
-        """From the components of weighted calibration rows."""
+    def of(
+        cls,
+        components: np.ndarray,
+        weight: np.ndarray,
+        component_weight: np.ndarray,
+        groups: np.ndarray | None = None,
+    ) -> Calibration:
+        """From the components of weighted calibration rows, which may belong to groups."""
         surprisals = tuple(TailSurprisal.of(values, weight) for values in components.T)
-        scores = -two_highest(left_out_surprisals(components, weight) * component_weight)
+        scores = -two_highest(left_out_surprisals(components, weight, groups) * component_weight)
+        if groups is not None:
+            of_groups = np.bincount(groups, weights=weight)
+            weight = weight * of_groups.sum() / np.square(of_groups).sum()  # Kish (1965)
         return cls(surprisals, component_weight, scores, weight)
 
     def to_state(self) -> dict[str, Any]:
@@ -89,7 +100,11 @@ def threshold(
     """
     if novelty:
         share = SHARE_OF_NORMAL if isinstance(contamination, str) else contamination
-        return lower_tail_threshold(calibration.scores, share, calibration.weight)
+        weight = calibration.weight
+        # Of k rows' weight below the threshold a new row is below with chance k / (n + 1). Rows of groups, which weigh
+        # less than one, do not allow for the new row's own weight of one.
+        share -= (1.0 - share) * max(0.0, 1.0 - weight.max()) / weight.sum()
+        return lower_tail_threshold(calibration.scores, max(share, 0.0), weight)
     if not isinstance(contamination, str):
         scores, weight = training_scores()
         return lower_tail_threshold(scores, contamination, weight)

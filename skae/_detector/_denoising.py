@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from skae._detector._component_reliability import corrupted_rows, reliability
-from skae._detector._coordinates import N_SYSTEMS, Systems
+from skae._detector._coordinates import N_SYSTEMS
 from skae._detector._entries import Entries
 from skae._detector._network_scores import DenoiserScores, MaskedScores, NetworkScores
 from skae._detector._network_training import NetworkTraining
@@ -60,14 +60,15 @@ class DenoisingScorer:
         judged, weight = _calibration_rows(entries, random_state)
         distances = cross_fitted_distances(sampler, order, judged)
         tails = tuple(TailSurprisal.of(values, weight) for values in distances[:, N_SYSTEMS:].T)
-        of_spaces = left_out_surprisals(distances[:, N_SYSTEMS:], weight)
+        groups = None if entries.group is None else entries.group[judged]
+        of_spaces = left_out_surprisals(distances[:, N_SYSTEMS:], weight, groups)
 
         training = NetworkTraining(entries, sampler.usual(order), row_distances, parameters, rows, random_state)
         systems, fold = row_distances.systems(entries.rows[judged]), entries.fold[judged]
         corrupted = corrupted_rows(entries, row_distances.coordinates.scale.unit, random_state)
 
         def package() -> ScorerFit:
-            network, of_network = training.network_scores().calibrated(systems, fold, weight)
+            network, of_network = training.network_scores().calibrated(systems, fold, weight, groups)
             components = _joined(distances, of_spaces, of_network)
             scorer, component_weight = cls(row_distances, tails, network), np.ones(components.shape[1])
             if parameters.novelty:
@@ -75,7 +76,7 @@ class DenoisingScorer:
                 component_weight = reliability(components, weight, of_corrupted)
             variances = row_distances.coordinates.whitening.variances
             n_components = _n_leading_components(variances, parameters.n_components)
-            return ScorerFit(scorer, n_components, training.result, components, weight, component_weight)
+            return ScorerFit(scorer, n_components, training.result, components, weight, component_weight, groups)
 
         reporter = report(training.settings.max_iter, package)
         training.run(reporter.on_epoch)
@@ -84,13 +85,13 @@ class DenoisingScorer:
 
     def component_scores(self, X, device: str) -> np.ndarray:
         parts = row_blocks(X.shape[0], X.shape[1])
-        return np.concatenate([self._components(self.distances.systems(X, part), device) for part in parts])
+        return np.concatenate([self._components(X, part, device) for part in parts])
 
     def feature_shares(self, X, component_weights: np.ndarray, device: str) -> np.ndarray:
         shares = np.empty(X.shape)
         for part in row_blocks(X.shape[0], X.shape[1] * self.distances.bags.size):
             systems, weights = self.distances.systems(X, part), component_weights[part]
-            of_systems = self.distances.feature_shares(systems, device)
+            of_systems = self.distances.feature_shares(systems, device, self.distances.groups_of(X, part))
             # Spaces are of the ranks. What a network finds is a feature that does not fit the others, as is what
             # whitened rows are far from others by: that names it more often than the network's own residuals do.
             _, of_whitened, of_ranks = of_systems
@@ -120,8 +121,9 @@ class DenoisingScorer:
             kinds[state["network"]["kind"]].from_state(state["network"]["state"]),
         )
 
-    def _components(self, systems: Systems, device: str) -> np.ndarray:
-        distances = self.distances.log_distances(systems, device)
+    def _components(self, X, part: slice, device: str) -> np.ndarray:
+        systems = self.distances.systems(X, part)
+        distances = self.distances.log_distances(systems, device, self.distances.groups_of(X, part))
         pairs = zip(self.space_surprisals, distances[:, N_SYSTEMS:].T, strict=True)
         of_spaces = np.stack([tail(values) for tail, values in pairs], axis=1)
         return _joined(distances, of_spaces, self.network.component(systems))

@@ -33,25 +33,36 @@ class Entries:
     A row and its copies are one entry, which is `single`: rows that are equal to it may be that row. Of a row that
     repeats by nature each copy is in a fold of its own choice, and the copies in a fold are an entry. Integer weights
     are repetitions, and the order of the rows does not matter.
+
+    Where rows belong to groups, these are in one fold each. Copies are equal rows of one group, and values that several
+    groups have repeat by nature.
     """
 
     rows: np.ndarray
     weight: np.ndarray
     fold: np.ndarray
     single: np.ndarray
+    group: np.ndarray | None = None
 
     @classmethod
     def of(cls, rows: TrainingRows, novelty: bool, random_state: np.random.RandomState) -> Entries:
         """The entries of training rows. Where all are normal (`novelty`), rows equal to one of them are as well."""
-        _, first, group = np.unique(row_hashes(rows.source), return_index=True, return_inverse=True)
-        count = _without_rounding(np.bincount(group, weights=rows.effective_counts))
+        values = np.unique(row_hashes(rows.source), return_inverse=True)[1]
+        # Equal rows of different groups are no copies of each other.
+        labels = values if rows.groups is None else values * (rows.groups.max() + 1) + rows.groups
+        _, first, copy_of = np.unique(labels, return_index=True, return_inverse=True)
+        count = _without_rounding(np.bincount(copy_of, weights=rows.effective_counts))
         count = count / _common_copies(count)
         if len(first) > MAX_ROWS:
             kept = draw_rows(MAX_ROWS, count, random_state)
             first, count = first[kept], np.ones(MAX_ROWS)
         distinct = np.asarray(dense_rows(rows.source.local, first), dtype=np.float64)
         order = np.argsort(row_hashes(RowSource(_dense_ranks(distinct))), kind="stable")
-        distinct, count = distinct[order], count[order]
+        distinct, count, first = distinct[order], count[order], first[order]
+        if rows.groups is not None:
+            group = rows.groups[first]
+            is_single = np.bincount(values[first])[values[first]] == 1
+            return cls(distinct, count, _folds_of_groups(group, count, random_state), is_single, group)
         repeat: bool = len(first) < (1.0 - MAX_SHARE_OF_COPIES) * count.sum()
         max_copies = MAX_COPIES if not repeat else 0 if novelty else 1
         single = count <= max_copies + SLACK
@@ -64,7 +75,8 @@ class Entries:
 
     def select(self, chosen: np.ndarray) -> Entries:
         """Some of the entries."""
-        return Entries(self.rows[chosen], self.weight[chosen], self.fold[chosen], self.single[chosen])
+        group = None if self.group is None else self.group[chosen]
+        return Entries(self.rows[chosen], self.weight[chosen], self.fold[chosen], self.single[chosen], group)
 
 
 def _without_rounding(count: np.ndarray) -> np.ndarray:
@@ -92,6 +104,17 @@ def _copies_of_folds(count: np.ndarray, single: np.ndarray, random_state: np.ran
         copies[repeated, fold] = drawn * unit
         left = left - drawn
     return copies
+
+
+def _folds_of_groups(group: np.ndarray, weight: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:
+    """The fold of each row: groups in random order, the heaviest first, go to the fold that is lightest so far."""
+    sizes = np.bincount(group, weights=weight)
+    order = random_state.permutation(len(sizes))
+    fold, total = np.zeros(len(sizes), dtype=np.intp), np.zeros(N_FOLDS)
+    for each in order[np.argsort(-sizes[order], kind="stable")]:
+        fold[each] = total.argmin()
+        total[fold[each]] += sizes[each]
+    return fold[group]
 
 
 def whole(number: float) -> int:

@@ -52,10 +52,16 @@ class NearestRows:
         n_references) says which references do not count for a row.
         """
         nearest = self._by_bag(x, left_out).amin(3)
+        is_empty = nearest.isinf()
         coincide = nearest.amin(2) <= COINCIDENCE * (x.square().sum(2) + self._n_coordinates)
         # Surprisals go by order: the distances of rows that coincide must not differ by rounding errors.
-        nearest = nearest.masked_fill(nearest.isinf() | (nearest <= COINCIDENCE * self._n_coordinates[:, :, None]), 0.0)
-        return (nearest + SQUARED_FLOOR * self._n_coordinates[:, :, None]).log().mean(2) * 0.5, coincide
+        nearest = nearest.masked_fill(is_empty | (nearest <= COINCIDENCE * self._n_coordinates[:, :, None]), 0.0)
+        log_squares = (nearest + SQUARED_FLOOR * self._n_coordinates[:, :, None]).log()
+        if left_out is None:
+            return log_squares.mean(2) * 0.5, coincide
+        # A bag that is left out as a whole says nothing, unless all are.
+        counts = (~is_empty | is_empty.all(2, keepdim=True)).to(x.dtype)
+        return (log_squares * counts).sum(2) / counts.sum(2) * 0.5, coincide
 
     def log_distances_lost(self, x: Tensor, left_out: Tensor, space: int, product: Tensor | None) -> Tensor:
         """By how much the log-distance in a space falls if a feature may take the value that suits best, for each.

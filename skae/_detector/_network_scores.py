@@ -32,8 +32,10 @@ class NetworkScores(Protocol):
     def component(self, systems: Systems) -> np.ndarray:
         """The component score of each row, in the opinion of all networks."""
 
-    def calibrated(self, systems: Systems, fold: np.ndarray, weight: np.ndarray) -> tuple[NetworkScores, np.ndarray]:
-        """Scores on the scale of weighted training rows, and their components.
+    def calibrated(
+        self, systems: Systems, fold: np.ndarray, weight: np.ndarray, groups: np.ndarray | None
+    ) -> tuple[NetworkScores, np.ndarray]:
+        """Scores on the scale of weighted training rows, which may belong to groups, and their components.
 
         A row is judged by the network that did not learn from its fold.
         """
@@ -57,10 +59,12 @@ class MaskedScores:
     def component(self, systems: Systems) -> np.ndarray:
         return two_highest(self._surprisals(self._raw(systems)))
 
-    def calibrated(self, systems: Systems, fold: np.ndarray, weight: np.ndarray) -> tuple[MaskedScores, np.ndarray]:
+    def calibrated(
+        self, systems: Systems, fold: np.ndarray, weight: np.ndarray, groups: np.ndarray | None
+    ) -> tuple[MaskedScores, np.ndarray]:
         raw = by_own_members(self._raw, systems, fold)
         surprisals = tuple(TailSurprisal.of(values, weight) for values in raw.T)
-        return replace(self, feature_surprisals=surprisals), two_highest(left_out_surprisals(raw, weight))
+        return replace(self, feature_surprisals=surprisals), two_highest(left_out_surprisals(raw, weight, groups))
 
     def _raw(self, systems: Systems, member: int | None = None) -> np.ndarray:
         """Minus the log-probability density of each feature given the others, by one network or by all."""
@@ -124,7 +128,9 @@ class DenoiserScores:
     def component(self, systems: Systems) -> np.ndarray:
         return self._joined(self._raw(systems))
 
-    def calibrated(self, systems: Systems, fold: np.ndarray, weight: np.ndarray) -> tuple[DenoiserScores, np.ndarray]:
+    def calibrated(
+        self, systems: Systems, fold: np.ndarray, weight: np.ndarray, groups: np.ndarray | None
+    ) -> tuple[DenoiserScores, np.ndarray]:
         raw = by_own_members(self._raw, systems, fold)
         medians = np.maximum([weighted_quantile(values, 0.5, weight) for values in raw.T], 1e-12)
         calibrated = replace(self, medians=medians)

@@ -51,8 +51,8 @@ class ReconstructionScorer:
     ) -> ScorerFit:
         fitted = cls._fit(rows, parameters, random_state, report)
         if needs_folds(rows):
-            components, weight = cross_fitted_components(rows, parameters, random_state)
-            fitted = replace(fitted, components=components, weight=weight)
+            components, weight, groups = cross_fitted_components(rows, parameters, random_state)
+            fitted = replace(fitted, components=components, weight=weight, groups=groups)
         if MIN_ROWS_OF_FOLDS <= rows.n_distinct_rows < MIN_ROWS_PER_FEATURE_TO_WHITEN * rows.n_features:
             warn(
                 "Rows are so few for their features that those fitted to may look more unusual than new ones: labels "
@@ -74,7 +74,7 @@ class ReconstructionScorer:
         )
         settings = autoencoder_settings(parameters.training, config, rows)
         train, held_out = split_rows(rows, settings.validation_fraction, random_state)
-        split, calibration = Split(train, held_out, rows.sample_weight), held_out
+        split, calibration = Split(train, held_out, rows.sample_weight, rows.groups), held_out
         n_distinct = rows.n_distinct_rows
         if held_out is None and MIN_ROWS_OF_FOLDS <= n_distinct < MIN_ROWS_PER_FEATURE_TO_WHITEN * rows.n_features:
             train, calibration = split_rows(rows, 1.0 / N_FOLDS, random_state)
@@ -89,7 +89,9 @@ class ReconstructionScorer:
             scorer = cls(autoencoder, weighted_mean(codes, rows.effective_counts[split.train]))
             components = scorer.component_scores(rows.source.local[judged], parameters.device)
             weight = rows.effective_counts[judged]
-            return ScorerFit(scorer, autoencoder.n_components, fitted.training, components, weight, np.ones(2))
+            groups = None if rows.groups is None else rows.groups[judged]
+            n_components = autoencoder.n_components
+            return ScorerFit(scorer, n_components, fitted.training, components, weight, np.ones(2), groups)
 
         fitted = fit(
             rows,
@@ -134,27 +136,33 @@ class ReconstructionScorer:
 
 
 def needs_folds(rows: TrainingRows) -> bool:
-    """Whether rows are too few to look as new ones do, but enough for autoencoders fitted to a part of them."""
+    """Whether rows are too few to look as new ones do, but enough for autoencoders fitted to a part of them.
+
+    Of rows that belong to groups, whether the groups are too few: those held out would be too few to calibrate.
+    """
     n_rows, n_features = rows.n_distinct_rows, rows.n_features
     enough_for_parts = max(MIN_ROWS_OF_FOLDS, MIN_ROWS_PER_FEATURE_TO_WHITEN * n_features)
-    return enough_for_parts <= n_rows < min(MIN_ROWS_WITHOUT_FOLDS, max(MIN_ROWS, MIN_ROWS_PER_FEATURE * n_features))
+    enough = min(MIN_ROWS_WITHOUT_FOLDS, max(MIN_ROWS, MIN_ROWS_PER_FEATURE * n_features))
+    return enough_for_parts <= n_rows and (n_rows if rows.groups is None else rows.n_groups) < enough
 
 
 def cross_fitted_components(
     rows: TrainingRows, parameters: ScorerParameters, random_state: np.random.RandomState
-) -> tuple[np.ndarray, np.ndarray]:
-    """Components of the rows of all folds, each by a scorer fitted to the others, and the rows' weights.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Components of the rows of all folds, each by a scorer fitted to the others, and the rows' weights and groups.
 
-    Equal rows are in one fold.
+    Rows of a group, or equal rows where there are no groups, are in one fold.
     """
-    first = rows.first_occurrences
-    occurrences, group = np.unique(row_indices(rows.n_rows) if first is None else first, return_inverse=True)
+    labels = rows.groups if rows.groups is not None else rows.first_occurrences
+    occurrences, group = np.unique(row_indices(rows.n_rows) if labels is None else labels, return_inverse=True)
     fold = (random_state.permutation(len(occurrences)) % N_FOLDS)[group]
     judged, components = [], []
-    for k in range(N_FOLDS):
+    for k in range(fold.max() + 1):
         fitted = ReconstructionScorer._fit(rows.select(fold != k), parameters, random_state, silent)
         if fitted.training.interrupted:  # half of the folds would be no calibration
             raise KeyboardInterrupt
         judged.append(np.flatnonzero(fold == k))
         components.append(fitted.scorer.component_scores(rows.source.local[judged[-1]], parameters.device))
-    return np.concatenate(components), rows.effective_counts[np.concatenate(judged)]
+    order = np.concatenate(judged)
+    groups = None if rows.groups is None else rows.groups[order]
+    return np.concatenate(components), rows.effective_counts[order], groups

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from skae._detector._coordinates import N_SYSTEMS, Coordinates, Systems
+from skae._detector._known_rows import NO_GROUP, KnownRows
 from skae._detector._nearest_rows import BLOCK_ELEMENTS, NearestRows, coincidences
 from skae._detector._scorer import normalised
 from skae._rows._blocks import row_blocks
@@ -28,6 +29,9 @@ class RowDistances:
     `references` are training rows in the units of ``coordinates.scale``, of which `bags` and the bags of the spaces
     hold indices. `single` says which references stand for one training row: a row that coincides with one of those is
     judged without it, so that training rows are measured as new rows are. `spaces` are pairs of features and bags.
+
+    Where training rows belong to groups, they are `known`, and a row is judged without the references of its group:
+    `groups` are those of the references.
     """
 
     coordinates: Coordinates
@@ -35,34 +39,52 @@ class RowDistances:
     single: np.ndarray
     bags: np.ndarray
     spaces: tuple[Space, ...]
+    known: KnownRows | None = None
+    groups: np.ndarray | None = None
+
+    def groups_of(self, X, part: slice = slice(None)) -> np.ndarray | None:
+        """The groups of rows of X, None where training rows have none."""
+        return None if self.known is None else self.known.groups_of(X, part)
 
     def systems(self, X, part: slice = slice(None)) -> Systems:
         """Rows of X in the three coordinate systems."""
         return self.coordinates(self.coordinates.scale.deviations(X, part))
 
-    def log_distances(self, systems: Systems, device: str) -> np.ndarray:
-        """Log-distances in the systems and in the spaces, shape (n_rows, N_SYSTEMS + n_spaces)."""
+    def log_distances(self, systems: Systems, device: str, groups: np.ndarray | None = None) -> np.ndarray:
+        """Log-distances in the systems and in the spaces, shape (n_rows, N_SYSTEMS + n_spaces).
+
+        `groups` are those of the rows, as `groups_of` finds them.
+        """
         where = resolve_device(device)
         found_by = self._on(where)
         result = np.empty((len(systems[0]), N_SYSTEMS + len(self.spaces)))
         with torch.no_grad():
             for part in row_blocks(len(result), found_by.n_distances, BLOCK_ELEMENTS):
-                result[part] = to_numpy(self._of_tensor(found_by.tensor(systems, part), found_by))
+                own = None if groups is None else groups[part]
+                result[part] = to_numpy(self._of_tensor(found_by.tensor(systems, part), own, found_by))
         return result
 
-    def _of_tensor(self, systems: Tensor, found_by: OnDevice) -> Tensor:
+    def _of_tensor(self, systems: Tensor, groups: np.ndarray | None, found_by: OnDevice) -> Tensor:
         log_distances, coincide = found_by.log_distances(systems)
-        rows = coincide[found_by.with_bags_of_their_own].any(0).nonzero()[:, 0]
+        judged_again = coincide[found_by.with_bags_of_their_own].any(0)
+        if groups is not None:
+            judged_again |= to_tensor(groups != NO_GROUP, torch.bool, judged_again.device)
+        rows = judged_again.nonzero()[:, 0]
         if len(rows):  # few, unless they are the training rows
-            left_out = self._left_out(systems[0, rows], found_by.references)
+            own = None if groups is None else groups[to_numpy(rows)]
+            left_out = self._left_out(systems[0, rows], own, found_by.references)
             log_distances[:, rows] = found_by.log_distances(systems[:, rows], left_out)[0]
         return log_distances.t()
 
-    def _left_out(self, deviations: Tensor, references: Tensor) -> Tensor:
+    def _left_out(self, deviations: Tensor, groups: np.ndarray | None, references: Tensor) -> Tensor:
         # A value and a reference may both have been rounded.
         tolerance = to_tensor(2.0 * self.coordinates.scale.tolerance, deviations.dtype, deviations.device)
         coincide = coincidences(deviations, references, tolerance)
-        return coincide & to_tensor(self.single, torch.bool, deviations.device)
+        coincide &= to_tensor(self.single, torch.bool, deviations.device)
+        if groups is not None and self.groups is not None:
+            same = (groups[:, np.newaxis] == self.groups) & (groups != NO_GROUP)[:, np.newaxis]
+            coincide |= to_tensor(same, torch.bool, deviations.device)
+        return coincide
 
     def _on(self, device: torch.device) -> OnDevice:
         """What finds nearest rows there; made once for each device."""
@@ -82,26 +104,32 @@ class RowDistances:
             mask[features] = True
         return masks
 
-    def feature_shares(self, systems: Systems, device: str) -> list[np.ndarray]:
+    def feature_shares(self, systems: Systems, device: str, groups: np.ndarray | None = None) -> list[np.ndarray]:
         """Shares of the features in each system's distances: how much nearer training rows are without a feature."""
         found_by = self._on(resolve_device(device))
         tensor, whitening = found_by.tensor(systems), self.coordinates.whitening.product
-        left_out = self._left_out(tensor[0], found_by.references)
+        left_out = self._left_out(tensor[0], groups, found_by.references)
         products = (None, torch.as_tensor(whitening, dtype=tensor.dtype, device=tensor.device), None)
         lost = (found_by.nearest.log_distances_lost(tensor[k], left_out, k, each) for k, each in enumerate(products))
         return [normalised(to_numpy(each)) for each in lost]
 
     def to_state(self) -> dict[str, Any]:
         """Arrays and plain values for a file."""
-        spaces = [list(space) for space in self.spaces]
-        return fields_of(self) | {"coordinates": self.coordinates.to_state(), "spaces": spaces}
+        state = fields_of(self) | {
+            "coordinates": self.coordinates.to_state(),
+            "spaces": [list(space) for space in self.spaces],
+        }
+        if self.known is None:  # as files were before there were groups
+            return {name: value for name, value in state.items() if name not in ("known", "groups")}
+        return state | {"known": fields_of(self.known)}
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> RowDistances:
         """The distances that `to_state` described."""
         coordinates = Coordinates.from_state(state["coordinates"])
         spaces = tuple((features, bags) for features, bags in state["spaces"])
-        return cls(**state | {"coordinates": coordinates, "spaces": spaces})
+        known = KnownRows(**state["known"]) if "known" in state else None
+        return cls(**state | {"coordinates": coordinates, "spaces": spaces, "known": known})
 
 
 class OnDevice:

@@ -6,6 +6,7 @@ import numpy as np
 
 from skae._detector._coordinates import N_SYSTEMS, Coordinates
 from skae._detector._entries import N_FOLDS, Entries, whole
+from skae._detector._known_rows import KnownRows
 from skae._detector._nearest_rows import draw_bags
 from skae._detector._row_distances import RowDistances
 from skae._detector._scorer import ScorerParameters
@@ -32,6 +33,7 @@ class Sampler:
         self.entries, self.parameters, self._dtype, self._random_state = entries, parameters, dtype, random_state
         novelty, n_features = parameters.novelty, entries.rows.shape[1]
         self._left_out = 0.0 if novelty else MAX_LEFT_OUT
+        self._known = None if entries.group is None else KnownRows.of(entries.rows, entries.group)
         n_bags, bag_size = (CLEAN_BAGS, CLEAN_BAG_SIZE) if novelty else (BAGS, BAG_SIZE)
         self._n_bags = max(1, min(n_bags, MAX_REFERENCE_NUMBERS // (bag_size * n_features)))
         # No more than there are outside of a fold: calibration rows are compared with bags as large as new rows are.
@@ -39,7 +41,10 @@ class Sampler:
         self._subspaces = _draw_subspaces(n_features, random_state) if novelty else []
 
     def _at_most_half(self, bag_size: int, share: float = 1.0) -> int:
-        return max(1, min(bag_size, whole(0.5 * share * self.entries.weight.sum())))
+        weight, half = self.entries.weight, 0.5
+        if self.entries.group is not None:  # a fold of a large group may be more than half
+            half = min(half, 1.0 - np.bincount(self.entries.fold, weights=weight).max() / weight.sum())
+        return max(1, min(bag_size, whole(half * share * weight.sum())))
 
     def usual(self, order: np.ndarray) -> np.ndarray:
         """Mask of the entries that coordinates and networks are fitted to, the first of an order."""
@@ -66,7 +71,8 @@ class Sampler:
         spaces = [(features, main[[number % len(main)]]) for number, features in enumerate(self._subspaces)]
         spaces += [(np.arange(entries.rows.shape[1]), other) for other in others]
         references = coordinates.scale.deviations(entries.rows[used])
-        return RowDistances(coordinates, references, entries.single[used], main, tuple(spaces))
+        groups = None if entries.group is None else entries.group[used]
+        return RowDistances(coordinates, references, entries.single[used], main, tuple(spaces), self._known, groups)
 
 
 def cross_fitted_distances(sampler: Sampler, order: np.ndarray, judged: np.ndarray) -> np.ndarray:

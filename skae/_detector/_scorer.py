@@ -63,7 +63,8 @@ class ScorerFit:
     """A fitted scorer, the number of columns of its codes, how training went, and what calibrates its components.
 
     `components` are those of calibration rows, each found without the row's help, and `weight` how many rows each of
-    them stands for. `component_weight` says how much each component counts, the most important one 1.
+    them stands for. `component_weight` says how much each component counts, the most important one 1. `groups` are the
+    groups of the calibration rows, if they belong to any.
     """
 
     scorer: Scorer
@@ -72,6 +73,7 @@ class ScorerFit:
     components: np.ndarray
     weight: np.ndarray
     component_weight: np.ndarray
+    groups: np.ndarray | None = None
 
 
 def normalised(shares: np.ndarray) -> np.ndarray:

@@ -9,6 +9,8 @@ import numpy as np
 # Share of the highest calibration values whose mean excess is the unit of what lies beyond them all; and the smallest
 # unit: by a tenth the distances of one row differ from bags to bags.
 TAIL, MIN_TAIL_UNIT = 0.1, 0.1
+# Calibration values that belong to groups are in at most so many parts, each measured by the others.
+MAX_PARTS = 20
 # Values kept of a table, evenly spread over the surprisals.
 MAX_KNOTS = 256
 
@@ -57,12 +59,23 @@ def _table(values: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return knots, group, counts, surprisals, unit
 
 
-def left_out_surprisals(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
+def left_out_surprisals(values: np.ndarray, weight: np.ndarray, groups: np.ndarray | None = None) -> np.ndarray:
     """The surprisals of columns of calibration values, each found from the others, as that of a new value is.
 
-    In its own table the highest value would be as surprising as the table allows, and new values more so.
+    In its own table the highest value would be as surprising as the table allows, and new values more so. Values that
+    belong to `groups` are found from those of other groups.
     """
+    if groups is not None:
+        part = np.unique(groups, return_inverse=True)[1] % MAX_PARTS
+        return np.stack([_by_other_parts(column, weight, part) for column in values.T], axis=1)
     return np.stack([_left_out(column, weight) for column in values.T], axis=1)
+
+
+def _by_other_parts(values: np.ndarray, weight: np.ndarray, part: np.ndarray) -> np.ndarray:
+    result = np.empty(len(values))
+    for own in (part == each for each in range(part.max() + 1)):
+        result[own] = TailSurprisal.of(values[~own], weight[~own])(values[own])
+    return result
 
 
 def _left_out(values: np.ndarray, weight: np.ndarray) -> np.ndarray:

@@ -11,6 +11,10 @@ from skae._rows._training_rows import TrainingRows
 # trained on.
 HOLD_OUT_ROWS = 100
 MAX_HOLD_OUT_ROWS = 2000
+# One group says nothing of others: so many are held out, or half of all if there are fewer than twice as many.
+MIN_GROUPS_TO_JUDGE = 2
+# Of groups that are held out no more than this share of the rows, unless more groups are asked for.
+MAX_SHARE_OF_GROUPS = 0.5
 
 
 def split_rows(
@@ -19,11 +23,14 @@ def split_rows(
     """Random indices to train on and to hold out (None for a fraction of 0); both sorted, neither empty.
 
     Of equal rows the first alone is held out, and then none of them is trained on: a row that was learned by heart
-    tells nothing.
+    tells nothing. Where rows belong to groups, whole groups are held out, and `fraction` is a share of the groups.
     """
     indices = row_indices(rows.n_rows)
     if not fraction or rows.n_rows < 2:  # of rows with weight there may be one
         return indices, None
+    if rows.groups is not None and rows.n_groups > 1:
+        is_held_out = draw_groups(rows.groups, fraction, random_state)[rows.groups]
+        return indices[~is_held_out], _at_most(indices[is_held_out], MAX_HOLD_OUT_ROWS, random_state)
     first = rows.first_occurrences
     distinct = indices if first is None else indices[first == indices]
     if len(distinct) < 2:
@@ -36,6 +43,29 @@ def split_rows(
     held_out.sort()
     train.sort()
     return train, held_out
+
+
+def draw_groups(groups: np.ndarray, fraction: float, random_state: np.random.RandomState) -> np.ndarray:
+    """Mask of the groups to hold out, given the number of each row's group: a share of them, at least one.
+
+    A group that would bring their rows beyond half of all is passed over.
+    """
+    sizes = np.bincount(groups)
+    present = np.flatnonzero(sizes)
+    fewest = max(1, min(MIN_GROUPS_TO_JUDGE, len(present) // 2))
+    n_held_out = min(max(fewest, round(fraction * len(present))), len(present) - 1)
+    most = max(fraction, MAX_SHARE_OF_GROUPS) * len(groups)
+    is_held_out, n_rows = np.zeros(len(sizes), dtype=bool), 0
+    for group in random_state.permutation(present):
+        if n_rows + sizes[group] <= most and is_held_out.sum() < n_held_out:
+            is_held_out[group] = True
+            n_rows += sizes[group]
+    return is_held_out
+
+
+def _at_most(indices: np.ndarray, number: int, random_state: np.random.RandomState) -> np.ndarray:
+    """All indices, or so many of them, drawn at random and sorted: groups may be large."""
+    return indices if len(indices) <= number else np.sort(random_state.choice(indices, number, replace=False))
 
 
 def hold_out_fraction(n_rows: int) -> float:

@@ -88,9 +88,9 @@ class ShardedStandardisedRows(StandardisedRows):
 
 
 def as_shards(
-    X, sample_weight, processes: ProcessGroup, must_agree: dict[str, Any]
-) -> tuple[ShardedRowSource, np.ndarray | None]:
-    """The rows of all processes, and the weights of all rows in every process.
+    X, sample_weight, groups: np.ndarray | None, processes: ProcessGroup, must_agree: dict[str, Any]
+) -> tuple[ShardedRowSource, np.ndarray | None, np.ndarray | None]:
+    """The rows of all processes, and the weights and groups of all rows in every process.
 
     Raises ValueError where processes were given what does not go together.
     """
@@ -99,6 +99,7 @@ def as_shards(
         "number of features": X.shape[1],
         "dtype of X": str(X.dtype),
         "sample_weight": None if sample_weight is None else "an array",
+        "groups": None if groups is None else "an array",
     }
     for rank, facts in enumerate(told := processes.exchange("the parameters", must_agree)):
         for name, value in facts.items():
@@ -110,4 +111,6 @@ def as_shards(
     shards = ShardedRowSource(X, sum(sizes[: processes.rank]), sum(sizes), processes)
     if sample_weight is not None:
         sample_weight = np.concatenate(processes.exchange("sample_weight", sample_weight))
-    return shards, sample_weight
+    if groups is not None:
+        groups = np.concatenate(processes.exchange("groups", groups))
+    return shards, sample_weight, groups

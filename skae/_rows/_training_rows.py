@@ -17,8 +17,8 @@ from skae._rows._standardised_rows import StandardisedRows
 class TrainingRows:
     """Checked rows and weights (None where all are equal), and the dtype and device to compute with.
 
-    `missing_share` is the share of the entries that are NaN. `n_seen` is the number of rows that "auto" goes by where
-    these are the last of many.
+    `groups` are the numbers of the groups that rows belong to, if any are known. `missing_share` is the share of the
+    entries that are NaN. `n_seen` is the number of rows that "auto" goes by where these are the last of many.
     """
 
     source: RowSource
@@ -27,6 +27,7 @@ class TrainingRows:
     device: torch.device
     missing_share: float = 0.0
     n_seen: int | None = None
+    groups: np.ndarray | None = None
 
     @property
     def n_rows(self) -> int:
@@ -50,13 +51,16 @@ class TrainingRows:
 
     @property
     def n_groups(self) -> int:
-        """How many rows there are if duplicates, unless they are very many, count once."""
+        """How many groups there are; of rows without groups, how many if duplicates, unless very many, count once."""
+        if self.groups is not None:
+            return len(np.unique(self.groups))
         return self.n_rows if self.first_occurrences is None else len(np.unique(self.first_occurrences))
 
     def select(self, mask: np.ndarray) -> TrainingRows:
         """The rows chosen by a mask."""
         weight = None if self.sample_weight is None else self.sample_weight[mask]
-        return replace(self, source=self.source.select(mask), sample_weight=weight)
+        groups = None if self.groups is None else self.groups[mask]
+        return replace(self, source=self.source.select(mask), sample_weight=weight, groups=groups)
 
     def standardised(self, mean: np.ndarray, scale: np.ndarray) -> StandardisedRows:
         """The rows as ``(X - mean) / scale``."""

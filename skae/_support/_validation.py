@@ -1,4 +1,4 @@
-"""Checks of weights and results, and fits that change nothing when they fail."""
+"""Checks of weights, groups and results, and fits that change nothing when they fail."""
 
 from __future__ import annotations
 
@@ -68,6 +68,42 @@ def check_sample_weight(sample_weight, X) -> np.ndarray | None:
     if not MIN_LARGEST_WEIGHT <= largest <= MAX_LARGEST_WEIGHT:
         weights = weights / largest * min(max(largest, MIN_LARGEST_WEIGHT), MAX_LARGEST_WEIGHT)
     return weights
+
+
+def check_groups(groups, X) -> np.ndarray | None:
+    """The group of each row, or None where there are none.
+
+    Raises ValueError for an array of another length or shape, and where a group is missing.
+    """
+    if groups is None:
+        return None
+    groups = np.asarray(as_array(groups))
+    if groups.ndim != 1:
+        raise ValueError(f"groups should be a 1d array, got an array of shape {groups.shape} instead.")
+    check_consistent_length(X, groups)
+    if np.any([_is_missing(group) for group in groups] if groups.dtype.kind == "O" else groups != groups):
+        raise ValueError("Input groups contains NaN.")
+    return groups
+
+
+def _is_missing(value) -> bool:
+    equal = value == value  # of pandas' NA that is no bool
+    return value is None or not isinstance(equal, bool | np.bool_) or not equal
+
+
+def as_group_numbers(groups: np.ndarray, owner: str) -> np.ndarray:
+    """Numbers from 0 for checked groups. Raises ValueError if there is one group only."""
+    try:
+        distinct, numbers = np.unique(groups, return_inverse=True)
+    except TypeError:
+        kinds = sorted({type(group).__name__ for group in groups})
+        raise TypeError(f"Input groups must be uniformly strings or numbers. Got {kinds}") from None
+    if len(distinct) < 2:
+        raise ValueError(
+            f"The groups parameter contains fewer than 2 unique groups ({distinct.tolist()}) of rows with positive "
+            f"weight. {owner} expects at least 2."
+        )
+    return numbers
 
 
 def check_finite_result(result, computed_in):

@@ -16,6 +16,7 @@ from skae._rows._standardised_rows import StandardisedRows, n_batches, split_eve
 from skae._rows._strata import stratified_rows
 from skae._support._threads import single_thread_if
 from skae._support._torch import to_tensor
+from skae._training._groups import standard_error_of_groups
 from skae._training._optimizer import AdamW
 from skae._training._schedule import learning_rate_factor
 from skae._training._settings import TrainingSettings
@@ -49,11 +50,12 @@ class Network(Protocol):
 
 @dataclass(frozen=True)
 class Split:
-    """Indices of the rows to train on and to hold out (None: no hold-out), and the rows' weights, if any."""
+    """Indices of the rows to train on and to hold out (None: no hold-out), and the rows' weights and groups, if any."""
 
     train: np.ndarray
     held_out: np.ndarray | None
     sample_weight: np.ndarray | None
+    groups: np.ndarray | None = None
 
 
 @dataclass
@@ -327,6 +329,8 @@ class BestCheckpoint:
     def _standard_error(self, losses: np.ndarray) -> float:
         """Of the mean gain over the start; rows of unequal weight count as fewer (Kish 1965)."""
         gains, weight = self._start_rows - losses, self._weight()
+        if self._split.groups is not None and self._split.held_out is not None:
+            return standard_error_of_groups(gains, self._split.groups[self._split.held_out], weight)
         shares = np.full(len(gains), 1.0 / len(gains)) if weight is None else weight / weight.sum()
         n_effective = 1.0 / np.square(shares).sum()
         return float(np.sqrt(self._mean((gains - self._mean(gains)) ** 2) / n_effective))

@@ -57,6 +57,17 @@ class TestScores:
         # The components run against each other: the two outer rows score alike, and so do the two inner ones.
         np.testing.assert_allclose(ours.p_values(np.array([lowest - 1, lowest, highest, 0.0])), [0.2, 0.6, 1.0, 1.0])
 
+    def test_rows_of_a_group_weigh_as_one(self):
+        groups = np.array([4, 4, 7, 7])
+        ours = Calibration.of(COMPONENTS, np.ones(4), np.ones(2), groups)
+        expected = -two_highest(left_out_surprisals(COMPONENTS, np.ones(4), groups))
+        np.testing.assert_allclose(ours.scores, expected)
+        # Of two groups no new row is more unusual than one in three.
+        np.testing.assert_allclose(ours.p_values(np.array([ours.scores.min() - 1, 0.0])), [1 / 3, 1.0])
+        # Of unequal ones as many as rows drawn from them differ in: 16 / (9 + 1).
+        ours = Calibration.of(COMPONENTS, np.ones(4), np.ones(2), np.array([0, 0, 0, 1]))
+        assert ours.weight.sum() == pytest.approx(1.6)
+
     def test_the_state_makes_the_same_calibration(self):
         ours = calibration([0.5, 1.0])
         again = Calibration.from_state(ours.to_state())

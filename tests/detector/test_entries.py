@@ -13,9 +13,9 @@ from skae._rows._training_rows import TrainingRows
 X = np.random.RandomState(0).normal(size=(60, 3))
 
 
-def entries_of(X, weight=None, seed=0):
+def entries_of(X, weight=None, seed=0, groups=None):
     weight = None if weight is None else np.asarray(weight, float)
-    rows = TrainingRows(RowSource(np.asarray(X, float)), weight, torch.float32, torch.device("cpu"))
+    rows = TrainingRows(RowSource(np.asarray(X, float)), weight, torch.float32, torch.device("cpu"), groups=groups)
     return Entries.of(rows, True, np.random.RandomState(seed))
 
 
@@ -141,6 +141,46 @@ class TestEntries:
         chosen = entries.select(np.array([3, 5]))
         np.testing.assert_array_equal(chosen.rows, entries.rows[[3, 5]])
         np.testing.assert_array_equal(chosen.fold, entries.fold[[3, 5]])
+
+
+class TestGroups:
+    GROUPS = np.arange(60) // 4
+
+    def test_each_is_in_one_fold(self):
+        entries = entries_of(X, groups=self.GROUPS)
+        assert len(entries) == 60
+        for group in range(15):
+            assert len(np.unique(entries.fold[entries.group == group])) == 1
+        np.testing.assert_array_equal(np.bincount(entries.fold), [20] * N_FOLDS)
+
+    def test_folds_are_of_about_the_same_weight(self):
+        entries = entries_of(X, np.where(np.arange(60) < 4, 20, 3), groups=self.GROUPS)
+        # 80 and fourteen times 12.
+        np.testing.assert_array_equal(np.sort(np.bincount(entries.fold, weights=entries.weight)), [80, 84, 84])
+
+    def test_equal_rows_of_one_group_are_copies(self):
+        entries = entries_of(np.vstack([X, *[X[:1]] * 30]), groups=np.append(self.GROUPS, np.zeros(30, int)))
+        assert len(entries) == 60
+        assert entries.weight.max() == 31.0
+        assert entries.single.all()
+
+    def test_equal_rows_of_different_groups_are_not(self):
+        entries = entries_of(np.vstack([X, X[:1]]), groups=np.append(self.GROUPS, 9))
+        own = by_row(entries)[tuple(X[0])]
+        np.testing.assert_array_equal(np.sort(entries.group[own]), [0, 9])
+        np.testing.assert_array_equal(entries.weight, 1.0)
+        assert not entries.single[own].any()
+        assert np.delete(entries.single, own).all()
+
+    def test_the_order_of_the_rows_does_not_matter(self):
+        order = np.random.RandomState(1).permutation(60)
+        ours, other = entries_of(X[order], groups=self.GROUPS[order]), entries_of(X, groups=self.GROUPS)
+        assert_same(ours, other)
+        np.testing.assert_array_equal(ours.group, other.group)
+
+    def test_select(self):
+        entries = entries_of(X, groups=self.GROUPS)
+        np.testing.assert_array_equal(entries.select(np.array([3, 5])).group, entries.group[[3, 5]])
 
 
 def test_whole():

@@ -103,6 +103,12 @@ class TestLeftOut:
             assert np.mean(new > np.quantile(found, 0.95)) == pytest.approx(0.05, abs=3 * np.sqrt(0.05 * 0.95 / 500))
             assert np.mean(new > np.quantile(found, 0.5)) == pytest.approx(0.5, abs=3 * np.sqrt(0.25 / 500))
 
+    def test_groups_are_left_out_together(self):
+        values = np.array([[1.0], [2.0], [10.0], [11.0]])
+        found = left_out_surprisals(values, np.ones(4), np.array([3, 3, 8, 8]))
+        np.testing.assert_allclose(found[2:, 0], surprisal(values[:2, 0])(values[2:, 0]))
+        np.testing.assert_allclose(found[:2, 0], surprisal(values[2:, 0])(values[:2, 0]))
+
 
 def test_two_highest():
     np.testing.assert_allclose(two_highest(np.array([[1.0, 5.0, 3.0], [2.0, 0.0, 2.0]])), [4.0, 2.0])
