@@ -49,7 +49,7 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
 
     _constraints: ClassVar[dict[str, tuple[Constraint, ...]]] = {
         "n_components": (Integer(1), Float(0, 1, low_open=True, high_open=True), OneOf((None,))),
-        "hidden_layer_sizes": (LayerSizes(),),
+        "hidden_layer_sizes": (LayerSizes(), AUTO),
         "activation": (OneOf(ACTIVATIONS),),
         "scale": (Boolean(),),
         "alpha": (Float(0), AUTO),

@@ -19,7 +19,7 @@ from skae._rows._reservoir import Reservoir, draw_priorities, highest_priorities
 from skae._rows._row_source import RowSource
 from skae._rows._training_rows import TrainingRows
 from skae._support._callbacks import with_callbacks
-from skae._support._constraints import Boolean, Float, LayerSizes, OneOf, layer_sizes, plain_number
+from skae._support._constraints import Boolean, Float, OneOf, layer_sizes, plain_number
 from skae._support._frames import frame_like
 from skae._support._random_state import local_random_state, random_state_after
 from skae._support._tensors import like
@@ -78,26 +78,26 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         rows, or only the most unusual one. In (0, 0.5].
     hidden_layer_sizes : int, array-like of int or "auto", default="auto"
         Widths of the hidden layers; an int is one layer. "auto" is (128, 128, 128) for masked autoencoders,
-        (96, 96, 96) for denoisers and (256, 128) for "reconstruction".
+        (96, 96, 96) for denoisers and as in `AutoencoderTransformer` for "reconstruction".
     activation : {"silu", "relu", "gelu", "tanh", "identity"}, default="relu"
         Activation function of the hidden layers.
     scale : bool, default=True
         If True, features are divided by their standard deviation first, so that their units do not matter. With
         "denoising" it is robust to extreme values, and a constant feature is divided by a tenth of its value.
     alpha : float or "auto", default="auto"
-        L2 decay. "auto" is ``min(3, 1500 / n_samples)`` for masked autoencoders, 0.001 for denoisers and
-        ``min(1, 500 / n_samples)`` for "reconstruction".
+        L2 decay. "auto" is ``min(3, 1500 / n_samples)`` for masked autoencoders, 0.001 for denoisers and as in
+        `AutoencoderTransformer` for "reconstruction".
     batch_size : int or "auto", default="auto"
         Rows per step. "auto" is 64 for "denoising", else as in `AutoencoderTransformer`.
     learning_rate_init : float or "auto", default="auto"
-        Highest learning rate of AdamW. "auto" is 0.003 for "denoising" and 0.008 for "reconstruction".
+        Highest learning rate of AdamW. "auto" is 0.003 for "denoising" and 0.005 for "reconstruction".
     max_iter : int or "auto", default="auto"
         Maximum number of epochs. For "denoising", "auto" is as many as make 900 steps of masked autoencoders, at most
         two per row, or 400 of denoisers, at most one per row. For "reconstruction" it is as in
         `AutoencoderTransformer`. Below 50 rows it is 0: no network, only closed forms.
     n_iter_no_change : int or "auto", default="auto"
-        Training stops after this many epochs that did not lower the loss by 0.01 %. "auto" is `max_iter` for
-        "denoising", else half of it, at least 20.
+        With "denoising" training stops after this many epochs that did not lower the loss by 0.01 %, and "auto" is
+        `max_iter`. For "reconstruction" it is as in `AutoencoderTransformer`.
     dtype : {"auto", "bfloat16", "float32", "float64"}, default="auto"
         Precision of the networks. "auto" is float64 up to 256 rows and float32 beyond. "bfloat16": the products of
         training are in bfloat16, which is faster where the CPU (AMX, AVX-512-BF16) or GPU supports it. Scores are
@@ -190,7 +190,6 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         "method": (OneOf(SCORERS),),
         "novelty": (Boolean(),),
         "contamination": (Float(0, 0.5, low_open=True), AUTO),
-        "hidden_layer_sizes": (LayerSizes(), AUTO),
     }
 
     def __init__(
@@ -460,11 +459,10 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
             return attributes(fitted)
 
     def _scorer_parameters(self) -> ScorerParameters:
-        sizes = self.hidden_layer_sizes
         return ScorerParameters(
             bool(self.novelty),
             plain_number(self.n_components),
-            sizes if isinstance(sizes, str) else layer_sizes(sizes),
+            layer_sizes(self.hidden_layer_sizes),
             self.activation,
             bool(self.scale),
             self._training_parameters(),

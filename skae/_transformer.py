@@ -17,7 +17,7 @@ from skae._autoencoder._fitted import FittedAutoencoder
 from skae._autoencoder._losses import LOSSES
 from skae._autoencoder._partial_fit import IncrementalState, state_after_fit, update
 from skae._autoencoder._torch_modules import DecoderModule, EncoderModule
-from skae._defaults._autoencoder import CORRUPTION_LEVEL, autoencoder_settings, chunk_settings
+from skae._defaults._autoencoder import CORRUPTION_LEVEL, autoencoder_settings, chunk_settings, default_layer_sizes
 from skae._defaults._training_parameters import resolved
 from skae._estimator import AUTO, BaseAutoencoder, training_attributes
 from skae._linalg._moments import feature_ranges, missing_share
@@ -92,9 +92,10 @@ class AutoencoderTransformer(BaseAutoencoder):
         for a variational code. Training starts at the module's weights and does not change the module; parameters that
         require no gradient stay as they are. Weights that a callable draws with torch depend on `random_state` only.
         In a pipeline with ``memory`` give a class or function, not a module, which is never found in the cache.
-    hidden_layer_sizes : int or array-like of int, default=(256, 128)
+    hidden_layer_sizes : int, array-like of int or "auto", default="auto"
         Widths of the encoder's hidden layers; the decoder mirrors them. An int is one layer, ``()`` makes a linear
-        autoencoder. Not used with `network`.
+        autoencoder. "auto" is (128, 128, 128) if `n_components` is an int up to 4, else (256, 128). Not used with
+        `network`.
     activation : {"silu", "relu", "gelu", "tanh", "identity"}, default="silu"
         Activation function of the hidden layers. Not used with `network`.
     whiten : bool, default=False
@@ -104,27 +105,30 @@ class AutoencoderTransformer(BaseAutoencoder):
         If True, features are divided by their standard deviation first. Losses and scores are then in those units.
     alpha : float or "auto", default="auto"
         L2 decay of the corrections, which shrinks them towards PCA: few rows need it, many do not. "auto" is
-        ``min(1, 500 / n_samples)``.
+        ``min(1, 500 / n_samples)``, times ``n_components / 4`` if that is an int below 4.
     batch_size : int or "auto", default="auto"
         Rows per step; a remainder is spread over all steps. "auto" is the power of two nearest
         ``sqrt(2 * n_samples)``, between 32 and 1,024.
     learning_rate_init : float or "auto", default="auto"
-        Highest learning rate of AdamW. It is warmed up over 5 % of the steps and falls to zero along a half cosine.
-        "auto" is 0.008, and 0.0032 where entries are missing or masked.
+        Learning rate of AdamW. After a warm-up of at most two epochs it is constant for as long as the loss falls, see
+        `n_iter_no_change`; then it falls to zero along a half cosine, over half as many epochs. "auto" is 0.005, and
+        0.002 where entries are missing or masked.
     max_iter : int or "auto", default="auto"
-        Maximum number of epochs; 0 makes the estimator PCA. "auto" is 40, fewer but at least 15 beyond 128 features,
-        and 0 below 50 rows, too few to tell whether a correction improves on PCA. It is two and a half times as many
-        for an ordered code and where entries are missing or masked.
+        Maximum number of epochs; 0 makes the estimator PCA. The learning rate falls over the last third of them at the
+        latest. "auto" is 160, a limit that is seldom reached; fewer, but at least 64, beyond 128 features, two and a
+        half times as many for an ordered code and where entries are missing or masked, and 0 below 50 rows, too few to
+        tell whether a correction improves on PCA.
     n_iter_no_change : int or "auto", default="auto"
-        Training stops after this many epochs that did not lower the loss (the held-out one, where there is one) by
-        0.01 %. "auto" is half of `max_iter`, at least 20.
+        The learning rate starts to fall when the mean loss over this many epochs (the held-out loss, where there is
+        one) is less than 5 % below the mean over as many epochs before. "auto" is 10, changed as `max_iter` is.
     early_stopping : bool, float or "auto", default="auto"
-        If True, rows are held out, and the parameters that reconstruct those best are kept; parameters that do not beat
-        PCA's loss there by more than one standard error are never kept. A float is the share of the rows to hold out;
-        True holds out a quarter of the rows, at most 100, or beyond 2,000 rows a twentieth, at most 2,000. "auto" is
-        True from 50 rows, and from 20 if `max_iter` asks for training. Of equal rows at most one is held out.
-        If `fit` is given `groups`, whole groups are held out and counted, and "auto" is True. At least two are held
-        out, but one if there are fewer than four, and PCA is kept then. At most 2,000 of their rows are used.
+        If True, rows are held out, among them extreme ones, and say what is kept: the last parameters, unless the best
+        ones met do better there, and PCA unless it is beaten. "Better" is meant as a test has it, at the level of one
+        standard error. A float is the share of the rows to hold out; True holds out a quarter of the rows, at most 100,
+        or beyond 2,000 rows a twentieth, at most 2,000. "auto" is True from 50 rows, and from 20 if `max_iter` asks for
+        training. Of equal rows at most one is held out. If `fit` is given `groups`, whole groups are held out and
+        counted, and "auto" is True. At least three are held out, or fewer if there are fewer than six, and PCA is kept
+        then. At most 2,000 of their rows are used.
     warm_start : bool, default=False
         If True, `fit` starts from the previous weights instead of PCA. Codes are rotated to match the new principal
         axes. `code`, `loss` and what shapes the network must not have changed; if `n_components` is a float or None,
@@ -198,7 +202,7 @@ class AutoencoderTransformer(BaseAutoencoder):
     over entries likewise, residuals measured in s ("binary_cross_entropy" and "poisson": in the units of X).
 
     After `partial_fit` the attributes from `n_iter_` to `initial_loss_` are those of the last chunk. "auto" depends on
-    the number of all rows seen, for `batch_size` on the chunk's; the learning rate is constant and a quarter to a half
+    the number of all rows seen, for `batch_size` on the chunk's; the learning rate is constant and two to four fifths
     of the one above. A float or None for `n_components` is decided by the first chunk. A sparse code starts at atoms of
     the first chunk and keeps them, if it has any, or follows PCA's axes.
 
@@ -256,7 +260,7 @@ class AutoencoderTransformer(BaseAutoencoder):
         corruption_level="auto",
         loss="squared_error",
         network=None,
-        hidden_layer_sizes=(256, 128),
+        hidden_layer_sizes="auto",
         activation="silu",
         whiten=False,
         scale=False,
@@ -587,8 +591,9 @@ class AutoencoderTransformer(BaseAutoencoder):
                 f"corruption_level={self.corruption_level} needs a corruption. Got corruption=None: name one, for "
                 "instance 'gaussian'."
             )
+        n_components = plain_number(self.n_components)
         config = AutoencoderConfig(
-            plain_number(self.n_components),
+            n_components,
             self.code,
             plain_number(self.n_nonzero),
             float(self.beta),
@@ -596,7 +601,7 @@ class AutoencoderTransformer(BaseAutoencoder):
             self.corruption,
             plain_number(resolved(self.corruption_level, lambda: CORRUPTION_LEVEL)),
             self.network,
-            layer_sizes(self.hidden_layer_sizes),
+            resolved(layer_sizes(self.hidden_layer_sizes), lambda: default_layer_sizes(n_components)),
             self.activation,
             bool(self.whiten),
             bool(self.scale),

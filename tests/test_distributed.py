@@ -222,4 +222,4 @@ def test_the_script_of_the_guide(tmp_path, monkeypatch, capsys):
     np.save("rows.npy", np.random.RandomState(0).normal(size=(60, 20)))
     exec(compile(script, GUIDE.name, "exec"), {"__name__": "__main__"})
     assert joblib.load("model.joblib").components_.shape == (16, 20)
-    assert "Epoch 1/40" in capsys.readouterr().out
+    assert "Epoch 1/160" in capsys.readouterr().out

@@ -337,7 +337,8 @@ class TestInterface:
         assert codes.dtype == np.float64
         assert detector.transform(X_new.astype(np.float32)).dtype == np.float32
         if method == "reconstruction" and n_components is not None:
-            np.testing.assert_allclose(np.cov(detector.transform(X).T), np.eye(codes.shape[1]), atol=0.1)
+            # Rows that calibrate the scores had no part in whitening.
+            np.testing.assert_allclose(np.cov(detector.transform(X).T), np.eye(codes.shape[1]), atol=0.2)
         assert detector.get_feature_names_out()[0] == "autoencoderoutlierdetector0"
 
     @each_kind
@@ -374,18 +375,18 @@ class TestInterface:
     @short
     def test_folds_are_silent_and_an_interrupt_of_one_ends_the_fit(self, monkeypatch):
         X = banana(100, 0)
-        detector = AutoencoderOutlierDetector(method="reconstruction", max_iter=2, random_state=0)
+        detector = AutoencoderOutlierDetector(method="reconstruction", max_iter=3, random_state=0)
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
             before = vars(detector.fit(X)).copy()
-        # Two epochs are too few.
+        # Three epochs are too few.
         assert [warning.category for warning in warned] == [ConvergenceWarning]
 
-        epochs = cut_off_epoch(monkeypatch, 3)  # the first of a fold
+        epochs = cut_off_epoch(monkeypatch, 4)  # the first of a fold
         with pytest.raises(KeyboardInterrupt):
             detector.fit(X)
         assert vars(detector) == before
-        assert len(epochs) == 3
+        assert len(epochs) == 4
 
     @short
     @pytest.mark.parametrize("novelty", [False, True])

@@ -158,9 +158,11 @@ def start(
 
     network = network_in(rows.dtype)
     trainee = _trainee(network, network_in if settings.mixed_precision else None, form.standardised, generator)
-    split = split or Split(
-        *split_rows(rows, settings.validation_fraction, random_state), rows.sample_weight, rows.groups
-    )
+    if split is None:
+        norms = form.standardised.norms() if settings.validation_fraction else None
+        split = Split(
+            *split_rows(rows, settings.validation_fraction, random_state, norms), rows.sample_weight, rows.groups
+        )
     return FitInProgress(form.config, form.standardised, split, initialisation, form.linear, network, trainee)
 
 

@@ -15,19 +15,30 @@ from skae._rows._hold_out import hold_out_fraction
 from skae._rows._training_rows import TrainingRows
 from skae._training._settings import TrainingSettings
 
-HIDDEN_LAYER_SIZES = (256, 128)
+# Few components need deeper networks, that unfold more, and less decay, since they fit less.
+FEW_COMPONENTS = 4
+LAYERS_OF_FEW_COMPONENTS, LAYERS_OF_MANY_COMPONENTS = (128, 128, 128), (256, 128)
 # Of a named corruption: deviations of Gaussian noise, or a share of the entries (Vincent et al. 2010: 10 to 40 %).
 CORRUPTION_LEVEL = 0.25
 # With fewer rows nothing held out could tell a trained network from its start: the start stands.
 MIN_ROWS_TO_TRAIN = 50
 # Of fewer still, if they are trained on all the same, a quarter says nothing.
 MIN_ROWS_TO_JUDGE = 20
-# The highest rate of warm-up and cosine; half and twice of it do about as well.
-LEARNING_RATE = 0.008
+# Half and twice of it do about as well.
+LEARNING_RATE = 0.005
+# Training ends by itself, most often long before this many epochs: where so many epochs lower the loss by less than
+# this share, the rate falls.
+MAX_EPOCHS, PATIENCE, TOLERANCE = 160, 10, 0.05
 # Filling masked entries and codes of every length are many tasks in one: they take more epochs, and filling a lower
 # rate, at which corrections of a good fill are not drowned in their own noise.
 EPOCHS_OF_MANY_TASKS = 2.5
 RATE_OF_FILLING = 0.4
+
+
+def default_layer_sizes(n_components: int | float | None) -> tuple[int, ...]:
+    """Widths of the hidden layers for so many components; those that the data decide are taken to be many."""
+    few = isinstance(n_components, int) and n_components <= FEW_COMPONENTS
+    return LAYERS_OF_FEW_COMPONENTS if few else LAYERS_OF_MANY_COMPONENTS
 
 
 def autoencoder_settings(
@@ -38,15 +49,17 @@ def autoencoder_settings(
     fills = config.masks_entries or rows.missing_share > 0
     max_iter = resolved(parameters.max_iter, lambda: _max_iter(n_rows, n_features, config, fills))
     return TrainingSettings(
-        alpha=resolved(parameters.alpha, lambda: min(1.0, 500.0 / n_rows)),
+        alpha=resolved(parameters.alpha, lambda: _alpha(n_rows, config.n_components)),
         batch_size=min(rows.n_rows, resolved(parameters.batch_size, lambda: _batch_size(n_rows))),
         learning_rate_init=resolved(
             parameters.learning_rate_init, lambda: (RATE_OF_FILLING if fills else 1.0) * LEARNING_RATE
         ),
         max_iter=max_iter,
-        n_iter_no_change=resolved(parameters.n_iter_no_change, lambda: patience(max_iter)),
+        n_iter_no_change=resolved(parameters.n_iter_no_change, lambda: _patience(n_features, config, fills)),
         validation_fraction=_validation_fraction(parameters.early_stopping, rows, max_iter),
         mixed_precision=parameters.dtype == "bfloat16",
+        decays_at_plateau=True,
+        tol=TOLERANCE,
     )
 
 
@@ -58,7 +71,7 @@ def chunk_settings(
     batch_size = resolved(parameters.batch_size, lambda: _batch_size(max(1, n_train_rows)))
     batch_size = max(1, min(n_train_rows, batch_size))
     # Adam's noise asks for the root of the batch size.
-    constant_share = min(0.5, 0.25 * math.sqrt(batch_size / 32))
+    constant_share = min(0.8, 0.4 * math.sqrt(batch_size / 32))
     is_default = isinstance(stopping, str) or stopping is True
     return replace(
         settings,
@@ -70,17 +83,24 @@ def chunk_settings(
     )
 
 
-def patience(max_iter: int) -> int:
-    """Half the epochs, at least 20: while the rate is high, gains may be long in coming."""
-    return max(20, max_iter // 2)
+def _alpha(n_rows: int, n_components: int | float | None) -> float:
+    few = min(1.0, n_components / FEW_COMPONENTS) if isinstance(n_components, int) else 1.0
+    return few * min(1.0, 500.0 / n_rows)
 
 
 def _max_iter(n_rows: int, n_features: int, config: AutoencoderConfig, fills: bool) -> int:
-    """40 epochs; beyond 128 features, where each costs more, fewer but at least 15; none without rows to judge them."""
-    if n_rows < MIN_ROWS_TO_TRAIN:
-        return 0
-    epochs = max(15, round(40 * min(1.0, math.sqrt(128 / n_features))))
-    return round(EPOCHS_OF_MANY_TASKS * epochs) if fills or config.code_class.has_prefixes else epochs
+    """An upper limit; none without rows to judge them."""
+    return 0 if n_rows < MIN_ROWS_TO_TRAIN else round(_epochs(n_features, config, fills) * MAX_EPOCHS)
+
+
+def _patience(n_features: int, config: AutoencoderConfig, fills: bool) -> int:
+    return round(_epochs(n_features, config, fills) * PATIENCE)
+
+
+def _epochs(n_features: int, config: AutoencoderConfig, fills: bool) -> float:
+    """A factor of the numbers of epochs: fewer beyond 128 features, where each costs more; more for many tasks."""
+    factor = max(0.4, math.sqrt(128 / max(128, n_features)))
+    return EPOCHS_OF_MANY_TASKS * factor if fills or config.code_class.has_prefixes else factor
 
 
 def _batch_size(n_rows: int) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 from skae._autoencoder._config import AutoencoderConfig
 from skae._autoencoder._fit import AutoencoderFit, fit
 from skae._autoencoder._fitted import FittedAutoencoder
-from skae._defaults._autoencoder import HIDDEN_LAYER_SIZES, autoencoder_settings
+from skae._defaults._autoencoder import autoencoder_settings, default_layer_sizes
 from skae._defaults._training_parameters import resolved
 from skae._detector._scorer import ScorerFit, ScorerParameters, normalised
 from skae._linalg._moments import weighted_mean
@@ -67,7 +67,9 @@ class ReconstructionScorer:
     ) -> ScorerFit:
         config = AutoencoderConfig(
             parameters.n_components,
-            hidden_layer_sizes=tuple(resolved(parameters.hidden_layer_sizes, lambda: HIDDEN_LAYER_SIZES)),
+            hidden_layer_sizes=resolved(
+                parameters.hidden_layer_sizes, lambda: default_layer_sizes(parameters.n_components)
+            ),
             activation=parameters.activation,
             whiten=True,
             scale=parameters.scale,

@@ -11,19 +11,21 @@ from skae._rows._training_rows import TrainingRows
 # trained on.
 HOLD_OUT_ROWS = 100
 MAX_HOLD_OUT_ROWS = 2000
-# One group says nothing of others: so many are held out, or half of all if there are fewer than twice as many.
-MIN_GROUPS_TO_JUDGE = 2
+# Two groups gain by chance too often: so many are held out, or half of all if there are fewer than twice as many.
+MIN_GROUPS_TO_JUDGE = 3
 # Of groups that are held out no more than this share of the rows, unless more groups are asked for.
 MAX_SHARE_OF_GROUPS = 0.5
 
 
 def split_rows(
-    rows: TrainingRows, fraction: float, random_state: np.random.RandomState
+    rows: TrainingRows, fraction: float, random_state: np.random.RandomState, norms: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Random indices to train on and to hold out (None for a fraction of 0); both sorted, neither empty.
 
     Of equal rows the first alone is held out, and then none of them is trained on: a row that was learned by heart
-    tells nothing. Where rows belong to groups, whole groups are held out, and `fraction` is a share of the groups.
+    tells nothing. One row is drawn from each of as many strata, by the rows' `norms` where they are given, so that
+    extreme rows are on both sides. Where rows belong to groups, whole groups are held out, and `fraction` is a share of
+    the groups.
     """
     indices = row_indices(rows.n_rows)
     if not fraction or rows.n_rows < 2:  # of rows with weight there may be one
@@ -37,11 +39,11 @@ def split_rows(
         first, distinct = None, indices
     n_held_out = min(max(1, round(fraction * len(distinct))), len(distinct) - 1)
     order = random_state.permutation(distinct)
-    held_out, train = order[:n_held_out], order[n_held_out:]
-    if first is not None:
-        train = indices[~np.isin(first, held_out)]
-    held_out.sort()
-    train.sort()
+    if norms is not None:
+        order = order[np.argsort(norms[order], kind="stable")]
+    edges = np.linspace(0, len(order), n_held_out + 1).astype(np.intp)
+    held_out = np.sort(order[random_state.randint(edges[:-1], edges[1:])])
+    train = np.setdiff1d(indices, held_out) if first is None else indices[~np.isin(first, held_out)]
     return train, held_out
 
 

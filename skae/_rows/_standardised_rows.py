@@ -49,6 +49,13 @@ class StandardisedRows:
         for rows, block in self.source.blocks(BLOCK_ELEMENTS):
             yield rows, self._standardised(block)
 
+    def norms(self) -> np.ndarray:
+        """The root mean square of the observed entries of each row; 0 where there are none."""
+        norms = np.zeros(len(self))
+        for part, x in self.blocks():
+            norms[part] = torch.nan_to_num(x.square_().nanmean(1)).sqrt_().cpu().numpy()
+        return self.source.total(norms)
+
     def batches(self, order: np.ndarray, batch_size: int) -> Iterator[tuple[np.ndarray, Tensor]]:
         """The rows of `order` in batches of about `batch_size`, as even as can be: none is left with a single row."""
         batches_at_once = max(1, BLOCK_ELEMENTS // (batch_size * self.source.n_features))

@@ -167,6 +167,8 @@ def plain_number(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def layer_sizes(value: Any) -> tuple[int, ...]:
-    """The widths that `LayerSizes` accepts, as plain numbers: one layer for an int."""
+def layer_sizes(value: Any) -> Any:
+    """The widths that `LayerSizes` accepts, as a tuple of plain numbers: one layer for an int. "auto" stays "auto"."""
+    if isinstance(value, str):
+        return value
     return (int(value),) if isinstance(value, Integral) else tuple(int(width) for width in value)

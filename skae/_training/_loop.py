@@ -16,15 +16,17 @@ from skae._rows._standardised_rows import StandardisedRows, n_batches, split_eve
 from skae._rows._strata import stratified_rows
 from skae._support._threads import single_thread_if
 from skae._support._torch import to_tensor
-from skae._training._groups import standard_error_of_groups
 from skae._training._optimizer import AdamW
-from skae._training._schedule import learning_rate_factor
+from skae._training._schedule import CosineSchedule, PlateauSchedule
 from skae._training._settings import TrainingSettings
+from skae._training._sign_flips import sign_flip_p_value
 
 # Without a hold-out the start and the end are compared on this many training rows.
 MAX_JUDGED_ROWS = 2048
 # In averages over the steps step t has about the weight t^8: the last ninth of the steps has most of it.
 AVERAGED_POWER = 8
+# What is kept must be better than what it replaces at this level of a one-sided test: that of one standard error.
+MAX_P_VALUE = 0.16
 # Below this many parameters times rows, a step of about a millisecond, threads wait for each other longer than they
 # work.
 SINGLE_THREAD_NUMBERS = 1 << 24
@@ -56,6 +58,16 @@ class Split:
     held_out: np.ndarray | None
     sample_weight: np.ndarray | None
     groups: np.ndarray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """Parameters after so many epochs, the losses of the rows that judge them, and the weighted mean of these."""
+
+    epoch: int
+    parameters: Tensor
+    row_losses: np.ndarray
+    loss: float
 
 
 @dataclass
@@ -111,14 +123,14 @@ def train(
     result: TrainingResult,
     previous: Tensor | None = None,
 ) -> None:
-    """Move ``network.parameters`` to the best point met, the starting point included.
+    """Move ``network.parameters`` to the last point, unless an earlier one is better.
 
-    With a hold-out "best" is by its loss, and a point must beat the start by more than one standard error of the rows'
-    differences; without one it is the last point, unless its training loss is above the start's. Training begins at
-    `previous` parameters where there are any, which with a hold-out are among the points met. `result` is filled in as
-    training goes. Raises ValueError if training diverges.
+    With a hold-out that is said by its rows: the point with the lowest loss is preferred to the last one, and the start
+    to either, unless chance alone would hardly explain the difference (see `BestCheckpoint.restore_best`). Without one
+    the last point is kept unless its training loss is above the start's. Training begins at `previous` parameters where
+    there are any, which with a hold-out are among the points met. `result` is filled in as training goes. Raises
+    ValueError if training diverges.
     """
-    start = network.parameters.clone()
     with _guarded(network, settings):
         checkpoint = BestCheckpoint(network, rows, split, result)
         if previous is not None:
@@ -128,7 +140,7 @@ def train(
             _run_epochs(_Stepper(network, rows, split, settings), checkpoint, random_state, on_epoch, result)
         except KeyboardInterrupt:
             result.interrupted = True
-        checkpoint.restore_best(result, start)
+        checkpoint.restore_best(result)
 
 
 @dataclass(frozen=True)
@@ -159,7 +171,6 @@ def train_on_chunk(
     that falls to zero. ``network.parameters`` are left there, or at the start under the rules of `train`. With
     ``settings.max_iter`` of 0 no step is made.
     """
-    start = network.parameters.clone()
     with _guarded(network, settings):
         checkpoint = BestCheckpoint(network, rows, split, result)
         network.parameters.copy_(state.parameters)
@@ -169,7 +180,7 @@ def train_on_chunk(
         state = stepper.state()
         network.parameters.copy_(state.average)
         checkpoint.update(1, result, on_curve=True)
-        checkpoint.restore_best(result, start)
+        checkpoint.restore_best(result)
     return state
 
 
@@ -180,22 +191,21 @@ def _run_epochs(
     on_epoch: OnEpoch,
     result: TrainingResult,
 ) -> None:
-    settings = stepper.settings
-    epochs_without_gain, mark = 0, result.best_loss
-    for epoch in range(settings.max_iter):
+    schedule = stepper.schedule
+    # Of the start and of every epoch, on the held-out rows where there are any.
+    losses = [result.best_loss]
+    for epoch in range(stepper.settings.max_iter):
         loss = stepper.run_epoch(random_state)
         result.losses.append(loss)
         held_out_loss = checkpoint.update(epoch + 1, result, on_curve=True)
-        current = loss if held_out_loss is None else held_out_loss
-        if current < mark - settings.tol * abs(mark):
-            mark, epochs_without_gain = current, 0
-        else:
-            epochs_without_gain += 1
-        patient = epochs_without_gain < settings.n_iter_no_change
-        stop = on_epoch(epoch, loss, held_out_loss, patient and epoch + 1 < settings.max_iter)
-        if stop or not patient:
+        losses.append(loss if held_out_loss is None else held_out_loss)
+        schedule.update(losses)
+        is_last = epoch + 1 >= schedule.n_epochs
+        if on_epoch(epoch, loss, held_out_loss, not is_last):
             return
-    result.reached_max_iter = True
+        if is_last:
+            break
+    result.reached_max_iter = schedule.is_cut_short
 
 
 class _Stepper:
@@ -207,7 +217,9 @@ class _Stepper:
         gradient = torch.zeros_like(network.parameters)
         network.bind_gradient(gradient)
         self._optimizer = AdamW(network.parameters, gradient, settings.alpha)
-        self._n_steps = settings.max_iter * n_batches(len(split.train), settings.batch_size)
+        kind = PlateauSchedule if settings.decays_at_plateau else CosineSchedule
+        steps_per_epoch = n_batches(len(split.train), settings.batch_size)
+        self.schedule = kind(settings.max_iter, steps_per_epoch, settings.n_iter_no_change, settings.tol)
         self._step = 0
 
     @torch.no_grad()
@@ -240,8 +252,7 @@ class _Stepper:
             yield x, on_device, float(part.sum())
 
     def _update(self) -> None:
-        factor = learning_rate_factor(self._step, self._n_steps)
-        self._optimizer.step(self.settings.learning_rate_init * factor)
+        self._optimizer.step(self.settings.learning_rate_init * self.schedule.factor(self._step))
         self._step += 1
 
 
@@ -272,18 +283,16 @@ class _AveragingStepper(_Stepper):
 
 
 class BestCheckpoint:
-    """Keeps the best parameters by held-out loss, at first the start's."""
+    """Keeps the parameters with the lowest held-out loss and the last ones, to choose between them in the end."""
 
     def __init__(self, network: Network, rows: StandardisedRows, split: Split, result: TrainingResult) -> None:
         self._network, self._split, self._rows = network, split, rows
         self.held_out = None if split.held_out is None else rows.take(split.held_out)
         self._judged = split.train[stratified_rows(len(split.train), MAX_JUDGED_ROWS)]
-        self._start_rows = self._row_losses()
-        self.start_loss = self._mean(self._start_rows)
-        self._best = network.parameters.clone()
-        result.initial_loss = result.best_loss = self.start_loss
+        self._start = self._best = self._last = self._checkpoint(0)
+        result.initial_loss = result.best_loss = self._start.loss
         if self.held_out is not None:
-            result.held_out_losses.append(self.start_loss)
+            result.held_out_losses.append(self._start.loss)
 
     def update(self, epoch: int, result: TrainingResult, *, on_curve: bool = False) -> float | None:
         """Held-out loss of the present parameters (None without a hold-out); they are kept if they are the best.
@@ -292,45 +301,49 @@ class BestCheckpoint:
         """
         if self.held_out is None:
             return None
-        losses = self._row_losses()
-        loss = self._mean(losses)
-        if loss < result.best_loss and self._mean(self._start_rows - losses) > self._standard_error(losses):
-            result.best_loss, result.best_iter = loss, epoch
-            self._best.copy_(self._network.parameters)
+        self._last = self._checkpoint(epoch)
+        if self._last.loss < self._best.loss:
+            self._best = self._last
+            result.best_loss, result.best_iter = self._best.loss, epoch
         if on_curve:
-            result.held_out_losses.append(loss)
-        return loss
+            result.held_out_losses.append(self._last.loss)
+        return self._last.loss
 
-    def restore_best(self, result: TrainingResult, start: Tensor) -> None:
-        if self.held_out is not None:
-            self._network.parameters.copy_(self._best)
-            return
-        loss = self._mean(self._row_losses())
-        if loss < self.start_loss:
-            result.best_loss, result.best_iter = loss, len(result.losses)
+    def restore_best(self, result: TrainingResult) -> None:
+        """Set the parameters to keep.
+
+        The lowest of many losses on few rows is low by chance: the last point, where the rate has fallen to zero, is
+        kept unless the best one beats it. The start is kept unless it is beaten.
+        """
+        if self.held_out is None:
+            last = self._checkpoint(len(result.losses))
+            kept = last if last.loss < self._start.loss else self._start
         else:
-            self._network.parameters.copy_(start)
+            kept = self._best if self._beats(self._best, self._last) else self._last
+            kept = kept if self._beats(kept, self._start) else self._start
+        result.best_loss, result.best_iter = kept.loss, kept.epoch
+        self._network.parameters.copy_(kept.parameters)
 
     @torch.no_grad()
-    def _row_losses(self) -> np.ndarray:
-        """Row losses on the hold-out, or on training rows where there is none."""
+    def _checkpoint(self, epoch: int) -> Checkpoint:
+        """The present parameters and their losses on the hold-out, or on training rows where there is none."""
         if self.held_out is not None:
-            return self._network.row_losses(self.held_out).double().cpu().numpy()
-        parts = [self._network.row_losses(self._rows.take(part)) for part in split_evenly(self._judged, 1024)]
-        return torch.cat(parts).double().cpu().numpy()
+            parts = [self._network.row_losses(self.held_out)]
+        else:
+            parts = [self._network.row_losses(self._rows.take(part)) for part in split_evenly(self._judged, 1024)]
+        row_losses = torch.cat(parts).double().cpu().numpy()
+        loss = float(np.average(row_losses, weights=self._weight()))
+        return Checkpoint(epoch, self._network.parameters.clone(), row_losses, loss)
 
     def _weight(self) -> np.ndarray | None:
         chosen = self._judged if self._split.held_out is None else self._split.held_out
         return None if self._split.sample_weight is None else self._split.sample_weight[chosen]
 
-    def _mean(self, values: np.ndarray) -> float:
-        return float(np.average(values, weights=self._weight()))
-
-    def _standard_error(self, losses: np.ndarray) -> float:
-        """Of the mean gain over the start; rows of unequal weight count as fewer (Kish 1965)."""
-        gains, weight = self._start_rows - losses, self._weight()
-        if self._split.groups is not None and self._split.held_out is not None:
-            return standard_error_of_groups(gains, self._split.groups[self._split.held_out], weight)
-        shares = np.full(len(gains), 1.0 / len(gains)) if weight is None else weight / weight.sum()
-        n_effective = 1.0 / np.square(shares).sum()
-        return float(np.sqrt(self._mean((gains - self._mean(gains)) ** 2) / n_effective))
+    def _beats(self, one: Checkpoint, other: Checkpoint) -> bool:
+        """Whether chance would hardly make the held-out loss of one so much lower than that of the other."""
+        gains, groups = other.row_losses - one.row_losses, self._split.groups
+        if (weight := self._weight()) is not None:
+            gains = gains * weight / weight.max()
+        if groups is not None:
+            gains = np.bincount(groups[self._split.held_out], weights=gains)
+        return sign_flip_p_value(gains) < MAX_P_VALUE

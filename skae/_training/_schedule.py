@@ -1,16 +1,79 @@
-"""The learning rate during training."""
+"""The learning rate during training, and when training ends."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+
+import numpy as np
 
 WARM_UP_SHARE = 0.05
+# A warm-up of more epochs than these gains nothing.
+MAX_WARM_UP_EPOCHS = 2
+# The rate is constant for up to this share of the epochs, and then falls for half as many as it was constant.
+CONSTANT_SHARE = 2 / 3
 
 
-def learning_rate_factor(step: int, n_steps: int) -> float:
-    """Linear warm-up over the first 5 % of the steps, under a half cosine that ends near zero.
+class CosineSchedule:
+    """A number of epochs: linear warm-up over the first 5 % of the steps, under a half cosine that ends near zero.
 
     Without warm-up the first steps, taken before Adam's second moments are settled, lose what the start gained.
+    Training ends early where `patience` epochs did not lower the loss by the share `tol`.
+
+    `n_epochs` is the number of epochs that there will be. `is_cut_short` says that the loss was not seen to settle.
     """
-    warm_up = min(1.0, (step + 1) / (WARM_UP_SHARE * n_steps))
-    return warm_up * 0.5 * (1.0 + math.cos(math.pi * step / n_steps))
+
+    def __init__(self, max_iter: int, steps_per_epoch: int, patience: int, tol: float) -> None:
+        self.n_epochs, self.is_cut_short = max_iter, True
+        self._steps_per_epoch, self._patience, self._tol = steps_per_epoch, patience, tol
+        self._best, self._best_epoch = math.inf, 0
+
+    def factor(self, step: int) -> float:
+        """The learning rate of a step, as a share of the highest."""
+        n_steps = self.n_epochs * self._steps_per_epoch
+        return min(1.0, (step + 1) / (WARM_UP_SHARE * n_steps)) * _half_cosine(step / n_steps)
+
+    def update(self, losses: Sequence[float]) -> None:
+        """Take note of the losses before training and after each epoch so far."""
+        if len(losses) == 2:
+            self._best = losses[0]
+        if losses[-1] < self._best - self._tol * abs(self._best):
+            self._best, self._best_epoch = losses[-1], len(losses) - 1
+        elif len(losses) - 1 - self._best_epoch >= self._patience:
+            self.n_epochs, self.is_cut_short = len(losses) - 1, False
+
+
+class PlateauSchedule:
+    """A constant rate for as long as the loss falls, then a half cosine over half as many epochs as that was.
+
+    The loss no longer falls where its mean over `patience` epochs is less than the share `tol` below that over as
+    many before (a rate that stays high makes single losses noisy). The rate falls in any case in time to end with
+    `max_iter` epochs. Attributes are those of `CosineSchedule`.
+    """
+
+    def __init__(self, max_iter: int, steps_per_epoch: int, patience: int, tol: float) -> None:
+        self.n_epochs, self.is_cut_short = max_iter, True
+        self._steps_per_epoch, self._patience, self._tol = steps_per_epoch, patience, tol
+        self._warm_up_steps = min(MAX_WARM_UP_EPOCHS, WARM_UP_SHARE * max_iter) * steps_per_epoch
+        # The number of epochs after which the rate falls.
+        self._n_constant = int(CONSTANT_SHARE * max_iter)
+
+    def factor(self, step: int) -> float:
+        """The learning rate of a step, as a share of the highest."""
+        first = self._n_constant * self._steps_per_epoch
+        n_steps = self.n_epochs * self._steps_per_epoch - first
+        return min(1.0, (step + 1) / self._warm_up_steps) * _half_cosine(max(0, step - first) / n_steps)
+
+    def update(self, losses: Sequence[float]) -> None:
+        """Take note of the losses before training and after each epoch so far."""
+        n_done, patience = len(losses) - 1, self._patience
+        if n_done >= self._n_constant or n_done < 2 * patience or n_done % patience:
+            return
+        before, now = np.mean(losses[-2 * patience : -patience]), np.mean(losses[-patience:])
+        if before - now < self._tol * abs(before):
+            self._n_constant, self.is_cut_short = n_done, False
+            self.n_epochs = min(self.n_epochs, math.ceil(n_done / CONSTANT_SHARE))
+
+
+def _half_cosine(share: float) -> float:
+    return 0.5 * (1.0 + math.cos(math.pi * share))

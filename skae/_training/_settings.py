@@ -9,9 +9,9 @@ from dataclasses import dataclass
 class TrainingSettings:
     """Settings of one training run, every "auto" resolved.
 
-    `alpha` is the L2 decay, decoupled from the gradient; an epoch counts as a gain when it lowers the loss by the share
-    `tol`. `validation_fraction` is the share of the rows to hold out, 0 for none. With `mixed_precision` the products
-    of training are in bfloat16.
+    `alpha` is the L2 decay, decoupled from the gradient. `max_iter`, `n_iter_no_change` (there: `patience`) and `tol`
+    are those of the schedule: `PlateauSchedule` if `decays_at_plateau`, else `CosineSchedule`. `validation_fraction` is
+    the share of the rows to hold out, 0 for none. With `mixed_precision` the products of training are in bfloat16.
     """
 
     alpha: float
@@ -21,4 +21,5 @@ class TrainingSettings:
     n_iter_no_change: int
     validation_fraction: float = 0.0
     mixed_precision: bool = False
+    decays_at_plateau: bool = False
     tol: float = 1e-4

@@ -6,7 +6,7 @@ import torch
 
 from skae._autoencoder._config import AutoencoderConfig
 from skae._autoencoder._corruption import make_corruption
-from skae._defaults._autoencoder import autoencoder_settings, chunk_settings
+from skae._defaults._autoencoder import autoencoder_settings, chunk_settings, default_layer_sizes
 from skae._defaults._training_parameters import TrainingParameters
 from skae._rows._row_source import RowSource
 from skae._rows._training_rows import TrainingRows
@@ -34,7 +34,8 @@ def rows_of(n_rows, n_features=1, missing_share=0.0):
 
 
 def settings_for(rows, config=None, **parameters):
-    return autoencoder_settings(TrainingParameters(**AUTO | parameters), config or AutoencoderConfig(), rows)
+    config = config or AutoencoderConfig(n_components=8)
+    return autoencoder_settings(TrainingParameters(**AUTO | parameters), config, rows)
 
 
 @pytest.mark.parametrize("n_rows", BY_ROWS)
@@ -44,7 +45,7 @@ def test_what_follows_the_number_of_rows(n_rows):
     settings = settings_for(rows)
     assert settings.batch_size == batch_size
     assert settings.alpha == pytest.approx(alpha)
-    assert settings.max_iter == (40 if n_rows >= 50 else 0)
+    assert settings.max_iter == (160 if n_rows >= 50 else 0)
     assert settings.validation_fraction == pytest.approx(share if held_out else 0.0)
     share_if_requested = settings_for(rows, max_iter=40).validation_fraction
     assert share_if_requested == pytest.approx(share if held_out_if_requested else 0.0)
@@ -54,35 +55,44 @@ def test_what_follows_the_number_of_rows(n_rows):
     assert not corruption.noise_is_task
 
 
-@pytest.mark.parametrize(("n_features", "max_iter", "patience"), [(128, 40, 20), (512, 20, 20), (5000, 15, 20)])
+@pytest.mark.parametrize(("n_features", "max_iter", "patience"), [(128, 160, 10), (512, 80, 5), (5000, 64, 4)])
 def test_epochs_follow_the_number_of_features(n_features, max_iter, patience):
     settings = settings_for(rows_of(100, n_features))
     assert settings.max_iter == max_iter
     assert settings.n_iter_no_change == patience
-    assert settings_for(rows_of(100), max_iter=100).n_iter_no_change == 50
+    assert settings_for(rows_of(100, n_features), max_iter=30).n_iter_no_change == patience
 
 
 @pytest.mark.parametrize(
     ("config", "parameters", "missing_share", "expected"),
     [
-        ({}, {}, 0.0, (1.0, 0.008, 40)),
-        ({}, {}, 0.1, (1.0, 0.0032, 100)),
-        ({"corruption": "masking"}, {}, 0.0, (1.0, 0.0032, 100)),
-        ({"corruption": "gaussian"}, {}, 0.0, (1.0, 0.008, 40)),
-        ({"code": "ordered"}, {}, 0.0, (1.0, 0.008, 100)),
+        ({}, {}, 0.0, (1.0, 0.005, 160)),
+        ({}, {}, 0.1, (1.0, 0.002, 400)),
+        ({"corruption": "masking"}, {}, 0.0, (1.0, 0.002, 400)),
+        ({"corruption": "gaussian"}, {}, 0.0, (1.0, 0.005, 160)),
+        ({"code": "ordered"}, {}, 0.0, (1.0, 0.005, 400)),
         ({}, {"alpha": 0.1, "learning_rate_init": 0.5, "max_iter": 7}, 0.1, (0.1, 0.5, 7)),
     ],
     ids=str,
 )
 def test_what_follows_the_task(config, parameters, missing_share, expected):
-    settings = settings_for(rows_of(100, 30, missing_share), AutoencoderConfig(**config), **parameters)
+    settings = settings_for(rows_of(100, 30, missing_share), AutoencoderConfig(n_components=8, **config), **parameters)
     assert (settings.alpha, settings.learning_rate_init, settings.max_iter) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
-    ("n_rows", "batch_size", "share"), [(100, 32, 0.25), (4000, 64, 0.25 * 2**0.5), (10**6, 1024, 0.5)]
+    ("n_components", "layers", "alpha"),
+    [(1, (128, 128, 128), 0.25), (4, (128, 128, 128), 1.0), (5, (256, 128), 1.0), (0.9, (256, 128), 1.0)],
+)
+def test_what_follows_the_number_of_components(n_components, layers, alpha):
+    assert default_layer_sizes(n_components) == layers
+    assert settings_for(rows_of(100, 30), AutoencoderConfig(n_components)).alpha == alpha
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "batch_size", "share"), [(100, 32, 0.4), (4000, 64, 0.4 * 2**0.5), (10**6, 1024, 0.8)]
 )
 def test_the_constant_rate_of_chunks_follows_the_batch_size(n_rows, batch_size, share):
     settings = chunk_settings(TrainingParameters(**AUTO), AutoencoderConfig(), rows_of(n_rows), n_rows)
     assert settings.batch_size == batch_size
-    assert settings.learning_rate_init == pytest.approx(share * 0.008)
+    assert settings.learning_rate_init == pytest.approx(share * 0.005)

@@ -1,4 +1,4 @@
-"""Rows held out: those that a seed has always drawn, in indices of four bytes, and no duplicates on both sides."""
+"""Rows held out: drawn within strata, in indices of four bytes, with no duplicates or groups on both sides."""
 
 import numpy as np
 import pytest
@@ -25,10 +25,22 @@ def test_a_hundred_rows_or_a_twentieth_of_them(n_rows, share):
 
 def test_a_random_part_of_the_rows():
     train, held_out = split(different_rows(1000), 0.2, seed=3)
-    order = np.random.RandomState(3).permutation(1000)
-    np.testing.assert_array_equal(held_out, np.sort(order[:200]))
-    np.testing.assert_array_equal(train, np.sort(order[200:]))
+    assert len(held_out) == 200
+    np.testing.assert_array_equal(np.sort(np.concatenate([train, held_out])), np.arange(1000))
     assert train.dtype == held_out.dtype == np.int32
+    drawn = np.mean([np.isin(np.arange(1000), split(different_rows(1000), 0.2, seed)[1]) for seed in range(50)], axis=0)
+    assert drawn.min() > 0.0
+    assert drawn.max() < 0.6
+
+
+def test_extreme_rows_are_on_both_sides():
+    rows = TrainingRows(RowSource(different_rows(1000)), None, torch.float64, torch.device("cpu"))
+    norms = np.random.RandomState(0).permutation(1000) ** 4.0
+    for seed in range(20):
+        train, held_out = split_rows(rows, 0.1, np.random.RandomState(seed), norms)
+        rank = np.argsort(np.argsort(norms))
+        np.testing.assert_array_equal(np.sort(rank[held_out]) // 10, np.arange(100))
+        assert not set(train) & set(held_out)
 
 
 def test_none_on_request():
@@ -61,7 +73,9 @@ def test_rows_that_are_all_alike_are_divided_all_the_same():
 
 
 class TestGroups:
-    @pytest.mark.parametrize(("n_groups", "n_held_out"), [(2, 1), (3, 1), (4, 2), (5, 2), (8, 2), (20, 5), (400, 100)])
+    @pytest.mark.parametrize(
+        ("n_groups", "n_held_out"), [(2, 1), (3, 1), (4, 2), (5, 2), (6, 3), (8, 3), (20, 5), (400, 100)]
+    )
     def test_a_share_of_them_is_held_out_whole(self, n_groups, n_held_out):
         groups = np.random.RandomState(0).permutation(np.repeat(np.arange(n_groups), 4))
         # Rows that are equal in different groups are no duplicates.

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from skae._rows._row_source import RowSource
-from skae._training._loop import BestCheckpoint, OptimizerState, Split, TrainingResult, train, train_on_chunk
-from skae._training._schedule import learning_rate_factor
+from skae._training._loop import OptimizerState, Split, TrainingResult, train, train_on_chunk
+from skae._training._schedule import CosineSchedule, PlateauSchedule
 from skae._training._settings import TrainingSettings
 
 SETTINGS = {
@@ -43,10 +43,10 @@ def rows_of(X):
     return RowSource(X).standardised(np.zeros(2), np.ones(2), torch.float64, torch.device("cpu"))
 
 
-def run(network, held_out=None, on_epoch=lambda *_: False, weight=None, previous=None, **settings):
+def run(network, held_out=None, on_epoch=lambda *_: False, weight=None, previous=None, groups=None, **settings):
     result = TrainingResult()
     inside = np.arange(len(X)) if held_out is None else np.setdiff1d(np.arange(len(X)), held_out)
-    split = Split(inside, held_out, weight)
+    split = Split(inside, held_out, weight, groups)
     settings, random_state = TrainingSettings(**SETTINGS | settings), np.random.RandomState(0)
     train(network, rows_of(X), split, settings, random_state, on_epoch, result, previous)
     return result
@@ -77,14 +77,24 @@ def test_the_host_waits_once_an_epoch_not_once_a_batch(weight, host_reads):
     assert reads(2) == reads(45) > 0
 
 
-def test_keeps_the_best_parameters_by_held_out_loss():
-    seen = []
+def test_keeps_the_last_parameters_though_others_were_better_by_chance():
     network = Mean()
+    result = run(network, held_out := np.arange(1, 45, 3))
+    assert min(result.held_out_losses) < result.held_out_losses[-1]
+    assert result.best_iter == 100
+    assert result.best_loss == result.held_out_losses[-1] < result.initial_loss
+    assert network.row_losses(torch.as_tensor(X[held_out])).mean() == pytest.approx(result.best_loss)
+
+
+def test_keeps_the_best_parameters_where_the_last_are_clearly_worse():
+    seen, network = [], Mean()
+    # The rows held out are far from those trained on, and met on the way.
+    held_out = np.flatnonzero(X.sum(axis=1) < 5.0)
     on_epoch = lambda *_: seen.append(network.parameters.clone()) or False  # noqa: E731
-    result = run(network, np.arange(8), on_epoch)
+    result = run(network, held_out, on_epoch)
     assert result.held_out_losses[0] == result.initial_loss
-    assert result.best_loss == min(result.held_out_losses)
-    assert result.best_iter == int(np.argmin(result.held_out_losses))
+    assert 0 < result.best_iter < 100
+    assert result.best_loss == min(result.held_out_losses) == result.held_out_losses[result.best_iter]
     assert torch.equal(network.parameters, seen[result.best_iter - 1])
 
 
@@ -157,12 +167,54 @@ def test_a_run_cut_short_says_how_much_it_was_still_gaining():
     assert run(Mean(), max_iter=0).unfinished_gain == 0.0
 
 
-def test_schedule():
-    factors = [learning_rate_factor(step, 200) for step in range(200)]
+def test_cosine_schedule():
+    schedule = CosineSchedule(max_iter=20, steps_per_epoch=10, patience=20, tol=0.0)
+    factors = [schedule.factor(step) for step in range(200)]
     assert np.argmax(factors) == pytest.approx(10, abs=1)
     assert factors[0] == pytest.approx(0.1, abs=0.01)
     assert 0.0 < factors[-1] < 1e-3
     assert factors[100] == pytest.approx(0.5)
+
+
+class TestPlateauSchedule:
+    def rates(self, losses, max_iter, patience=5):
+        """The rate of every step, ten to an epoch, of training with these losses after the epochs."""
+        schedule = PlateauSchedule(max_iter, 10, patience, tol=0.05)
+        rates, epoch = [], 0
+        while epoch < schedule.n_epochs:
+            rates += [schedule.factor(10 * epoch + step) for step in range(10)]
+            epoch += 1
+            schedule.update(losses[: epoch + 1])
+        return np.array(rates), schedule
+
+    def test_the_rate_falls_when_the_loss_does_not(self):
+        # Of five epochs each, the means fall by more than 5 % until those of epochs 16 to 20.
+        losses = np.concatenate([[2.0], 0.9 ** np.arange(15), np.full(100, 0.9**14)])
+        rates, schedule = self.rates(losses, max_iter=90)
+        assert len(rates) == 10 * schedule.n_epochs == 10 * 38  # half as many as 25, and those
+        assert not schedule.is_cut_short
+        assert (rates[20:251] == 1.0).all()
+        assert (np.diff(rates[250:]) < 0.0).all()
+        assert rates[-1] < 1e-3
+
+    def test_a_loss_that_falls_on_ends_with_the_last_epoch(self):
+        rates, schedule = self.rates(0.9 ** np.arange(100), max_iter=30)
+        assert len(rates) == 300
+        assert schedule.is_cut_short
+        assert (rates[15:201] == 1.0).all()
+        assert (np.diff(rates[200:]) < 0.0).all()
+
+    def test_losses_below_zero_are_judged_as_others(self):
+        falling, _ = self.rates(-100.0 * 1.1 ** np.arange(100), max_iter=60)
+        settled, _ = self.rates(np.full(100, -100.0), max_iter=60)
+        assert (len(falling), len(settled)) == (600, 150)
+
+    @pytest.mark.parametrize("max_iter", [1, 2, 3, 7])
+    def test_few_epochs(self, max_iter):
+        rates, _ = self.rates(np.ones(10), max_iter)
+        assert len(rates) == 10 * max_iter
+        assert (rates > 0.0).all()
+        assert (rates <= 1.0).all()
 
 
 HELD_OUT = np.arange(0, 45, 3)
@@ -264,14 +316,29 @@ def test_the_loss_of_an_epoch_is_the_weighted_mean_over_rows():
     assert result.losses[0] == pytest.approx(np.average(np.square(X).mean(axis=1), weights=weight), rel=1e-9)
 
 
-def test_few_heavy_rows_make_a_gain_less_certain():
-    weight = np.array([100.0] + [1.0] * 9)
-    checkpoint = object.__new__(BestCheckpoint)
-    checkpoint._split, checkpoint._start_rows = Split(np.arange(10), np.arange(10), weight), np.arange(10.0)
-    gains = np.arange(10.0)
-    variance = np.average((gains - np.average(gains, weights=weight)) ** 2, weights=weight)
-    expected = np.sqrt(variance * np.square(weight).sum()) / weight.sum()
-    assert checkpoint._standard_error(np.zeros(10)) == pytest.approx(expected)
+class TestWhatVouchesForAGain:
+    """Training towards the mean of rows that lie about it, from a start nearer to some of those held out."""
+
+    def gain(self, weight=None, groups=None):
+        network = Mean()
+        result = run(network, HELD_OUT, weight=weight, groups=groups, learning_rate_init=0.02, max_iter=30)
+        return result.initial_loss - result.best_loss
+
+    def test_all_rows_alike(self):
+        assert self.gain() > 0.0
+
+    def test_a_row_that_carries_the_weight_does_not(self):
+        assert self.gain(np.where(np.arange(45) == HELD_OUT[0], 1e6, 1.0)) > 0.0  # as the others gain too
+        mixed = Mean()
+        mixed.parameters.copy_(torch.as_tensor(X[HELD_OUT].mean(axis=0)))
+        weight = np.where(np.arange(45) == HELD_OUT[0], 1e6, 1.0)
+        result = run(mixed, HELD_OUT, weight=weight, previous=torch.as_tensor(X[HELD_OUT[0]]), max_iter=0)
+        assert result.best_iter == 0
+        assert result.best_loss == result.initial_loss
+
+    @pytest.mark.parametrize(("n_groups", "enough"), [(1, False), (2, False), (3, True), (5, True)])
+    def test_groups_count_once(self, n_groups, enough):
+        assert (self.gain(groups=np.arange(45) // 3 % n_groups) > 0.0) == enough
 
 
 def test_an_end_worse_than_the_start_is_not_kept_though_nothing_is_held_out():
