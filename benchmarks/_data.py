@@ -76,6 +76,23 @@ def reduction_sets(folder: Path) -> dict:
     return sets
 
 
+def heavy_tailed_sets(seed: int) -> dict:
+    """Name and loader, as `reduction_sets` has them, of made sets of which a few rows have most of the variance."""
+    laws = {
+        "student_t": lambda rng, n, d: rng.standard_t(2, size=(n, d)),
+        "mixed_student_t": lambda rng, n, d: rng.standard_t(2, size=(n, d)) @ rng.normal(size=(d, d)),
+        "exp_factors": lambda rng, n, d: np.exp(
+            rng.normal(size=(n, 3)) @ rng.normal(size=(3, d)) + 0.1 * rng.normal(size=(n, d))
+        ),
+        "cauchy": lambda rng, n, d: rng.standard_cauchy(size=(n, d)),
+    }
+    return {
+        f"{name}_{n}x{d}": lambda law=law, n=n, d=d: (law(np.random.RandomState(seed), n, d), np.arange(n) % 2, False)
+        for name, law in laws.items()
+        for n, d in ((300, 10), (1000, 40), (2000, 20), (5000, 10))
+    }
+
+
 def load_adbench(path: Path) -> tuple[np.ndarray, np.ndarray]:
     with np.load(path) as file:
         return np.asarray(file["X"], dtype=np.float64), np.asarray(file["y"]).ravel()

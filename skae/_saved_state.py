@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 FORMAT_KEY = "_skae_format"
 
 # For `skops.io.load(file, trusted=SKOPS_TRUSTED)`: fitted state is NumPy arrays and plain values, and no other types
@@ -134,5 +134,16 @@ def _from_format_2(state: State) -> State:
     return state | {"novelty": False}
 
 
+def _from_format_3(state: State) -> State:
+    """The format of 0.1.0.dev0 before corrections faded out beyond the training rows."""
+    unlimited = {"row_norm": float("inf"), "code_norm": float("inf")}
+    if "_fitted" in state:
+        return state | {"_fitted": state["_fitted"] | {"training_range": unlimited}}
+    scorer = state.get("_scorer", {})
+    if "autoencoder" not in scorer:
+        return state
+    return state | {"_scorer": scorer | {"autoencoder": scorer["autoencoder"] | {"training_range": unlimited}}}
+
+
 # By the format that a function turns into the next.
-UPGRADES: dict[int, Callable[[State], State]] = {1: _from_format_1, 2: _from_format_2}
+UPGRADES: dict[int, Callable[[State], State]] = {1: _from_format_1, 2: _from_format_2, 3: _from_format_3}

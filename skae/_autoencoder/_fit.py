@@ -19,6 +19,7 @@ from skae._autoencoder._fitted import FittedAutoencoder
 from skae._autoencoder._initialisation import Initialisation, initial_linear, initialise, with_atoms
 from skae._autoencoder._linear import LinearAutoencoder
 from skae._autoencoder._network import AutoencoderNetwork
+from skae._autoencoder._training_range import TrainingRange
 from skae._autoencoder._warm_start import aligned, check_continues
 from skae._linalg._principal_axes import PrincipalAxes
 from skae._linalg._running_moments import RunningMoments
@@ -58,7 +59,8 @@ class FitInProgress:
     """A network under training, its rows and where it started.
 
     `trainee` is the network as training sees it. `representative` are indices of the rows that stand for all (None: all
-    do): in `partial_fit` a sample of all rows seen, beside the chunk. `moments` are then those of all rows seen.
+    do): in `partial_fit` a sample of all rows seen, beside the chunk. `moments` are then those of all rows seen, and
+    `largest_norms` of a row and a code those of earlier chunks.
     """
 
     config: AutoencoderConfig
@@ -70,6 +72,7 @@ class FitInProgress:
     trainee: Network
     representative: np.ndarray | None = None
     moments: RunningMoments | None = None
+    largest_norms: tuple[float, float] = (0.0, 0.0)
     training: TrainingResult = field(default_factory=TrainingResult)
 
     def subsample(self, at_most: int) -> np.ndarray:
@@ -246,6 +249,7 @@ def package(fit: FitInProgress) -> AutoencoderFit:
         network.takes_mask,
         network.module,
         _codes_of(fit, network, fit.repeated(MAX_SAMPLE_CODES)).astype(np.float32),
+        _training_range(fit, network),
     )
     return AutoencoderFit(autoencoder, axes, shares, fit.split, fit.training)
 
@@ -278,6 +282,14 @@ def _public_code_map(fit: FitInProgress, network: AutoencoderNetwork, linear: Li
     mapped: Callable[..., Any] = diagonal_metric_map if metric == "diagonal" else metric_map
     z = network.encode(fit.rows.take(chosen))
     return linear.unrotated(mapped(network, z, fit.weight(chosen), linear.unit))
+
+
+def _training_range(fit: FitInProgress, network: AutoencoderNetwork) -> TrainingRange:
+    """The range of all training rows, those of the chunks before included."""
+    own = np.array([fit.largest_norms, *(network.largest_norms(x) for _, x in fit.rows.blocks())])
+    largest = np.max(fit.rows.source.gather(own.max(axis=0)), axis=0)
+    # Where all rows are alike the smallest number stands for zero.
+    return TrainingRange(*np.maximum(largest, np.finfo(np.float32).tiny).tolist())
 
 
 def _code_covariance(fit: FitInProgress, network: AutoencoderNetwork) -> tuple[np.ndarray, float]:

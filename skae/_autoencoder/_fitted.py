@@ -17,6 +17,7 @@ from skae._autoencoder._custom_network import on_device
 from skae._autoencoder._imputation import GaussianImputer
 from skae._autoencoder._linear import LinearAutoencoder
 from skae._autoencoder._network import AutoencoderNetwork
+from skae._autoencoder._training_range import TrainingRange
 from skae._rows._blocks import row_blocks
 from skae._rows._row_source import RowSource
 from skae._rows._standardised_rows import BLOCK_ELEMENTS
@@ -42,6 +43,7 @@ class FittedAutoencoder:
     takes_mask: bool
     module: nn.Module | None
     sample_codes: np.ndarray
+    training_range: TrainingRange
 
     def to_state(self) -> dict[str, Any]:
         """Arrays and plain values for a file; a custom network is kept as the module it is."""
@@ -54,6 +56,7 @@ class FittedAutoencoder:
             "takes_mask": self.takes_mask,
             "module": self.module,
             "sample_codes": self.sample_codes,
+            "training_range": self.training_range.to_state(),
         }
 
     @classmethod
@@ -65,6 +68,7 @@ class FittedAutoencoder:
                 "config": AutoencoderConfig(**state["config"]),
                 "linear": LinearAutoencoder(**state["linear"]),
                 "imputer": GaussianImputer(**state["imputer"]),
+                "training_range": TrainingRange(**state["training_range"]),
             }
         )
 
@@ -168,6 +172,7 @@ class FittedAutoencoder:
             self.imputer.to(dtype, where),
             module=on_device(self.module, where, dtype),
             takes_mask=self.takes_mask,
+            training_range=self.training_range,
         )
 
     @torch.no_grad()

@@ -18,6 +18,7 @@ from skae._autoencoder._imputation import GaussianImputer
 from skae._autoencoder._linear import LinearAutoencoder
 from skae._autoencoder._losses import SquaredError
 from skae._autoencoder._perceptron import Perceptron
+from skae._autoencoder._training_range import TrainingRange, norms
 
 # Weight in the loss of an entry that the encoder saw, beside one that was masked.
 OBSERVED_SHARE = 0.1
@@ -82,6 +83,8 @@ class AutoencoderNetwork:
         How training corrupts its inputs.
     generator : torch.Generator, optional
         Draws corruption and what the code draws.
+    training_range : TrainingRange, optional
+        Beyond it f and g fade out. Training itself needs none.
     """
 
     def __init__(
@@ -95,8 +98,10 @@ class AutoencoderNetwork:
         takes_mask: bool = False,
         corruption: Corruption | None = None,
         generator: torch.Generator | None = None,
+        training_range: TrainingRange | None = None,
     ) -> None:
         self.config, self.linear, self.module, self.takes_mask = config, linear, module, takes_mask
+        self.training_range = TrainingRange() if training_range is None else training_range
         self.n_features, self.n_components = linear.n_features, linear.n_components
         self._layout = ParameterLayout.of(config, self.n_features, self.n_components, takes_mask, module)
         if parameters is None:
@@ -150,14 +155,19 @@ class AutoencoderNetwork:
 
     def _code_outputs(self, x: Tensor) -> Tensor:
         filled, inputs = self._inputs(x)
-        return self._add_linear_code(self._encoder(inputs), filled)
+        return self._add_linear_code(self.training_range.fade_rows(self._encoder(inputs), filled), filled)
+
+    def largest_norms(self, x: Tensor) -> tuple[float, float]:
+        """The largest norm of a row, its missing entries filled, and of a code."""
+        return float(norms(self._inputs(x)[0]).max()), float(norms(self.encode(x)).max())
 
     def decode(self, z: Tensor) -> Tensor:
         """Standardised reconstructions of codes."""
         return self.loss.reconstruction(self._outputs(z))
 
     def _outputs(self, z: Tensor) -> Tensor:
-        return self.loss.outputs(self._decoder(self.decoder_inputs(z)), z.mm(self.linear.decoder_axes))
+        correction = self.training_range.fade_codes(self._decoder(self.decoder_inputs(z)), z)
+        return self.loss.outputs(correction, z.mm(self.linear.decoder_axes))
 
     def decoder_inputs(self, z: Tensor, tape: Any = None) -> Tensor:
         """What g is given of a code: a module the code alone."""

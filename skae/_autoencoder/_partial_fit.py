@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -128,13 +129,20 @@ def update(
     initialisation = Initialisation(axes, _imputer(axes, moments if takes_mask else None))
     settings = settings_for(len(train_rows))
     fit = start(rows, config, settings, initialisation, random_state, previous, split)
-    fit = replace(fit, representative=kept, moments=moments)
+    fit = replace(fit, representative=kept, moments=moments, largest_norms=_largest_norms(previous, fit.linear.unit))
 
     before = _optimizer_state(state, previous, fit)
     after = train_on_chunk(fit.trainee, fit.rows, split, settings, random_state, before, fit.training)
     vectors = tuple(to_numpy(vector).copy() for vector in (after.parameters, after.average, *after.memory))
     n_rows, weight, covariance = moments.n_rows, moments.weight, moments.covariance
     return IncrementalState(n_rows, weight, axes, covariance, reservoir, after.n_steps, vectors), package(fit)
+
+
+def _largest_norms(previous: FittedAutoencoder | None, unit: float) -> tuple[float, float]:
+    """Of the rows seen before, in the present unit, and of their codes; zero where nothing is known of them."""
+    if previous is None or math.isinf(previous.training_range.row_norm):
+        return 0.0, 0.0
+    return previous.training_range.row_norm * previous.linear.unit / unit, previous.training_range.code_norm
 
 
 def _optimizer_state(

@@ -32,13 +32,13 @@ class EncoderModule(nn.Module):
         self.register_buffer("code_map", torch.as_tensor(fitted.code_map, dtype=dtype))
         self.linear = _linear(network.linear.encoder_axes, network.linear.code_bias)
         self.correction = _correction(network, "encode")
-        self._code = network.code
+        self._code, self._training_range = network.code, network.training_range
         self._n_components = network.n_components
 
     def forward(self, X: Tensor) -> Tensor:
         """Encode rows of any floating-point dtype; codes are in that of the parameters."""
         x = ((X - self.mean) / self.scale).to(self.linear.weight.dtype)
-        a = self.correction(x)
+        a = self._training_range.fade_rows(self.correction(x), x)
         linear = nn.functional.pad(self.linear(x), (0, a.shape[1] - self._n_components))
         return self._code.code(a + linear) @ self.code_map
 
@@ -58,7 +58,7 @@ class DecoderModule(nn.Module):
         self.register_buffer("code_map_inverse", torch.as_tensor(fitted.code_map_inverse, dtype=dtype))
         self.linear = _linear(network.linear.decoder_axes, None)
         self.correction = _correction(network, "decode")
-        self._loss_class = type(network.loss)
+        self._loss_class, self._training_range = type(network.loss), network.training_range
         # What a perceptron is given of a code; a custom network is given the code alone.
         self._code = DenseCode(None, network.linear) if network.module is not None else network.code
 
@@ -68,7 +68,8 @@ class DecoderModule(nn.Module):
         padded = nn.functional.pad(codes.to(dtype), (0, len(self.code_map_inverse) - codes.shape[1]))
         z = padded @ self.code_map_inverse
         loss = self._loss_class(self.mean.to(dtype), self.scale.to(dtype))
-        outputs = loss.outputs(self.correction(self._code.decoder_inputs(z, None)), self.linear(z))
+        correction = self._training_range.fade_codes(self.correction(self._code.decoder_inputs(z, None)), z)
+        outputs = loss.outputs(correction, self.linear(z))
         return (loss.reconstruction(outputs) * self.scale + self.mean).to(codes.dtype)
 
 

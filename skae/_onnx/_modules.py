@@ -72,6 +72,7 @@ class _Autoencoder:
             fitted.imputer.to(dtype, CPU) if fill_missing else None,
             module=on_device(fitted.module, CPU, dtype),
             takes_mask=fitted.takes_mask,
+            training_range=fitted.training_range,
         )
         self._linear, self._dtype, self._code_map = fitted.linear, dtype, _tensor(fitted.code_map)
 
