@@ -62,7 +62,7 @@ class ConvolutionalNetwork:
     >>> from skae.networks import ConvolutionalNetwork
     >>> X, _ = load_digits(return_X_y=True)
     >>> network = ConvolutionalNetwork(image_shape=(1, 8, 8), channels=(16,))
-    >>> model = AutoencoderTransformer(8, network=network, max_iter=2, random_state=0).fit(X[:500])
+    >>> model = AutoencoderTransformer(8, network=network, random_state=0).fit(X[:200])
     >>> model.transform(X[:3]).shape
     (3, 8)
     """

@@ -52,7 +52,7 @@ class TestNewGroups:
         expected = AutoencoderTransformer(n_components, max_iter=0).fit(X).score(new)
         without = AutoencoderTransformer(n_components, random_state=0).fit(X)
         assert 1.0 - without.best_loss_ > 0.9
-        assert without.score(new) < expected - 0.1
+        assert without.score(new) < expected - 0.05
         ours = AutoencoderTransformer(n_components, random_state=0).fit(X, groups=groups)
         assert ours.score(new) >= expected - 0.01
         # Axes are found with the held-out rows as well, which makes losses on those a little lower.

@@ -253,7 +253,11 @@ class TestFailureChangesNothing:
             ({}, np.zeros((0, 64)), "minimum of 1 is required"),
             ({}, np.full((3, 64), 1e200), "divide X"),
             ({"n_components": 4}, np.zeros((3, 64)), "n_components was 3 and is now 4"),
-            ({"hidden_layer_sizes": (4,)}, np.zeros((3, 64)), r"hidden_layer_sizes was \(256, 128\) and is now \(4,\)"),
+            (
+                {"hidden_layer_sizes": (4,)},
+                np.zeros((3, 64)),
+                r"hidden_layer_sizes was \(128, 128, 128\) and is now \(4,\)",
+            ),
             ({"learning_rate_init": 1e300}, np.eye(64), "lower learning_rate_init"),
             ({"alpha": -1}, np.zeros((3, 64)), "The 'alpha' parameter"),
         ],

@@ -13,6 +13,8 @@ TAIL, MIN_TAIL_UNIT = 0.1, 0.1
 MAX_PARTS = 20
 # Values kept of a table, evenly spread over the surprisals.
 MAX_KNOTS = 256
+# Values closer than this are equal: those of equal rows may differ by a rounding, by where they are in a product.
+TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +49,7 @@ class TailSurprisal:
 
 def _table(values: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, float]:
     """Distinct values, where each value is among them, their weights and surprisals, and the unit of the tail."""
-    knots, group = np.unique(values.astype(np.float64), return_inverse=True)
+    knots, group = _distinct(values.astype(np.float64))
     counts = np.bincount(group, weights=weight)
     at_least = np.cumsum(counts[::-1])[::-1]
     total = at_least[0]
@@ -57,6 +59,15 @@ def _table(values: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarr
     # Of equal values a new one is as likely to be any.
     surprisals = -np.log((at_least - 0.5 * np.maximum(counts - 1.0, 0.0)) / (total + 1.0))
     return knots, group, counts, surprisals, unit
+
+
+def _distinct(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Distinct values, ascending, and where each value is among them."""
+    order = np.argsort(values, kind="stable")
+    is_new = np.append(True, np.diff(values[order]) > TOLERANCE)
+    group = np.empty(len(values), dtype=np.intp)
+    group[order] = np.cumsum(is_new) - 1
+    return values[order][is_new], group
 
 
 def left_out_surprisals(values: np.ndarray, weight: np.ndarray, groups: np.ndarray | None = None) -> np.ndarray:
