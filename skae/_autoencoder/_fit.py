@@ -19,7 +19,6 @@ from skae._autoencoder._fitted import FittedAutoencoder
 from skae._autoencoder._initialisation import Initialisation, initial_linear, initialise, with_atoms
 from skae._autoencoder._linear import LinearAutoencoder
 from skae._autoencoder._network import AutoencoderNetwork
-from skae._autoencoder._training_range import TrainingRange
 from skae._autoencoder._warm_start import aligned, check_continues
 from skae._linalg._principal_axes import PrincipalAxes
 from skae._linalg._running_moments import RunningMoments
@@ -59,8 +58,7 @@ class FitInProgress:
     """A network under training, its rows and where it started.
 
     `trainee` is the network as training sees it. `representative` are indices of the rows that stand for all (None: all
-    do): in `partial_fit` a sample of all rows seen, beside the chunk. `moments` are then those of all rows seen, and
-    `largest_norms` of a row and a code those of earlier chunks.
+    do): in `partial_fit` a sample of all rows seen, beside the chunk. `moments` are then those of all rows seen.
     """
 
     config: AutoencoderConfig
@@ -72,8 +70,11 @@ class FitInProgress:
     trainee: Network
     representative: np.ndarray | None = None
     moments: RunningMoments | None = None
-    largest_norms: tuple[float, float] = (0.0, 0.0)
     training: TrainingResult = field(default_factory=TrainingResult)
+
+    def limit(self) -> None:
+        """Limit the corrections to the range of the training rows."""
+        self.network.training_range = self.network.range_of(self.rows)
 
     def subsample(self, at_most: int) -> np.ndarray:
         """Indices of at most so many rows that stand for all."""
@@ -126,7 +127,7 @@ def fit(
     weights = None if previous is None else to_tensor(previous.weights, rows.dtype, rows.device)
     reporter = report(settings.max_iter, lambda: package(fit))
     on_epoch = rows.source.stopping_together(reporter.on_epoch)
-    train(fit.trainee, fit.rows, fit.split, settings, random_state, on_epoch, fit.training, weights)
+    train(fit.trainee, fit.rows, fit.split, settings, random_state, on_epoch, fit.training, weights, fit.limit)
     reporter.close()
     return package(fit)
 
@@ -249,7 +250,7 @@ def package(fit: FitInProgress) -> AutoencoderFit:
         network.takes_mask,
         network.module,
         _codes_of(fit, network, fit.repeated(MAX_SAMPLE_CODES)).astype(np.float32),
-        _training_range(fit, network),
+        network.range_of(fit.rows),
     )
     return AutoencoderFit(autoencoder, axes, shares, fit.split, fit.training)
 
@@ -282,14 +283,6 @@ def _public_code_map(fit: FitInProgress, network: AutoencoderNetwork, linear: Li
     mapped: Callable[..., Any] = diagonal_metric_map if metric == "diagonal" else metric_map
     z = network.encode(fit.rows.take(chosen))
     return linear.unrotated(mapped(network, z, fit.weight(chosen), linear.unit))
-
-
-def _training_range(fit: FitInProgress, network: AutoencoderNetwork) -> TrainingRange:
-    """The range of all training rows, those of the chunks before included."""
-    own = np.array([fit.largest_norms, *(network.largest_norms(x) for _, x in fit.rows.blocks())])
-    largest = np.max(fit.rows.source.gather(own.max(axis=0)), axis=0)
-    # Where all rows are alike the smallest number stands for zero.
-    return TrainingRange(*np.maximum(largest, np.finfo(np.float32).tiny).tolist())
 
 
 def _code_covariance(fit: FitInProgress, network: AutoencoderNetwork) -> tuple[np.ndarray, float]:

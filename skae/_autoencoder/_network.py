@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -18,7 +19,8 @@ from skae._autoencoder._imputation import GaussianImputer
 from skae._autoencoder._linear import LinearAutoencoder
 from skae._autoencoder._losses import SquaredError
 from skae._autoencoder._perceptron import Perceptron
-from skae._autoencoder._training_range import TrainingRange, norms
+from skae._autoencoder._training_range import TrainingRange, norms_of_both
+from skae._rows._standardised_rows import StandardisedRows
 
 # Weight in the loss of an entry that the encoder saw, beside one that was masked.
 OBSERVED_SHARE = 0.1
@@ -102,6 +104,7 @@ class AutoencoderNetwork:
     ) -> None:
         self.config, self.linear, self.module, self.takes_mask = config, linear, module, takes_mask
         self.training_range = TrainingRange() if training_range is None else training_range
+        self.previous_range = TrainingRange(0.0, 0.0)
         self.n_features, self.n_components = linear.n_features, linear.n_components
         self._layout = ParameterLayout.of(config, self.n_features, self.n_components, takes_mask, module)
         if parameters is None:
@@ -157,9 +160,15 @@ class AutoencoderNetwork:
         filled, inputs = self._inputs(x)
         return self._add_linear_code(self.training_range.fade_rows(self._encoder(inputs), filled), filled)
 
-    def largest_norms(self, x: Tensor) -> tuple[float, float]:
-        """The largest norm of a row, its missing entries filled, and of a code."""
-        return float(norms(self._inputs(x)[0]).max()), float(norms(self.encode(x)).max())
+    def _norms(self, x: Tensor) -> np.ndarray:
+        """Of rows, filled, and of the codes that they have without any limit."""
+        filled, inputs = self._inputs(x)
+        return norms_of_both(filled, self.code.code(self._add_linear_code(self._encoder(inputs), filled)))
+
+    def range_of(self, rows: StandardisedRows) -> TrainingRange:
+        """The range of rows; that of the chunks before is within."""
+        own = np.concatenate([self._norms(x) for _, x in rows.blocks()])
+        return TrainingRange.of(np.concatenate(rows.source.gather(own)), self.previous_range)
 
     def decode(self, z: Tensor) -> Tensor:
         """Standardised reconstructions of codes."""

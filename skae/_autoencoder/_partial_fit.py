@@ -15,6 +15,7 @@ from skae._autoencoder._fit import AutoencoderFit, FitInProgress, package, start
 from skae._autoencoder._fitted import FittedAutoencoder
 from skae._autoencoder._imputation import GaussianImputer
 from skae._autoencoder._initialisation import Initialisation
+from skae._autoencoder._training_range import TrainingRange
 from skae._linalg._principal_axes import MAX_COVARIANCE_WIDTH, PrincipalAxes
 from skae._linalg._running_moments import RunningMoments
 from skae._rows._blocks import stacked_rows
@@ -129,20 +130,22 @@ def update(
     initialisation = Initialisation(axes, _imputer(axes, moments if takes_mask else None))
     settings = settings_for(len(train_rows))
     fit = start(rows, config, settings, initialisation, random_state, previous, split)
-    fit = replace(fit, representative=kept, moments=moments, largest_norms=_largest_norms(previous, fit.linear.unit))
+    fit = replace(fit, representative=kept, moments=moments)
+    fit.network.previous_range = _previous_range(previous, fit.linear.unit)
 
     before = _optimizer_state(state, previous, fit)
-    after = train_on_chunk(fit.trainee, fit.rows, split, settings, random_state, before, fit.training)
+    after = train_on_chunk(fit.trainee, fit.rows, split, settings, random_state, before, fit.training, fit.limit)
     vectors = tuple(to_numpy(vector).copy() for vector in (after.parameters, after.average, *after.memory))
     n_rows, weight, covariance = moments.n_rows, moments.weight, moments.covariance
     return IncrementalState(n_rows, weight, axes, covariance, reservoir, after.n_steps, vectors), package(fit)
 
 
-def _largest_norms(previous: FittedAutoencoder | None, unit: float) -> tuple[float, float]:
-    """Of the rows seen before, in the present unit, and of their codes; zero where nothing is known of them."""
+def _previous_range(previous: FittedAutoencoder | None, unit: float) -> TrainingRange:
+    """The range of the rows seen before, in the present unit; zero where it is not known."""
     if previous is None or math.isinf(previous.training_range.row_norm):
-        return 0.0, 0.0
-    return previous.training_range.row_norm * previous.linear.unit / unit, previous.training_range.code_norm
+        return TrainingRange(0.0, 0.0)
+    row_norm, code_norm = previous.training_range.row_norm, previous.training_range.code_norm
+    return TrainingRange(row_norm * previous.linear.unit / unit, code_norm)
 
 
 def _optimizer_state(

@@ -13,8 +13,8 @@ TAIL, MIN_TAIL_UNIT = 0.1, 0.1
 MAX_PARTS = 20
 # Values kept of a table, evenly spread over the surprisals.
 MAX_KNOTS = 256
-# Values closer than this are equal: those of equal rows may differ by a rounding, by where they are in a product.
-TOLERANCE = 1e-9
+# Values closer than this are equal: those of equal rows differ by roundings of float32, by where they are in a product.
+TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,8 +11,8 @@ from skae._rows._training_rows import TrainingRows
 # trained on.
 HOLD_OUT_ROWS = 100
 MAX_HOLD_OUT_ROWS = 2000
-# Two groups gain by chance too often: so many are held out, or half of all if there are fewer than twice as many.
-MIN_GROUPS_TO_JUDGE = 3
+# Fewer groups gain all by chance too often: so many are held out, or half of all if there are fewer than twice as many.
+MIN_GROUPS_TO_JUDGE = 4
 # Of groups that are held out no more than this share of the rows, unless more groups are asked for.
 MAX_SHARE_OF_GROUPS = 0.5
 

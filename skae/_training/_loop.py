@@ -25,8 +25,8 @@ from skae._training._sign_flips import sign_flip_p_value
 MAX_JUDGED_ROWS = 2048
 # In averages over the steps step t has about the weight t^8: the last ninth of the steps has most of it.
 AVERAGED_POWER = 8
-# What is kept must be better than what it replaces at this level of a one-sided test: that of one standard error.
-MAX_P_VALUE = 0.16
+# What is kept must be better than what it replaces at this level of a one-sided test.
+MAX_P_VALUE = 0.1
 # Below this many parameters times rows, a step of about a millisecond, threads wait for each other longer than they
 # work.
 SINGLE_THREAD_NUMBERS = 1 << 24
@@ -122,13 +122,15 @@ def train(
     on_epoch: OnEpoch,
     result: TrainingResult,
     previous: Tensor | None = None,
+    limit: Callable[[], None] = lambda: None,
 ) -> None:
     """Move ``network.parameters`` to the last point, unless an earlier one is better.
 
     With a hold-out that is said by its rows: the point with the lowest loss is preferred to the last one, and the start
     to either, unless chance alone would hardly explain the difference (see `BestCheckpoint.restore_best`). Without one
     the last point is kept unless its training loss is above the start's. Training begins at `previous` parameters where
-    there are any, which with a hold-out are among the points met. `result` is filled in as training goes. Raises
+    there are any, which with a hold-out are among the points met. `limit` is called before what was trained is compared
+    with the start, and may limit what the network does on new rows. `result` is filled in as training goes. Raises
     ValueError if training diverges.
     """
     with _guarded(network, settings):
@@ -140,7 +142,7 @@ def train(
             _run_epochs(_Stepper(network, rows, split, settings), checkpoint, random_state, on_epoch, result)
         except KeyboardInterrupt:
             result.interrupted = True
-        checkpoint.restore_best(result)
+        checkpoint.restore_best(result, limit)
 
 
 @dataclass(frozen=True)
@@ -164,6 +166,7 @@ def train_on_chunk(
     random_state: np.random.RandomState,
     state: OptimizerState,
     result: TrainingResult,
+    limit: Callable[[], None] = lambda: None,
 ) -> OptimizerState:
     """Continue from `state`, once through ``split.train`` at a constant rate; returns where training stands then.
 
@@ -180,7 +183,7 @@ def train_on_chunk(
         state = stepper.state()
         network.parameters.copy_(state.average)
         checkpoint.update(1, result, on_curve=True)
-        checkpoint.restore_best(result)
+        checkpoint.restore_best(result, limit)
     return state
 
 
@@ -309,7 +312,7 @@ class BestCheckpoint:
             result.held_out_losses.append(self._last.loss)
         return self._last.loss
 
-    def restore_best(self, result: TrainingResult) -> None:
+    def restore_best(self, result: TrainingResult, limit: Callable[[], None]) -> None:
         """Set the parameters to keep.
 
         The lowest of many losses on few rows is low by chance: the last point, where the rate has fallen to zero, is
@@ -320,7 +323,9 @@ class BestCheckpoint:
             kept = last if last.loss < self._start.loss else self._start
         else:
             kept = self._best if self._beats(self._best, self._last) else self._last
-            kept = kept if self._beats(kept, self._start) else self._start
+            self._network.parameters.copy_(kept.parameters)
+            limit()
+            kept = kept if self._beats(self._checkpoint(kept.epoch), self._start) else self._start
         result.best_loss, result.best_iter = kept.loss, kept.epoch
         self._network.parameters.copy_(kept.parameters)
 

@@ -336,7 +336,7 @@ class TestWhatVouchesForAGain:
         assert result.best_iter == 0
         assert result.best_loss == result.initial_loss
 
-    @pytest.mark.parametrize(("n_groups", "enough"), [(1, False), (2, False), (3, True), (5, True)])
+    @pytest.mark.parametrize(("n_groups", "enough"), [(1, False), (3, False), (4, True), (5, True)])
     def test_groups_count_once(self, n_groups, enough):
         assert (self.gain(groups=np.arange(45) // 3 % n_groups) > 0.0) == enough
 
