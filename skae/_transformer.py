@@ -51,6 +51,8 @@ class AutoencoderTransformer(BaseAutoencoder):
     ``PCA(n_components)``, and ``max_iter=0`` returns just that; denoising, sparse and variational autoencoders start at
     their linear case. Training keeps the parameters that reconstruct held-out rows best, the starting point included.
 
+    Beyond the norms that the training rows reach, the corrections fade and PCA is left.
+
     Entries of X may be missing (NaN): training learns from the observed ones, and `reconstruct` fills the others. If
     features are in different units, set ``scale=True``: otherwise those with small values hardly count.
 
@@ -320,8 +322,8 @@ class AutoencoderTransformer(BaseAutoencoder):
         groups : array-like of shape (n_samples,), default=None
             The group that each row belongs to, of any dtype: rows of one subject or machine, overlapping windows of one
             signal. A group is never both trained on and held out, so that what is kept holds for new groups. The share
-            to hold out is then one of the groups, and standard errors are those of groups. Equal rows of different
-            groups are no copies of each other.
+            to hold out is then one of the groups, and gains are counted by groups. Equal rows of different groups are
+            no copies of each other.
 
         Returns
         -------

@@ -167,8 +167,9 @@ class AutoencoderNetwork:
 
     def range_of(self, rows: StandardisedRows) -> TrainingRange:
         """The range of rows; that of the chunks before is within."""
-        own = np.concatenate([self._norms(x) for _, x in rows.blocks()])
-        return TrainingRange.of(np.concatenate(rows.source.gather(own)), self.previous_range)
+        own = [np.zeros((0, 2)), *(self._norms(x) for _, x in rows.blocks())]
+        norms = np.concatenate(rows.source.gather(np.concatenate(own)))
+        return TrainingRange.of(norms, self.previous_range)
 
     def decode(self, z: Tensor) -> Tensor:
         """Standardised reconstructions of codes."""
