@@ -51,7 +51,7 @@ class AutoencoderTransformer(BaseAutoencoder):
     ``PCA(n_components)``, and ``max_iter=0`` returns just that; denoising, sparse and variational autoencoders start at
     their linear case. Training keeps the parameters that reconstruct held-out rows best, the starting point included.
 
-    Beyond the norms that the training rows reach, the corrections fade and PCA is left.
+    Far beyond the training rows the corrections fade, and PCA is left.
 
     Entries of X may be missing (NaN): training learns from the observed ones, and `reconstruct` fills the others. If
     features are in different units, set ``scale=True``: otherwise those with small values hardly count.

@@ -1,9 +1,11 @@
 r"""Corrections beyond the training rows: they fade out, and the linear path alone is left.
 
-Where no row was seen, nothing tells whether a correction is one. A row, or a code, whose norm r is beyond the largest
-norm R of the training rows gets its correction times
+Far from all rows seen, nothing tells whether a correction is one. That of a row, or a code, of norm r is multiplied by
 
-.. math:: h(r) = \max(0, 2 - r / R).
+.. math:: h(r) = \min(1, \max(0, 2 - r / 2R)),
+
+where R is the largest norm of the training rows or their codes: it is whole up to twice that norm, and gone at four
+times.
 """
 
 from __future__ import annotations
@@ -49,7 +51,7 @@ class TrainingRange:
 def _faded(correction: Tensor, points: Tensor, largest: float) -> Tensor:
     if math.isinf(largest):
         return correction
-    return correction * (2.0 - _norms(points) / largest).clamp_(0.0, 1.0)
+    return correction * (2.0 - _norms(points) / (2.0 * largest)).clamp_(0.0, 1.0)
 
 
 def norms_of_both(rows: Tensor, codes: Tensor) -> np.ndarray:

@@ -7,7 +7,7 @@ import torch
 from skae import AutoencoderTransformer
 from skae._autoencoder._training_range import TrainingRange
 
-POINTS = torch.tensor([[0.0, 0.0], [3.0, 4.0], [0.0, 7.5], [-10.0, 0.0], [300.0, 400.0]], dtype=torch.float64)
+POINTS = torch.tensor([[0.0, 0.0], [6.0, 8.0], [0.0, 15.0], [-20.0, 0.0], [300.0, 400.0]], dtype=torch.float64)
 
 
 def curve(n_rows, seed):
@@ -16,7 +16,7 @@ def curve(n_rows, seed):
     return np.hstack([t, t**2, np.sin(3 * t), np.cos(2 * t)]) + 0.05 * rng.normal(size=(n_rows, 4))
 
 
-def test_the_factor_falls_from_the_largest_norm_to_twice_as_much():
+def test_the_factor_falls_from_twice_the_largest_norm_to_four_times():
     corrections = torch.ones(5, 3, dtype=torch.float64)
     faded = TrainingRange(row_norm=5.0).fade_rows(corrections, POINTS)
     torch.testing.assert_close(faded[:, 0], torch.tensor([1.0, 1.0, 0.5, 0.0, 0.0], dtype=torch.float64))
