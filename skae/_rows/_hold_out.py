@@ -39,10 +39,12 @@ def split_rows(
         first, distinct = None, indices
     n_held_out = min(max(1, round(fraction * len(distinct))), len(distinct) - 1)
     order = random_state.permutation(distinct)
-    if norms is not None:
+    if norms is None:
+        held_out = np.sort(order[:n_held_out])
+    else:
         order = order[np.argsort(norms[order], kind="stable")]
-    edges = np.linspace(0, len(order), n_held_out + 1).astype(np.intp)
-    held_out = np.sort(order[random_state.randint(edges[:-1], edges[1:])])
+        edges = np.linspace(0, len(order), n_held_out + 1).astype(np.intp)
+        held_out = np.sort(order[random_state.randint(edges[:-1], edges[1:])])
     train = np.setdiff1d(indices, held_out) if first is None else indices[~np.isin(first, held_out)]
     return train, held_out
 
