@@ -122,15 +122,15 @@ class AutoencoderTransformer(BaseAutoencoder):
         tell whether a correction improves on PCA.
     n_iter_no_change : int or "auto", default="auto"
         The learning rate starts to fall when the mean loss over this many epochs (the held-out loss, where there is
-        one) is less than 5 % below the mean over as many epochs before. "auto" is 10, changed as `max_iter` is.
+        one) is less than 5 % below the mean over as many epochs before. "auto" is 10, changed as `max_iter` is, and
+        more where those are less than 60 steps.
     early_stopping : bool, float or "auto", default="auto"
         If True, rows are held out, among them extreme ones, and say what is kept: the last parameters, unless the best
-        ones met do better there, and PCA unless it is beaten. "Better" is what a test finds better at the level 0.1. A
-        float is the share of the rows to hold out; True holds out a quarter of the rows, at most 100, or beyond 2,000
-        rows a twentieth, at most 2,000. "auto" is True from 50 rows, and from 20 if `max_iter` asks for training. Of
-        equal rows at most one is held out. If `fit` is given `groups`, whole groups are held out and counted, and
-        "auto" is True. At least four are held out, or fewer if there are fewer than eight, and PCA is kept then. At
-        most 2,000 of their rows are used.
+        ones met do better there, and PCA unless it is beaten by a standard error. A float is the share of the rows to
+        hold out; True holds out a quarter of the rows, at most 100, or beyond 2,000 rows a twentieth, at most 2,000.
+        "auto" is True from 50 rows, and from 20 if `max_iter` asks for training. Of equal rows at most one is held
+        out. If `fit` is given `groups`, whole groups are held out and counted, and "auto" is True. At least three are
+        held out, or fewer if there are fewer than six, and PCA is kept then. At most 2,000 of their rows are used.
     warm_start : bool, default=False
         If True, `fit` starts from the previous weights instead of PCA. Codes are rotated to match the new principal
         axes. `code`, `loss` and what shapes the network must not have changed; if `n_components` is a float or None,

@@ -57,7 +57,7 @@ EQUAL = {
     "sparse_code": (X, None, {"code": "sparse", "n_components": 4, "n_nonzero": 2}),
     "denoising": (X, None, {"corruption": "gaussian", "corruption_level": 0.3}),
     "masking": (X, None, {"corruption": "masking"}),
-    "salt_and_pepper": (X, None, {"corruption": "salt_and_pepper"}),
+    "salt_and_pepper": (X, None, {"corruption": "salt_and_pepper", "max_iter": 20}),
     "ordered": (X, None, {"code": "ordered", "n_components": 0.95}),
     "variational": (X, None, {"code": "variational"}),
     "network": (X, None, {"network": Dense}),

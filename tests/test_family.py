@@ -265,8 +265,8 @@ class TestSample:
         np.fill_diagonal(between, np.inf)
         nearest = np.linalg.norm(drawn[:, None, :] - X[None], axis=2).min(axis=1)
         assert np.median(nearest) < 1.4 * np.median(between.min(axis=0))
-        # Less than rows vary: what a reconstruction leaves out is left out of them.
-        assert drawn.std(axis=0).mean() > 0.65 * X.std(axis=0).mean()
+        # Less than rows vary: what a code leaves out is left out of samples.
+        assert drawn.std(axis=0).mean() > 0.68 * X.std(axis=0).mean()
 
     def test_repeats_for_a_seed_only(self, digits):
         ours = untrained(4).fit(digits[0])

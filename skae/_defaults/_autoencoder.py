@@ -12,6 +12,7 @@ from dataclasses import replace
 from skae._autoencoder._config import AutoencoderConfig
 from skae._defaults._training_parameters import TrainingParameters, resolved
 from skae._rows._hold_out import hold_out_fraction
+from skae._rows._standardised_rows import n_batches
 from skae._rows._training_rows import TrainingRows
 from skae._training._settings import TrainingSettings
 
@@ -26,9 +27,9 @@ MIN_ROWS_TO_TRAIN = 50
 MIN_ROWS_TO_JUDGE = 20
 # Half and twice of it do about as well.
 LEARNING_RATE = 0.005
-# Training ends by itself, most often long before this many epochs: where so many epochs lower the loss by less than
-# this share, the rate falls.
-MAX_EPOCHS, PATIENCE, TOLERANCE = 160, 10, 0.05
+# Training ends by itself, most often long before this many epochs: where so many epochs, of at least so many steps,
+# lower the loss by less than this share, the rate falls.
+MAX_EPOCHS, PATIENCE, MIN_PATIENCE_STEPS, TOLERANCE = 160, 10, 60, 0.05
 # Filling masked entries and codes of every length are many tasks in one: they take more epochs, and filling a lower
 # rate, at which corrections of a good fill are not drowned in their own noise.
 EPOCHS_OF_MANY_TASKS = 2.5
@@ -48,14 +49,16 @@ def autoencoder_settings(
     n_rows, n_features = rows.n_rows_seen, rows.n_features
     fills = config.masks_entries or rows.missing_share > 0
     max_iter = resolved(parameters.max_iter, lambda: _max_iter(n_rows, n_features, config, fills))
+    batch_size = min(rows.n_rows, resolved(parameters.batch_size, lambda: _batch_size(n_rows)))
+    n_steps = n_batches(rows.n_rows, batch_size)
     return TrainingSettings(
         alpha=resolved(parameters.alpha, lambda: _alpha(n_rows, config.n_components)),
-        batch_size=min(rows.n_rows, resolved(parameters.batch_size, lambda: _batch_size(n_rows))),
+        batch_size=batch_size,
         learning_rate_init=resolved(
             parameters.learning_rate_init, lambda: (RATE_OF_FILLING if fills else 1.0) * LEARNING_RATE
         ),
         max_iter=max_iter,
-        n_iter_no_change=resolved(parameters.n_iter_no_change, lambda: _patience(n_features, config, fills)),
+        n_iter_no_change=resolved(parameters.n_iter_no_change, lambda: _patience(n_steps, n_features, config, fills)),
         validation_fraction=_validation_fraction(parameters.early_stopping, rows, max_iter),
         mixed_precision=parameters.dtype == "bfloat16",
         decays_at_plateau=True,
@@ -93,8 +96,9 @@ def _max_iter(n_rows: int, n_features: int, config: AutoencoderConfig, fills: bo
     return 0 if n_rows < MIN_ROWS_TO_TRAIN else round(_epochs(n_features, config, fills) * MAX_EPOCHS)
 
 
-def _patience(n_features: int, config: AutoencoderConfig, fills: bool) -> int:
-    return round(_epochs(n_features, config, fills) * PATIENCE)
+def _patience(n_steps: int, n_features: int, config: AutoencoderConfig, fills: bool) -> int:
+    """More epochs where each has few steps."""
+    return max(round(_epochs(n_features, config, fills) * PATIENCE), math.ceil(MIN_PATIENCE_STEPS / n_steps))
 
 
 def _epochs(n_features: int, config: AutoencoderConfig, fills: bool) -> float:

@@ -12,7 +12,7 @@ from skae._rows._training_rows import TrainingRows
 HOLD_OUT_ROWS = 100
 MAX_HOLD_OUT_ROWS = 2000
 # Fewer groups gain all by chance too often: so many are held out, or half of all if there are fewer than twice as many.
-MIN_GROUPS_TO_JUDGE = 4
+MIN_GROUPS_TO_JUDGE = 3
 # Of groups that are held out no more than this share of the rows, unless more groups are asked for.
 MAX_SHARE_OF_GROUPS = 0.5
 

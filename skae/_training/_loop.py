@@ -25,8 +25,9 @@ from skae._training._sign_flips import sign_flip_p_value
 MAX_JUDGED_ROWS = 2048
 # In averages over the steps step t has about the weight t^8: the last ninth of the steps has most of it.
 AVERAGED_POWER = 8
-# What is kept must be better than what it replaces at this level of a one-sided test.
-MAX_P_VALUE = 0.1
+# Levels of one-sided tests. What replaces the start must be better at that of one standard error; an earlier epoch
+# replaces the last one sooner, where a mistake costs little.
+LEVEL_OF_START, LEVEL_OF_LAST = 0.16, 0.3
 # Below this many parameters times rows, a step of about a millisecond, threads wait for each other longer than they
 # work.
 SINGLE_THREAD_NUMBERS = 1 << 24
@@ -322,10 +323,11 @@ class BestCheckpoint:
             last = self._checkpoint(len(result.losses))
             kept = last if last.loss < self._start.loss else self._start
         else:
-            kept = self._best if self._beats(self._best, self._last) else self._last
+            kept = self._best if self._beats(self._best, self._last, LEVEL_OF_LAST) else self._last
             self._network.parameters.copy_(kept.parameters)
             limit()
-            kept = kept if self._beats(self._checkpoint(kept.epoch), self._start) else self._start
+            is_better = self._beats(self._checkpoint(kept.epoch), self._start, LEVEL_OF_START)
+            kept = kept if is_better else self._start
         result.best_loss, result.best_iter = kept.loss, kept.epoch
         self._network.parameters.copy_(kept.parameters)
 
@@ -344,11 +346,11 @@ class BestCheckpoint:
         chosen = self._judged if self._split.held_out is None else self._split.held_out
         return None if self._split.sample_weight is None else self._split.sample_weight[chosen]
 
-    def _beats(self, one: Checkpoint, other: Checkpoint) -> bool:
+    def _beats(self, one: Checkpoint, other: Checkpoint, level: float) -> bool:
         """Whether chance would hardly make the held-out loss of one so much lower than that of the other."""
         gains, groups = other.row_losses - one.row_losses, self._split.groups
         if (weight := self._weight()) is not None:
             gains = gains * weight / weight.max()
         if groups is not None:
             gains = np.bincount(groups[self._split.held_out], weights=gains)
-        return sign_flip_p_value(gains) < MAX_P_VALUE
+        return sign_flip_p_value(gains) < level

@@ -17,7 +17,7 @@ def sign_flip_p_value(gains: np.ndarray) -> float:
     """The share of all combinations of signs with which the gains would sum to as much or more (Fisher 1935).
 
     Gains and losses of the same size are equally likely if nothing was gained. Among many gains of like size a p-value
-    of .1 is a sum of 1.3 standard errors. A sum that a single row carries has a p-value of at least .25 unless the
+    of .16 is a sum of one standard error. A sum that a single row carries has a p-value of at least .25 unless the
     others sum to a gain as well, of which the standard error knows nothing: that row is both in it and in the sum.
     """
     gains = gains[gains != 0.0]

@@ -57,10 +57,12 @@ def test_what_follows_the_number_of_rows(n_rows):
 
 @pytest.mark.parametrize(("n_features", "max_iter", "patience"), [(128, 160, 10), (512, 80, 5), (5000, 64, 4)])
 def test_epochs_follow_the_number_of_features(n_features, max_iter, patience):
-    settings = settings_for(rows_of(100, n_features))
+    settings = settings_for(rows_of(1000, n_features))
     assert settings.max_iter == max_iter
     assert settings.n_iter_no_change == patience
-    assert settings_for(rows_of(100, n_features), max_iter=30).n_iter_no_change == patience
+    assert settings_for(rows_of(1000, n_features), max_iter=30).n_iter_no_change == patience
+    # Three steps to an epoch.
+    assert settings_for(rows_of(100, n_features)).n_iter_no_change == 20
 
 
 @pytest.mark.parametrize(
