@@ -128,8 +128,8 @@ class AutoencoderTransformer(BaseAutoencoder):
         If True, rows are held out, among them extreme ones, and say what is kept: the last parameters, unless the best
         ones met do better there, and PCA unless it is beaten by a standard error. A float is the share of the rows to
         hold out; True holds out a quarter of the rows, at most 100, or beyond 2,000 rows a twentieth, at most 2,000.
-        "auto" is True from 50 rows, and from 20 if `max_iter` asks for training. Of equal rows at most one is held
-        out. If `fit` is given `groups`, whole groups are held out and counted, and "auto" is True. At least three are
+        "auto" is True from 20 rows if any epoch is to come. Of equal rows at most one is held out. If `fit` is given
+        `groups`, whole groups are held out and counted, and "auto" is True however few there are. At least three are
         held out, or fewer if there are fewer than six, and PCA is kept then. At most 2,000 of their rows are used.
     warm_start : bool, default=False
         If True, `fit` starts from the previous weights instead of PCA. Codes are rotated to match the new principal

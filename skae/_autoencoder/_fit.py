@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from skae._autoencoder._code_metric import MAX_METRIC_ROWS, diagonal_metric_map, metric_map, whitening_map
 from skae._autoencoder._config import AutoencoderConfig
@@ -19,6 +19,7 @@ from skae._autoencoder._fitted import FittedAutoencoder
 from skae._autoencoder._initialisation import Initialisation, initial_linear, initialise, with_atoms
 from skae._autoencoder._linear import LinearAutoencoder
 from skae._autoencoder._network import AutoencoderNetwork
+from skae._autoencoder._training_range import TrainingRange
 from skae._autoencoder._warm_start import aligned, check_continues
 from skae._linalg._principal_axes import PrincipalAxes
 from skae._linalg._running_moments import RunningMoments
@@ -40,6 +41,8 @@ from skae._training._settings import TrainingSettings
 # Rows whose codes are kept, for a density to sample from, and rows that the order of components is judged on.
 MAX_SAMPLE_CODES = 4096
 MAX_PREFIX_ROWS = 4096
+# So many rows with the largest norms, and as many of all, say how far rows and codes reach.
+MAX_RANGE_ROWS = 2048
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +77,19 @@ class FitInProgress:
 
     def limit(self) -> None:
         """Limit the corrections to the range of the training rows."""
-        self.network.training_range = self.network.range_of(self.rows)
+        self.network.training_range = self.network.range_of(self.far_rows())
+
+    def far_rows(self) -> Iterator[Tensor]:
+        """Rows that say how far rows and their codes reach: those with the largest norms, and some of all."""
+        chosen = stratified_rows(len(self.rows), MAX_RANGE_ROWS)
+        if len(chosen) < len(self.rows):
+            chosen = np.union1d(chosen, np.argpartition(self.rows.norms, -MAX_RANGE_ROWS)[-MAX_RANGE_ROWS:])
+        return self.in_blocks(chosen)
+
+    def in_blocks(self, chosen: np.ndarray) -> Iterator[Tensor]:
+        """The rows chosen, some at a time."""
+        for part in row_blocks(len(chosen), self.network.n_features, BLOCK_ELEMENTS):
+            yield self.rows.take(chosen[part])
 
     def subsample(self, at_most: int) -> np.ndarray:
         """Indices of at most so many rows that stand for all."""
@@ -163,7 +178,7 @@ def start(
     network = network_in(rows.dtype)
     trainee = _trainee(network, network_in if settings.mixed_precision else None, form.standardised, generator)
     if split is None:
-        norms = form.standardised.norms() if settings.validation_fraction else None
+        norms = form.standardised.norms if settings.validation_fraction else None
         split = Split(
             *split_rows(rows, settings.validation_fraction, random_state, norms), rows.sample_weight, rows.groups
         )
@@ -250,7 +265,7 @@ def package(fit: FitInProgress) -> AutoencoderFit:
         network.takes_mask,
         network.module,
         _codes_of(fit, network, fit.repeated(MAX_SAMPLE_CODES)).astype(np.float32),
-        network.range_of(fit.rows),
+        TrainingRange() if network.is_linear() else network.range_of(fit.far_rows()),
     )
     return AutoencoderFit(autoencoder, axes, shares, fit.split, fit.training)
 
@@ -268,8 +283,7 @@ def _shortest_sufficient(fit: FitInProgress, shares: np.ndarray) -> tuple[Autoen
 
 def _codes_of(fit: FitInProgress, network: AutoencoderNetwork, chosen: np.ndarray) -> np.ndarray:
     """The network's codes of the rows chosen."""
-    parts = row_blocks(len(chosen), network.n_features, BLOCK_ELEMENTS)
-    return np.concatenate([to_numpy(network.encode(fit.rows.take(chosen[part]))) for part in parts])
+    return np.concatenate([to_numpy(network.encode(x)) for x in fit.in_blocks(chosen)])
 
 
 def _public_code_map(fit: FitInProgress, network: AutoencoderNetwork, linear: LinearAutoencoder) -> np.ndarray:

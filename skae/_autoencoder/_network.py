@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -20,7 +21,6 @@ from skae._autoencoder._linear import LinearAutoencoder
 from skae._autoencoder._losses import SquaredError
 from skae._autoencoder._perceptron import Perceptron
 from skae._autoencoder._training_range import TrainingRange, norms_of_both
-from skae._rows._standardised_rows import StandardisedRows
 
 # Weight in the loss of an entry that the encoder saw, beside one that was masked.
 OBSERVED_SHARE = 0.1
@@ -165,11 +165,9 @@ class AutoencoderNetwork:
         filled, inputs = self._inputs(x)
         return norms_of_both(filled, self.code.code(self._add_linear_code(self._encoder(inputs), filled)))
 
-    def range_of(self, rows: StandardisedRows) -> TrainingRange:
+    def range_of(self, blocks: Iterable[Tensor]) -> TrainingRange:
         """The range of rows; that of the chunks before is within."""
-        own = [np.zeros((0, 2)), *(self._norms(x) for _, x in rows.blocks())]
-        norms = np.concatenate(rows.source.gather(np.concatenate(own)))
-        return TrainingRange.of(norms, self.previous_range)
+        return TrainingRange.of(np.concatenate([self._norms(x) for x in blocks]), self.previous_range)
 
     def decode(self, z: Tensor) -> Tensor:
         """Standardised reconstructions of codes."""

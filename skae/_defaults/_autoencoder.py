@@ -23,7 +23,7 @@ LAYERS_OF_FEW_COMPONENTS, LAYERS_OF_MANY_COMPONENTS = (128, 128, 128), (256, 128
 CORRUPTION_LEVEL = 0.25
 # With fewer rows nothing held out could tell a trained network from its start: the start stands.
 MIN_ROWS_TO_TRAIN = 50
-# Of fewer still, if they are trained on all the same, a quarter says nothing.
+# A quarter of fewer rows says nothing, if they are trained on all the same.
 MIN_ROWS_TO_JUDGE = 20
 # Half and twice of it do about as well.
 LEARNING_RATE = 0.005
@@ -113,14 +113,13 @@ def _batch_size(n_rows: int) -> int:
 
 
 def _validation_fraction(early_stopping: bool | float | str, rows: TrainingRows, max_iter: int) -> float:
-    """The share of the rows to hold out, wherever there are enough to train on, or fewer that are trained on anyway.
+    """The share of the rows to hold out, wherever a network is trained on enough rows for some to be told from others.
 
     Where rows belong to groups a share of those is held out, however few there are: nothing else tells whether what
     was learned holds for other groups.
     """
     if isinstance(early_stopping, str):
-        enough = MIN_ROWS_TO_JUDGE if max_iter else MIN_ROWS_TO_TRAIN
-        early_stopping = rows.groups is not None or rows.n_groups >= enough
+        early_stopping = max_iter > 0 and (rows.groups is not None or rows.n_groups >= MIN_ROWS_TO_JUDGE)
     if isinstance(early_stopping, bool):
         return hold_out_fraction(rows.n_groups) if early_stopping else 0.0
     return float(early_stopping)

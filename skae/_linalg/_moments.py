@@ -8,6 +8,12 @@ from scipy import sparse
 
 from skae._rows._blocks import dense_rows, row_blocks
 from skae._rows._row_source import RowSource
+from skae._rows._standardised_rows import float32_holds
+
+# 1 million numbers: a block of centred rows stays in the CPU's outer cache.
+COVARIANCE_BLOCK_ELEMENTS = 1 << 20
+# Sums of more products lose digits in float32.
+FLOAT32_SUM_ROWS = 1024
 
 FloatArray = NDArray[np.float64]
 
@@ -91,15 +97,35 @@ def weighted_variance(rows: RowSource, mean: FloatArray, sample_weight: FloatArr
 def weighted_covariance(
     rows: RowSource, mean: FloatArray, scale: FloatArray, sample_weight: FloatArray | None = None
 ) -> FloatArray:
-    """Covariance of ``(X - mean) / scale`` (divided by the total weight), in float64."""
+    """Covariance of ``(X - mean) / scale`` (divided by the total weight), in float64.
+
+    float32 rows are centred and multiplied in float32, and added up in float64.
+    """
     covariance = np.zeros((rows.n_features, rows.n_features))
-    for part, block in rows.blocks():
-        centred = block - mean
-        centred /= scale
+    in_float32 = rows.dtype == np.float32 and float32_holds(mean, scale)
+    rounded = mean.astype(np.float32) if in_float32 else mean
+    for part, block in rows.blocks(COVARIANCE_BLOCK_ELEMENTS):
+        centred = block - rounded
+        if in_float32:
+            centred -= (mean - rounded).astype(np.float32)
+        centred /= scale.astype(centred.dtype)
         if sample_weight is not None:
             centred *= np.sqrt(sample_weight[part])[:, np.newaxis]
-        covariance += centred.T @ centred
+        covariance += _scatter(centred)
     return rows.total(covariance) / total_weight(rows, sample_weight)
+
+
+def _scatter(rows: np.ndarray) -> FloatArray:
+    """The sum of the rows' outer products, in float64."""
+    if rows.dtype == np.float64:
+        return rows.T @ rows
+    # Squares of numbers below one: those of float32's largest and smallest numbers are beyond its range.
+    exponent = np.frexp(np.abs(rows).max())[1]
+    rows = np.ldexp(rows, -exponent)
+    total = np.zeros((rows.shape[1], rows.shape[1]))
+    for part in row_blocks(len(rows), 1, FLOAT32_SUM_ROWS):
+        total += rows[part].T @ rows[part]
+    return np.ldexp(total, 2 * exponent)
 
 
 def check_variance(variance) -> None:

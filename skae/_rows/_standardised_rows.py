@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,7 @@ class StandardisedRows:
         for rows, block in self.source.blocks(BLOCK_ELEMENTS):
             yield rows, self._standardised(block)
 
+    @cached_property
     def norms(self) -> np.ndarray:
         """The root mean square of the observed entries of each row; 0 where there are none."""
         norms = np.zeros(len(self))

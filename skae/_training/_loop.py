@@ -319,6 +319,8 @@ class BestCheckpoint:
         The lowest of many losses on few rows is low by chance: the last point, where the rate has fallen to zero, is
         kept unless the best one beats it. The start is kept unless it is beaten.
         """
+        if torch.equal(self._network.parameters, self._start.parameters):  # nothing was trained
+            return
         if self.held_out is None:
             last = self._checkpoint(len(result.losses))
             kept = last if last.loss < self._start.loss else self._start

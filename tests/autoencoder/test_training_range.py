@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from family_cases import short
 
 from skae import AutoencoderTransformer
 from skae._autoencoder._training_range import TrainingRange
@@ -42,6 +43,16 @@ def test_training_rows_are_within(fitted, pca):
     assert limits.row_norm == pytest.approx(float(x.norm(dim=1).max()))
     codes = fitted.transform(X) @ fitted._fitted.code_map_inverse
     assert limits.code_norm == pytest.approx(np.linalg.norm(codes, axis=1).max())
+
+
+@short
+def test_of_many_rows_the_farthest_are_within():
+    X = np.float32(curve(6000, 0))
+    X[1234] *= 30.0
+    fitted = AutoencoderTransformer(2, max_iter=2, random_state=0).fit(X)
+    assert not np.allclose(fitted.transform(X), AutoencoderTransformer(2, max_iter=0).fit_transform(X))
+    x = torch.as_tensor((X - fitted._fitted.linear.mean) / fitted._fitted.linear.scale, dtype=torch.float32)
+    assert fitted._fitted.training_range.row_norm == pytest.approx(float(x.norm(dim=1).max()))
 
 
 @pytest.mark.parametrize("factor", [20.0, 1e6])

@@ -54,7 +54,7 @@ def test_without_a_hold_out_the_last_parameters_are_the_kept_ones(detector):
 
 
 def test_no_epoch_is_marked_where_earlier_weights_were_kept(curve):
-    model = AutoencoderTransformer(1, random_state=0).fit(curve)
+    model = AutoencoderTransformer(1, early_stopping=True, random_state=0).fit(curve)
     model.set_params(warm_start=True, max_iter=0).fit(curve)
     assert model.best_loss_ < min(model.validation_loss_curve_)
     assert LossCurveDisplay.from_estimator(model).best_point_ is None

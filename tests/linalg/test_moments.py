@@ -16,11 +16,28 @@ REPEATED = np.repeat(X, WEIGHT.astype(int), axis=0)
 @pytest.mark.parametrize("block_elements", [4, 40, 1 << 22])
 def test_weights_are_repetitions(monkeypatch, block_elements):
     monkeypatch.setattr(RowSource.blocks, "__defaults__", (block_elements,))
+    monkeypatch.setattr(_moments, "COVARIANCE_BLOCK_ELEMENTS", block_elements)
     mean = _moments.weighted_mean(RowSource(X), WEIGHT)
     np.testing.assert_allclose(mean, REPEATED.mean(axis=0))
     np.testing.assert_allclose(_moments.weighted_variance(RowSource(X), mean, WEIGHT), REPEATED.var(axis=0))
     covariance = _moments.weighted_covariance(RowSource(X), mean, np.ones(4), WEIGHT)
     np.testing.assert_allclose(covariance, np.cov(REPEATED.T, bias=True))
+
+
+@pytest.mark.parametrize("exponent", [-60, 0, 120])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_covariance_of_float32_rows(exponent, weighted):
+    """In units of the deviations: 4e-7 at worst, though means are a hundred of them and squares beyond float32."""
+    rng = np.random.RandomState(0)
+    rows = rng.normal(size=(40_000, 12)) @ rng.normal(size=(12, 12)) * np.geomspace(1e-3, 1.0, 12) + 100.0
+    rows = np.ldexp(rows, exponent).astype(np.float32)
+    weight = rng.uniform(size=len(rows)) if weighted else None
+    exact = rows.astype(np.float64)
+    mean = np.average(exact, axis=0, weights=weight)
+    expected = np.cov(exact.T, aweights=weight, bias=True)
+    covariance = _moments.weighted_covariance(RowSource(rows), mean, np.ones(12), weight)
+    unit = np.sqrt(np.outer(np.diag(expected), np.diag(expected)))
+    np.testing.assert_allclose(covariance / unit, expected / unit, rtol=0, atol=4e-7)
 
 
 def test_sparse_rows_and_unweighted_moments():
