@@ -9,6 +9,7 @@
 `transform`: 60,000 rows against the encoder's matrix products, and one row against `PCA.transform`.
 `growth`: rows per second of training as rows or features grow.
 `grid`: 24 fits of GridSearchCV on one and on two jobs.
+`busy`: default threads against `OMP_NUM_THREADS=1`, on a quiet machine and beside a busy process for each CPU.
 
 Medians of `--repeats` interleaved runs in one process, after one run of each that is not counted.
 """
@@ -16,9 +17,13 @@ Medians of `--repeats` interleaved runs in one process, after one run of each th
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
+import subprocess
+import sys
 import time
 import warnings
+from contextlib import ExitStack
 from itertools import pairwise
 
 import _data
@@ -29,13 +34,13 @@ from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.model_selection import GridSearchCV
 
-from skae import AutoencoderTransformer
+from skae import AutoencoderOutlierDetector, AutoencoderTransformer
 from skae._autoencoder._config import AutoencoderConfig
 from skae._autoencoder._linear import LinearAutoencoder
 from skae._autoencoder._network import AutoencoderNetwork
 from skae._training._optimizer import AdamW
 
-PARTS = ("fit", "defaults", "step", "transform", "growth", "grid")
+PARTS = ("fit", "defaults", "step", "transform", "growth", "grid", "busy")
 DEFAULTS_SETS = ("digits", "breast_cancer", "cardio", "SpamBase", "landsat", "InternetAds", "magic.gamma")
 
 
@@ -222,13 +227,76 @@ def grid(arguments) -> None:
           f"{seconds['1'] / seconds['2']:.2f} times faster")  # fmt: skip
 
 
+def busy_tasks() -> dict:
+    """What `busy` times; each function is made in a process of its own."""
+
+    def transformer(n_rows, n_features, k, rows_to_transform=0, **parameters):
+        X = many_rows(n_rows, n_features)
+        model = AutoencoderTransformer(k, random_state=0, **parameters)
+        if not rows_to_transform:
+            return lambda: model.fit(X)
+        model.fit(X[:2000])
+        return lambda: model.transform(X[:rows_to_transform])
+
+    def detector(scores: bool):
+        X = many_rows(10_000, 20)
+        model = AutoencoderOutlierDetector(random_state=0).fit(X)
+        return lambda: model.score_samples(X) if scores else model.fit(X)
+
+    wide = {"hidden_layer_sizes": (512, 256), "batch_size": 256, "max_iter": 2, "early_stopping": False}
+    return {
+        "fit 2,000 x 30 at the defaults": lambda: transformer(2000, 30, 8),
+        "fit 5,000 x 784, (512, 256), 2 epochs": lambda: transformer(5000, 784, 30, **wide),
+        "fit 20,000 x 784, max_iter=0": lambda: transformer(20_000, 784, 30, max_iter=0),
+        "transform 60,000 x 784, (512, 256)": lambda: transformer(60_000, 784, 30, 60_000, **wide),
+        "transform 60,000 x 30": lambda: transformer(60_000, 30, 8, 60_000, max_iter=2),
+        "transform 1,000 x 30": lambda: transformer(2000, 30, 8, 1000, max_iter=2),
+        "detector, fit 10,000 x 20": lambda: detector(False),
+        "detector, score 10,000 x 20": lambda: detector(True),
+    }
+
+
+def busy(arguments) -> None:
+    print("\nDefault threads, as times the seconds with OMP_NUM_THREADS=1")
+    for title in busy_tasks():
+        for n_busy in (0, os.cpu_count() or 1):
+            with ExitStack() as stack:
+                for _ in range(n_busy):
+                    spinning = stack.enter_context(subprocess.Popen([sys.executable, "-c", "while True: pass"]))
+                    stack.callback(spinning.kill)
+                seconds: dict[str, list[float]] = {"one": [], "default": []}
+                for _ in range(arguments.repeats):
+                    for name, times in seconds.items():
+                        times.append(seconds_of_task(title, name == "one"))
+            one, default = (statistics.median(times) for times in seconds.values())
+            print(f"  {title:40s} beside {n_busy} busy: {default:7.3f} s, one thread {one:7.3f} s, "
+                  f"ratio {default / one:.2f}", flush=True)  # fmt: skip
+
+
+def seconds_of_task(title: str, on_one_thread: bool) -> float:
+    """Median seconds of a task in a process of its own, after a first run."""
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    environment |= {"OMP_NUM_THREADS": "1"} if on_one_thread else {}
+    command = [sys.executable, __file__, "--task", title]
+    return float(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
+
+
+def run_task(title: str) -> None:
+    function = busy_tasks()[title]()
+    print(interleaved({title: function}, 3)[title])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     _data.add_arguments(parser)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--task", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")  # peers warn that so few epochs do not converge
+    if arguments.task:
+        run_task(arguments.task)
+        return
     print(f"torch {torch.__version__}, {torch.get_num_threads()} thread(s)")
     for part in arguments.parts:
         globals()[part](arguments)
