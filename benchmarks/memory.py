@@ -1,16 +1,20 @@
 """Memory: fit and transform a large memory-mapped file.
 
     python benchmarks/memory.py --gigabytes 20
+    systemd-run --scope -p MemoryMax=4G python benchmarks/memory.py --gigabytes 20 --written
 
 Makes a sparse float32 file of 100 features (mostly holes, which read as zeros; a block of random rows at every 200th
-place), fits one epoch and transforms the first million rows. Prints the peak of the memory that the process allocates
-(RssAnon) above what it was before, and the peak of the resident set, which also counts pages of the file that the
-system may take back at any time. Linux only.
+place), fits one epoch and transforms the first million rows. With `--written` the file has no holes, so that it must
+be read from the disk where the process may not hold it in memory, as in the second command.
+
+Prints the peak of the memory that the process allocates (RssAnon) above what it was before, and the peak of the
+resident set, which also counts pages of the file that the system may take back at any time. Linux only.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import tempfile
 import threading
 import time
@@ -51,14 +55,21 @@ class PeakMemory:
         }
 
 
-def sparse_file(path: Path, gigabytes: float) -> np.ndarray:
+def large_file(path: Path, gigabytes: float, written: bool) -> np.ndarray:
     n_rows = int(gigabytes * 1e9 / (4 * N_FEATURES))
     rng = np.random.RandomState(0)
     mixing = rng.normal(size=(5, N_FEATURES))
     X = np.memmap(path, dtype=np.float32, mode="w+", shape=(n_rows, N_FEATURES))
-    for start in range(0, n_rows - BLOCK_ROWS + 1, 200 * BLOCK_ROWS):
-        X[start : start + BLOCK_ROWS] = np.tanh(rng.normal(size=(BLOCK_ROWS, 5)) @ mixing)
+    block = np.tanh(rng.normal(size=(BLOCK_ROWS, 5)) @ mixing)
+    for start in range(0, n_rows - BLOCK_ROWS + 1, (1 if written else 200) * BLOCK_ROWS):
+        if start % (200 * BLOCK_ROWS) == 0:
+            block = np.tanh(rng.normal(size=(BLOCK_ROWS, 5)) @ mixing)
+        X[start : start + BLOCK_ROWS] = block
     X.flush()
+    del X
+    file = os.open(path, os.O_RDONLY)
+    os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)  # what was written is still in memory
+    os.close(file)
     return np.memmap(path, dtype=np.float32, mode="r", shape=(n_rows, N_FEATURES))
 
 
@@ -66,10 +77,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gigabytes", type=float, default=20.0)
     parser.add_argument("--folder", type=Path, help="where to make the file; the system's temporary folder without it")
+    parser.add_argument("--written", action="store_true", help="write all rows")
     arguments = parser.parse_args()
     AutoencoderTransformer(2, max_iter=1).fit(np.random.RandomState(0).normal(size=(100, 5)))  # imports and threads
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
-        X = sparse_file(Path(folder) / "rows.f32", arguments.gigabytes)
+        X = large_file(Path(folder) / "rows.f32", arguments.gigabytes, arguments.written)
         start = time.perf_counter()
         with PeakMemory() as memory:
             model = AutoencoderTransformer(5, hidden_layer_sizes=(64,), max_iter=1, random_state=0).fit(X)

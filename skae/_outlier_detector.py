@@ -495,19 +495,16 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         return rows, {"n_samples_seen_": n_seen, "_reservoir": reservoir}
 
     def _score_samples(self, X) -> np.ndarray:
-        with single_thread_if(True):
-            return self._calibration.scores_of(self._scorer.component_scores(X, self.device))
+        return self._calibration.scores_of(self._scorer.component_scores(X, self.device))
 
     def _feature_contributions(self, X) -> np.ndarray:
         scorer, calibration = self._scorer, self._calibration
-        with single_thread_if(True):
-            components = scorer.component_scores(X, self.device)
-            shares = scorer.feature_shares(X, calibration.parts_of(components), self.device)
+        components = scorer.component_scores(X, self.device)
+        shares = scorer.feature_shares(X, calibration.parts_of(components), self.device)
         return shares * -calibration.scores_of(components)[:, np.newaxis]
 
     def _codes(self, X) -> np.ndarray:
-        with single_thread_if(True):
-            return self._scorer.codes(X, self.device)[:, : self.n_components_]
+        return self._scorer.codes(X, self.device)[:, : self.n_components_]
 
     def _fitted_to_state(self) -> dict[str, Any]:
         state: dict[str, Any] = {

@@ -75,6 +75,7 @@ settings = {"max_iter": 2, "random_state": 0}
 estimator = {
     "transformer": lambda: AutoencoderTransformer(**settings),
     "denoising": lambda: AutoencoderOutlierDetector(**settings, hidden_layer_sizes=(16,)),
+    "clean": lambda: AutoencoderOutlierDetector(novelty=True, **settings, hidden_layer_sizes=(16,)),
     "reconstruction": lambda: AutoencoderOutlierDetector(method="reconstruction", **settings),
     "network": lambda: AutoencoderTransformer(**settings, network=ConvolutionalNetwork1d(channels=(4,))),
 }[sys.argv[1]]()

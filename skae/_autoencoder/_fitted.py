@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -22,6 +22,7 @@ from skae._rows._blocks import row_blocks
 from skae._rows._row_source import RowSource
 from skae._rows._standardised_rows import BLOCK_ELEMENTS
 from skae._support._tensors import like
+from skae._support._threads import map_parts
 from skae._support._torch import dtype_of, resolve_device, to_numpy, to_tensor
 from skae._support._validation import check_finite_result
 
@@ -92,7 +93,7 @@ class FittedAutoencoder:
         # In float64: the units of X may be beyond float32. By torch: NumPy's threads would compete with its own.
         return self._by_blocks(
             lambda x: network.encode(x).double() @ code_map,
-            self._rows(X, network), X, self.n_components, double=double,
+            network, self._rows(X, network), X, self.n_components, double=double,
         )  # fmt: skip
 
     def decode(self, codes, device: str):
@@ -104,14 +105,17 @@ class FittedAutoencoder:
             z = (z @ code_map_inverse).to(network.parameters.dtype)
             return self._in_units_of_X(network.decode(z), codes)
 
-        return self._by_blocks(decoded, self._codes(codes, network), codes, self.linear.n_features)
+        def rows(part: slice) -> Tensor:
+            return to_tensor(codes[part], torch.float64, network.parameters.device)
+
+        return self._by_blocks(decoded, network, rows, codes, self.linear.n_features)
 
     def reconstruct(self, X, device: str):
         """Decoded codes of the rows of X, in X's dtype."""
         network = self.network(device)
         return self._by_blocks(
             lambda x: self._in_units_of_X(network.decode(network.encode(x)), X),
-            self._rows(X, network), X, self.linear.n_features,
+            network, self._rows(X, network), X, self.linear.n_features,
         )  # fmt: skip
 
     def squared_errors(self, X, device: str) -> tuple[np.ndarray, np.ndarray]:
@@ -127,7 +131,7 @@ class FittedAutoencoder:
             return torch.stack([residual.square_().nansum(1), x.double().square_().nansum(1)], 1)
 
         factor = self.linear.unit**2
-        both = self._by_blocks(squares, self._rows(X, network), X, 2, double=True, factor=factor)
+        both = self._by_blocks(squares, network, self._rows(X, network), X, 2, double=True, factor=factor)
         errors, norms = (to_numpy(both) if isinstance(both, Tensor) else both).T
         return errors, norms
 
@@ -135,12 +139,12 @@ class FittedAutoencoder:
         """The loss of each row, summed over its observed entries."""
         network = self.network(device)
         factor = self.linear.unit**network.loss.unit_power
-        return self._by_blocks(network.summed_losses, self._rows(X, network), X, double=True, factor=factor)
+        return self._by_blocks(network.summed_losses, network, self._rows(X, network), X, double=True, factor=factor)
 
     def log_evidence_bounds(self, X, device: str):
         """Evidence lower bound of each row in nats; of a variational autoencoder only."""
         network = self.network(device)
-        return self._by_blocks(network.log_evidence_bound, self._rows(X, network), X, double=True)
+        return self._by_blocks(network.log_evidence_bound, network, self._rows(X, network), X, double=True)
 
     def sample(self, n_samples: int, random_state: np.random.RandomState, device: str) -> np.ndarray:
         """Draw rows."""
@@ -175,39 +179,47 @@ class FittedAutoencoder:
             training_range=self.training_range,
         )
 
-    @torch.no_grad()
-    @np.errstate(over="ignore", invalid="ignore")
     def _by_blocks(
         self,
         function: Callable[[Tensor], Any],
-        blocks: Iterator[tuple[slice, Tensor]],
+        network: AutoencoderNetwork,
+        rows: Callable[[slice], Tensor],
         X,
         *width: int,
         double: bool = False,
         factor: float = 1.0,
     ):
-        """The results of a function of each block of rows, times a factor, as an array or tensor like X."""
+        """The results of a function of each block of rows, times a factor, as an array or tensor like X.
+
+        `rows` makes a block of a slice.
+        """
         results: Any
         shape = (X.shape[0], *width)
         if isinstance(X, Tensor):
             results = X.new_empty(shape, dtype=torch.float64 if double else X.dtype)
         else:
             results = np.empty(shape, dtype=np.float64 if double else X.dtype)
-        for part, x in blocks:
-            results[part] = like(function(x), X)
+
+        @torch.no_grad()
+        @np.errstate(over="ignore", invalid="ignore")
+        def compute(part: slice) -> None:
+            results[part] = like(function(rows(part)), X)
+
+        parts = row_blocks(X.shape[0], max(X.shape[1], self.linear.n_features), BLOCK_ELEMENTS)
+        # Another thread takes as long to begin as encoding a row does; two threads could not use a module at once.
+        if X.shape[0] == 1 or network.module is not None:
+            for part in parts:
+                compute(part)
+        else:
+            map_parts(compute, parts, network.parameters.device)
         if factor != 1.0:
             results *= factor
         return check_finite_result(results, self.weights.dtype)
 
-    def _rows(self, X, network: AutoencoderNetwork) -> Iterator[tuple[slice, Tensor]]:
-        """Standardised rows of X, block by block."""
+    def _rows(self, X, network: AutoencoderNetwork) -> Callable[[slice], Tensor]:
+        """Makes standardised rows of a slice of X."""
         dtype, where = network.parameters.dtype, network.parameters.device
-        return RowSource(X).standardised(self.linear.mean, self.linear.scale, dtype, where).blocks()
-
-    def _codes(self, codes, network: AutoencoderNetwork) -> Iterator[tuple[slice, Tensor]]:
-        """Public codes in float64, block by block."""
-        for part in row_blocks(len(codes), max(codes.shape[1], self.linear.n_features), BLOCK_ELEMENTS):
-            yield part, to_tensor(codes[part], torch.float64, network.parameters.device)
+        return RowSource(X).standardised(self.linear.mean, self.linear.scale, dtype, where).take
 
     def _in_units_of_X(self, standardised: Tensor, X):
         return like(standardised, X) * like(self.linear.scale, X) + like(self.linear.mean, X)

@@ -17,14 +17,18 @@ from skae._detector._sampling import Sampler, cross_fitted_distances, most_usual
 from skae._detector._scorer import ScorerFit, ScorerParameters, normalised
 from skae._detector._tail_surprisal import TailSurprisal, left_out_surprisals
 from skae._linalg._principal_axes import n_axes_for_share
-from skae._rows._blocks import row_blocks
+from skae._rows._blocks import BLOCK_ELEMENTS, row_blocks
 from skae._rows._reservoir import draw_rows
 from skae._rows._training_rows import TrainingRows
 from skae._support._callbacks import Report
 from skae._support._state import fields_of
+from skae._support._threads import map_parts
+from skae._support._torch import resolve_device
 
 # More features than this take long and make large files.
 MAX_FEATURES = 2000
+# Of narrower rows no more than 4,096 are scored at once, so that threads can share them.
+MIN_BLOCK_WIDTH = BLOCK_ELEMENTS // 4096
 # Rows whose scores put the components on one scale and give p-values: a resolution of 1/2,000.
 MAX_CALIBRATION_ROWS = 2000
 
@@ -84,12 +88,14 @@ class DenoisingScorer:
         return package()
 
     def component_scores(self, X, device: str) -> np.ndarray:
-        parts = row_blocks(X.shape[0], X.shape[1])
-        return np.concatenate([self._components(X, part, device) for part in parts])
+        parts = row_blocks(X.shape[0], max(X.shape[1], MIN_BLOCK_WIDTH))
+        where = resolve_device(device)
+        return np.concatenate(map_parts(lambda part: self._components(X, part, device), parts, where))
 
     def feature_shares(self, X, component_weights: np.ndarray, device: str) -> np.ndarray:
         shares = np.empty(X.shape)
-        for part in row_blocks(X.shape[0], X.shape[1] * self.distances.bags.size):
+
+        def compute(part: slice) -> None:
             systems, weights = self.distances.systems(X, part), component_weights[part]
             of_systems = self.distances.feature_shares(systems, device, self.distances.groups_of(X, part))
             # Spaces are of the ranks. What a network finds is a feature that does not fit the others, as is what
@@ -98,6 +104,9 @@ class DenoisingScorer:
             of_components = [*of_systems, of_ranks, of_whitened]
             total = sum(share * weight[:, np.newaxis] for share, weight in zip(of_components, weights.T, strict=True))
             shares[part] = normalised(np.asarray(total))
+
+        parts = row_blocks(X.shape[0], X.shape[1] * self.distances.bags.size)
+        map_parts(compute, parts, resolve_device(device))
         return shares
 
     def codes(self, X, device: str) -> np.ndarray:

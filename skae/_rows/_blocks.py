@@ -10,6 +10,10 @@ from scipy import sparse
 
 # 4 million numbers (32 MB in float64): large enough for BLAS, small beside any data that needs blocks.
 BLOCK_ELEMENTS = 1 << 22
+# A quarter of a gigabyte: smaller files stay in memory once they were read.
+LARGE_FILE_BYTES = 1 << 28
+# Of a large file so many numbers (1 MB in float32) are read that lie together, and 64 times as many are in memory.
+RUN_ELEMENTS, WINDOW_ELEMENTS = 1 << 18, 1 << 24
 
 
 def row_blocks(n_rows: int, n_features: int, elements: int = BLOCK_ELEMENTS) -> Iterator[slice]:

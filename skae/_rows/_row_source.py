@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
 
-from skae._rows._blocks import BLOCK_ELEMENTS, dense_rows, row_blocks
+from skae._rows._blocks import (
+    BLOCK_ELEMENTS,
+    LARGE_FILE_BYTES,
+    RUN_ELEMENTS,
+    WINDOW_ELEMENTS,
+    dense_rows,
+    row_blocks,
+)
 from skae._rows._standardised_rows import StandardisedRows
 
 
@@ -36,9 +44,43 @@ class RowSource:
     def n_features(self) -> int:
         return self.shape[1]
 
+    @cached_property
+    def is_large_file(self) -> bool:
+        """Whether the rows are those of a memory-mapped file that may not be in memory."""
+        array = self.local
+        while array is not None and not isinstance(array, np.memmap):
+            array = getattr(array, "base", None)
+        return array is not None and self.local.nbytes >= LARGE_FILE_BYTES
+
     def take(self, rows) -> Any:
         """The given rows (indices or a slice), dense."""
         return dense_rows(self.local, rows)
+
+    def gathered(self, rows: np.ndarray) -> Any:
+        """The given rows, read in the order in which they lie."""
+        if not self.is_large_file:
+            return self.take(rows)
+        order = np.argsort(rows)
+        block = self.take(rows[order])
+        result = np.empty_like(block)
+        result[order] = block
+        return result
+
+    def shuffled(self, rows: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:
+        """The rows, given by sorted indices, in random order.
+
+        Those of a large file are read a window at a time, made of so many runs of neighbours from all over the file:
+        one by one each of them would be a page from the disk. Rows are in random order within a window.
+        """
+        if not self.is_large_file:
+            return random_state.permutation(rows)
+        per_run = max(1, RUN_ELEMENTS // self.n_features)
+        runs = np.array_split(rows, max(1, len(rows) // per_run))
+        runs = [runs[index] for index in random_state.permutation(len(runs))]
+        windows = range(0, len(runs), WINDOW_ELEMENTS // RUN_ELEMENTS)
+        return np.concatenate(
+            [random_state.permutation(np.concatenate(runs[first : first + windows.step])) for first in windows]
+        )
 
     def select(self, mask: np.ndarray) -> RowSource:
         """The rows chosen by a mask over all of them."""

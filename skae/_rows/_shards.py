@@ -23,6 +23,8 @@ class ShardedRowSource(RowSource):
     """
 
     is_distributed = True
+    # All processes need the same order, whatever holds their rows.
+    is_large_file = False
 
     def __init__(self, local, first: int, n_rows: int, processes: ProcessGroup) -> None:
         super().__init__(local)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from skae._rows._blocks import WINDOW_ELEMENTS
 from skae._support._tensors import like
 from skae._support._torch import to_tensor
 
@@ -58,13 +59,18 @@ class StandardisedRows:
             norms[part] = torch.nan_to_num(x.square_().nanmean(1)).sqrt_().cpu().numpy()
         return self.source.total(norms)
 
+    def shuffled(self, rows: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:
+        """The rows, given by sorted indices, in random order."""
+        return self.source.shuffled(rows, random_state)
+
     def batches(self, order: np.ndarray, batch_size: int) -> Iterator[tuple[np.ndarray, Tensor]]:
         """The rows of `order` in batches of about `batch_size`, as even as can be: none is left with a single row."""
-        batches_at_once = max(1, BLOCK_ELEMENTS // (batch_size * self.source.n_features))
+        elements = WINDOW_ELEMENTS if self.source.is_large_file else BLOCK_ELEMENTS
+        batches_at_once = max(1, elements // (batch_size * self.source.n_features))
         indices = split_evenly(order, batch_size)
         for first in range(0, len(indices), batches_at_once):
             group = indices[first : first + batches_at_once]
-            block = self.take(np.concatenate(group))
+            block = self._standardised(self.source.gathered(np.concatenate(group)))
             yield from zip(group, block.split([len(batch) for batch in group]), strict=True)
 
     @np.errstate(over="ignore", invalid="ignore", divide="ignore")

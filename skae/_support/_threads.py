@@ -1,15 +1,24 @@
-"""torch's thread count: lowered for small work, always put back."""
+"""How many threads compute: one for all but large products of matrices, and Python threads that share blocks of rows.
+
+Two threads within a product wait for each other many times a millisecond: beside other busy processes that makes them
+up to 40 times slower than one. Threads that share blocks wait once, in the end.
+"""
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 
 _lock = threading.Lock()
+# Threads that compute on one thread each, made when first needed.
+_pool: ThreadPoolExecutor | None = None
 # Of this Python thread: the count to put back, while it runs a body on one thread.
 _own = threading.local()
 
@@ -19,8 +28,9 @@ def _after_fork_in_child() -> None:
 
     OpenMP's threads do not survive a fork, and the child of a process that used them waits for them for ever.
     """
-    global _lock
+    global _lock, _pool
     _lock = threading.Lock()  # another thread may have held it
+    _pool = None
     torch.set_num_threads(1)
     if getattr(_own, "count", None) is not None:
         _own.count = 1
@@ -28,6 +38,44 @@ def _after_fork_in_child() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
+def map_parts(function: Callable[[Any], Any], parts: Iterable[Any], device: torch.device) -> list[Any]:
+    """The results of a function of each part, in order, on as many Python threads as torch has threads.
+
+    Each of them computes on one thread. Where torch has but one, and on another device than the CPU, the caller
+    computes them itself.
+    """
+    parts = list(parts)
+    if torch.get_num_threads() == 1 or device.type != "cpu":
+        return [function(part) for part in parts]
+    results: list[Any] = [None] * len(parts)
+    left = deque(enumerate(parts))
+
+    def work() -> None:
+        while True:
+            try:
+                index, part = left.popleft()
+            except IndexError:
+                return
+            results[index] = function(part)
+
+    futures = [_workers().submit(work) for _ in range(min(len(parts), torch.get_num_threads()))]
+    try:
+        for future in futures:
+            future.result()
+    finally:
+        left.clear()  # after an error or an interruption nobody waits for the rest
+    return results
+
+
+def _workers() -> ThreadPoolExecutor:
+    global _pool
+    settle_count()
+    with _lock:
+        if _pool is None:
+            _pool = ThreadPoolExecutor(os.cpu_count(), "skae", initializer=lambda: _set_here_only(1))
+        return _pool
 
 
 def settle_count() -> None:

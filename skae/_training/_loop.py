@@ -231,7 +231,7 @@ class _Stepper:
         """One pass over the rows in random order; the mean loss over it, read from the device once."""
         total = torch.zeros((), dtype=self._network.parameters.dtype, device=self._network.parameters.device)
         total_weight = 0.0
-        for x, weight, share in self._batches(random_state.permutation(self._train)):
+        for x, weight, share in self._batches(self._rows.shuffled(self._train, random_state)):
             total.add_(self._network.loss_and_gradient(x, weight), alpha=share)
             total_weight += share
             self._update()

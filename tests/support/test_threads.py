@@ -50,3 +50,63 @@ def test_threads_that_begin_meanwhile_keep_their_count():
         assert _threads._in_new_thread(torch.get_num_threads) == 2
     finally:
         torch.set_num_threads(count)
+
+
+@pytest.fixture
+def three_threads():
+    count = torch.get_num_threads()
+    torch.set_num_threads(3)
+    yield
+    torch.set_num_threads(count)
+
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.usefixtures("three_threads")
+class TestMapParts:
+    def test_parts_are_shared_by_threads_that_compute_on_one_thread_each(self):
+        together = threading.Barrier(2, timeout=60)
+
+        def work(part):
+            together.wait()
+            return part, torch.get_num_threads(), threading.current_thread()
+
+        parts, counts, threads = zip(*_threads.map_parts(work, range(10), CPU), strict=True)
+        assert parts == tuple(range(10))
+        assert set(counts) == {1}
+        assert 2 <= len(set(threads)) <= 3
+        assert threading.current_thread() not in threads
+        assert torch.get_num_threads() == _threads._in_new_thread(torch.get_num_threads) == 3
+
+    def test_the_caller_computes_where_there_is_one_thread_or_another_device(self):
+        def work(_):
+            return threading.current_thread()
+
+        own = [threading.current_thread()] * 4
+        assert _threads.map_parts(work, range(4), torch.device("cuda")) == own
+        with _threads.single_thread_if(True):
+            assert _threads.map_parts(work, range(4), CPU) == own
+        nested = _threads.map_parts(lambda _: _threads.map_parts(work, range(4), CPU), range(2), CPU)
+        assert all(len(set(threads)) == 1 and threads != own for threads in nested)
+
+    def test_an_error_is_raised_and_what_is_left_is_not_computed(self):
+        done = []
+
+        def work(part):
+            if part == 0:
+                raise ZeroDivisionError
+            done.append(part)
+            failed.wait(60)
+
+        failed = threading.Event()
+        thread = threading.Timer(0.2, failed.set)
+        thread.start()
+        with pytest.raises(ZeroDivisionError):
+            _threads.map_parts(work, range(100), CPU)
+        thread.join()
+        assert len(done) <= 3
+        assert _threads.map_parts(str, range(3), CPU) == ["0", "1", "2"]
+
+    def test_no_parts(self):
+        assert _threads.map_parts(str, [], CPU) == []
