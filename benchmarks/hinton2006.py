@@ -22,9 +22,9 @@ from skae import AutoencoderTransformer
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     _data.add_arguments(parser)
-    parser.add_argument("--max-iter", type=int, default=110)
-    parser.add_argument("--learning-rate-init", type=float, default=0.004)
-    parser.add_argument("--alpha", type=float, default=0.3)
+    parser.add_argument("--max-iter", type=int, default=105)
+    parser.add_argument("--learning-rate-init", type=float, default=0.0025)
+    parser.add_argument("--alpha", type=float, default=0.4)
     parser.add_argument("--batch-size", type=int, default=256)
     parser.add_argument("--random-state", type=int, default=0)
     arguments = parser.parse_args()
@@ -42,8 +42,7 @@ def main() -> None:
         learning_rate_init=arguments.learning_rate_init,
         alpha=arguments.alpha,
         batch_size=arguments.batch_size,
-        corruption="gaussian",  # with level 0: no noise at all
-        corruption_level=0.0,
+        n_iter_no_change=arguments.max_iter,  # the learning rate falls over the last third of the epochs
         early_stopping=0.01,
         random_state=arguments.random_state,
         verbose=True,

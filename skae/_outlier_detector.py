@@ -23,7 +23,7 @@ from skae._support._constraints import Boolean, Float, OneOf, layer_sizes, plain
 from skae._support._frames import frame_like
 from skae._support._random_state import local_random_state, random_state_after
 from skae._support._tensors import like
-from skae._support._threads import single_thread_if
+from skae._support._threads import single_thread
 from skae._support._torch import resolve_dtype
 from skae._support._validation import unchanged_on_error
 
@@ -451,7 +451,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
             }
 
         # Products are small: threads would gain little, and wait for each other on a busy machine.
-        with single_thread_if(True):
+        with single_thread():
             report = self._reporter(rows, attributes)
             fitted = SCORERS[self.method].fit(rows, self._scorer_parameters(), random_state, report)
             # A run that ended at `max_iter` made as many epochs.

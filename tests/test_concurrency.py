@@ -151,9 +151,9 @@ def run_python(code, tmp_path, *arguments):
 
 FORK_WITHIN = """
 import os, torch
-from skae._support._threads import single_thread_if
+from skae._support._threads import single_thread
 torch.set_num_threads(2)
-with single_thread_if(True):
+with single_thread():
     child = os.fork() == 0
 if child:
     os._exit(torch.get_num_threads())

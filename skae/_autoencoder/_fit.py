@@ -32,6 +32,7 @@ from skae._rows._strata import rows_by_weight, stratified_rows
 from skae._rows._training_rows import TrainingRows
 from skae._support._callbacks import Report, silent
 from skae._support._draws import RowGenerator
+from skae._support._threads import single_thread
 from skae._support._torch import make_generator, to_numpy, to_tensor
 from skae._training._data_parallel import DataParallel
 from skae._training._loop import Network, Split, TrainingResult, train
@@ -110,6 +111,7 @@ class FitInProgress:
         return chosen if weight is None else chosen[rows_by_weight(weight)]
 
 
+@single_thread()
 def fit(
     rows: TrainingRows,
     config: AutoencoderConfig,

@@ -25,6 +25,7 @@ from skae._rows._row_source import RowSource
 from skae._rows._standardised_rows import n_batches
 from skae._rows._strata import stratified_rows
 from skae._rows._training_rows import TrainingRows
+from skae._support._threads import single_thread
 from skae._support._torch import to_numpy, to_tensor
 from skae._training._loop import OptimizerState, Split, train_on_chunk
 from skae._training._settings import TrainingSettings
@@ -99,6 +100,7 @@ def state_after_fit(
     return IncrementalState(rows.n_rows, total, axes, None, reservoir, n_steps)
 
 
+@single_thread()
 def update(
     state: IncrementalState | None,
     previous: FittedAutoencoder | None,

@@ -10,10 +10,8 @@ from skae._rows._blocks import dense_rows, row_blocks
 from skae._rows._row_source import RowSource
 from skae._rows._standardised_rows import float32_holds
 
-# 1 million numbers: a block of centred rows stays in the CPU's outer cache.
-COVARIANCE_BLOCK_ELEMENTS = 1 << 20
 # Sums of more products lose digits in float32.
-FLOAT32_SUM_ROWS = 1024
+FLOAT32_SUM_ROWS = 2048
 
 FloatArray = NDArray[np.float64]
 
@@ -104,7 +102,7 @@ def weighted_covariance(
     covariance = np.zeros((rows.n_features, rows.n_features))
     in_float32 = rows.dtype == np.float32 and float32_holds(mean, scale)
     rounded = mean.astype(np.float32) if in_float32 else mean
-    for part, block in rows.blocks(COVARIANCE_BLOCK_ELEMENTS):
+    for part, block in rows.blocks():
         centred = block - rounded
         if in_float32:
             centred -= (mean - rounded).astype(np.float32)

@@ -87,12 +87,12 @@ def settle_count() -> None:
 
 
 @contextmanager
-def single_thread_if(small: bool) -> Iterator[None]:
-    """Run the body on one thread if the work is `small`; the thread count is what it was afterwards.
+def single_thread() -> Iterator[None]:
+    """Run the body on one thread; the thread count is what it was afterwards.
 
     Bodies of several Python threads may overlap. Bodies within others of the same Python thread change nothing.
     """
-    if not small or getattr(_own, "count", None) is not None:
+    if getattr(_own, "count", None) is not None:
         yield
         return
     settle_count()
@@ -103,6 +103,20 @@ def single_thread_if(small: bool) -> Iterator[None]:
     finally:
         count, _own.count = _own.count, None
         _set_here_only(count)
+
+
+@contextmanager
+def all_threads_if(large: bool) -> Iterator[None]:
+    """Within a body of `single_thread`, run this one on as many threads as there were before if the work is `large`."""
+    count = getattr(_own, "count", None)
+    if not large or count is None:
+        yield
+        return
+    try:
+        _set_here_only(count)
+        yield
+    finally:
+        _set_here_only(1)
 
 
 def _set_here_only(count: int) -> None:

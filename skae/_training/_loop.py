@@ -14,7 +14,7 @@ from torch import Tensor
 
 from skae._rows._standardised_rows import StandardisedRows, n_batches, split_evenly
 from skae._rows._strata import stratified_rows
-from skae._support._threads import single_thread_if
+from skae._support._threads import all_threads_if
 from skae._support._torch import to_tensor
 from skae._training._optimizer import AdamW
 from skae._training._schedule import CosineSchedule, PlateauSchedule
@@ -28,9 +28,9 @@ AVERAGED_POWER = 8
 # Levels of one-sided tests. What replaces the start must be better at that of one standard error; an earlier epoch
 # replaces the last one sooner, where a mistake costs little.
 LEVEL_OF_START, LEVEL_OF_LAST = 0.16, 0.3
-# Below this many parameters times rows, a step of about a millisecond, threads wait for each other longer than they
-# work.
-SINGLE_THREAD_NUMBERS = 1 << 24
+# From this many parameters times rows on (steps of some 80 ms) two threads take .6 to .7 of the time of one, and about
+# as long beside other busy processes. Below, they gain less, and beside those they may take several times as long.
+MANY_NUMBERS = 1 << 29
 
 # Given the epoch, its losses, and whether another is to follow; True asks training to stop.
 OnEpoch = Callable[[int, float, float | None, bool], bool]
@@ -105,7 +105,7 @@ def _guarded(network: Network, settings: TrainingSettings) -> Iterator[None]:
     """Run the body, which trains, with as many threads as its steps can use; report divergence as a ValueError."""
     numbers_per_step = settings.batch_size * network.parameters.numel()
     try:
-        with single_thread_if(numbers_per_step < SINGLE_THREAD_NUMBERS):
+        with all_threads_if(numbers_per_step >= MANY_NUMBERS):
             yield
     except NonFiniteError:
         raise ValueError(

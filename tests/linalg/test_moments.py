@@ -16,7 +16,6 @@ REPEATED = np.repeat(X, WEIGHT.astype(int), axis=0)
 @pytest.mark.parametrize("block_elements", [4, 40, 1 << 22])
 def test_weights_are_repetitions(monkeypatch, block_elements):
     monkeypatch.setattr(RowSource.blocks, "__defaults__", (block_elements,))
-    monkeypatch.setattr(_moments, "COVARIANCE_BLOCK_ELEMENTS", block_elements)
     mean = _moments.weighted_mean(RowSource(X), WEIGHT)
     np.testing.assert_allclose(mean, REPEATED.mean(axis=0))
     np.testing.assert_allclose(_moments.weighted_variance(RowSource(X), mean, WEIGHT), REPEATED.var(axis=0))

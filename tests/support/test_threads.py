@@ -12,15 +12,13 @@ def test_count_is_put_back_also_after_an_error():
     count = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        with _threads.single_thread_if(True):
-            with _threads.single_thread_if(True):
+        with _threads.single_thread():
+            with _threads.single_thread():
                 pass
             assert torch.get_num_threads() == 1
-        with pytest.raises(ZeroDivisionError), _threads.single_thread_if(True):
+        with pytest.raises(ZeroDivisionError), _threads.single_thread():
             raise ZeroDivisionError
         assert torch.get_num_threads() == 2
-        with _threads.single_thread_if(False):
-            assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(count)
 
@@ -31,21 +29,21 @@ def test_threads_that_begin_meanwhile_keep_their_count():
 
     def work():
         seen.append(torch.get_num_threads())
-        with _threads.single_thread_if(True):
+        with _threads.single_thread():
             seen.append(torch.get_num_threads())
         seen.append(torch.get_num_threads())
 
     count = torch.get_num_threads()
     torch.set_num_threads(3)
     try:
-        with _threads.single_thread_if(True):
+        with _threads.single_thread():
             for _ in range(2):
                 thread = threading.Thread(target=work)
                 thread.start()
                 thread.join()
         assert seen == [3, 1, 3] * 2
         torch.set_num_threads(2)
-        with _threads.single_thread_if(True):
+        with _threads.single_thread():
             pass
         assert _threads._in_new_thread(torch.get_num_threads) == 2
     finally:
@@ -85,7 +83,7 @@ class TestMapParts:
 
         own = [threading.current_thread()] * 4
         assert _threads.map_parts(work, range(4), torch.device("cuda")) == own
-        with _threads.single_thread_if(True):
+        with _threads.single_thread():
             assert _threads.map_parts(work, range(4), CPU) == own
         nested = _threads.map_parts(lambda _: _threads.map_parts(work, range(4), CPU), range(2), CPU)
         assert all(len(set(threads)) == 1 and threads != own for threads in nested)
