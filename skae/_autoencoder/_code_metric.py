@@ -13,7 +13,7 @@ from skae._autoencoder._network import AutoencoderNetwork
 MAX_METRIC_ROWS = 256
 # Jacobians of one block of rows hold at most this many numbers (64 MB in float32).
 BLOCK_ELEMENTS = 1 << 24
-# Step of the central differences, in deviations of a code: large beside float32's rounding, small beside curvature.
+# Step of the differences, in deviations of a code: large beside float32's rounding, small beside curvature.
 STEP = 0.02
 
 
@@ -31,9 +31,9 @@ def metric_map(network: AutoencoderNetwork, z: Tensor, weight: np.ndarray | None
     rows_at_once = max(1, BLOCK_ELEMENTS // (n_components * network.n_features))
     for start in range(0, len(z), rows_at_once):
         part = slice(start, start + rows_at_once)
-        share = torch.as_tensor(weight[part], dtype=z.dtype, device=z.device)
-        slopes = _jacobian(network, z[part])
-        metric += torch.einsum("n,naf,nbf->ab", share, slopes, slopes).double().cpu().numpy()
+        root = torch.as_tensor(np.sqrt(weight[part]), dtype=z.dtype, device=z.device)
+        slopes = (_jacobian(network, z[part]) * root[:, None]).flatten(1)
+        metric += slopes.mm(slopes.t()).double().cpu().numpy()
     return unit * _symmetric_power(metric / weight.sum(), 0.5)
 
 
@@ -44,13 +44,10 @@ def diagonal_metric_map(network: AutoencoderNetwork, z: Tensor, weight: np.ndarr
 
 
 def _jacobian(network: AutoencoderNetwork, z: Tensor) -> Tensor:
-    """Derivatives of the reconstructions along each code axis, shape (n_rows, n_components, n_features)."""
-    slopes = []
-    for axis in range(z.shape[1]):
-        shift = torch.zeros_like(z[:1])
-        shift[0, axis] = STEP
-        slopes.append((network.decode(z + shift) - network.decode(z - shift)).div_(2.0 * STEP))
-    return torch.stack(slopes, dim=1)
+    """Derivatives of the reconstructions along each code axis, shape (n_components, n_rows, n_features)."""
+    decoded = network.decode(z)
+    steps = STEP * torch.eye(z.shape[1], dtype=z.dtype, device=z.device)
+    return torch.stack([(network.decode(z + step) - decoded).div_(STEP) for step in steps])
 
 
 def whitening_map(covariance: np.ndarray, n_rows: float) -> np.ndarray:
