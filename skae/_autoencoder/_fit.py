@@ -84,7 +84,9 @@ class FitInProgress:
         """Rows that say how far rows and their codes reach: those with the largest norms, and some of all."""
         chosen = stratified_rows(len(self.rows), MAX_RANGE_ROWS)
         if len(chosen) < len(self.rows):
-            chosen = np.union1d(chosen, np.argpartition(self.rows.norms, -MAX_RANGE_ROWS)[-MAX_RANGE_ROWS:])
+            norms = self.rows.norms
+            least = np.partition(norms, -MAX_RANGE_ROWS)[-MAX_RANGE_ROWS]
+            chosen = np.union1d(chosen, np.flatnonzero(norms >= least)[:MAX_RANGE_ROWS])
         return self.in_blocks(chosen)
 
     def in_blocks(self, chosen: np.ndarray) -> Iterator[Tensor]:

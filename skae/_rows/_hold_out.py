@@ -11,6 +11,8 @@ from skae._rows._training_rows import TrainingRows
 # trained on.
 HOLD_OUT_ROWS = 100
 MAX_HOLD_OUT_ROWS = 2000
+# Of more rows a random sample makes the strata.
+MAX_ROWS_IN_STRATA = 1_000_000
 # Fewer groups gain all by chance too often: so many are held out, or half of all if there are fewer than twice as many.
 MIN_GROUPS_TO_JUDGE = 3
 # Of groups that are held out no more than this share of the rows, unless more groups are asked for.
@@ -42,11 +44,15 @@ def split_rows(
     if norms is None:
         held_out = np.sort(order[:n_held_out])
     else:
+        order = order[: max(MAX_ROWS_IN_STRATA, n_held_out)]
         order = order[np.argsort(norms[order], kind="stable")]
         edges = np.linspace(0, len(order), n_held_out + 1).astype(np.intp)
         held_out = np.sort(order[random_state.randint(edges[:-1], edges[1:])])
-    train = np.setdiff1d(indices, held_out) if first is None else indices[~np.isin(first, held_out)]
-    return train, held_out
+    if first is not None:
+        return indices[~np.isin(first, held_out)], held_out
+    is_held_out = np.zeros(len(indices), dtype=bool)
+    is_held_out[held_out] = True
+    return indices[~is_held_out], held_out
 
 
 def draw_groups(groups: np.ndarray, fraction: float, random_state: np.random.RandomState) -> np.ndarray:

@@ -54,7 +54,7 @@ class StandardisedRows:
     @cached_property
     def norms(self) -> np.ndarray:
         """The root mean square of the observed entries of each row; 0 where there are none."""
-        norms = np.zeros(len(self))
+        norms = np.zeros(len(self), dtype=np.float32)
         for part, x in self.blocks():
             norms[part] = torch.nan_to_num(x.square_().nanmean(1)).sqrt_().cpu().numpy()
         return self.source.total(norms)
