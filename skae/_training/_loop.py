@@ -28,7 +28,7 @@ AVERAGED_POWER = 8
 # Levels of one-sided tests. What replaces the start must be better at that of one standard error; an earlier epoch
 # replaces the last one sooner, where a mistake costs little.
 LEVEL_OF_START, LEVEL_OF_LAST = 0.16, 0.3
-# From this many parameters times rows on (steps of some 25 ms) two threads take .6 to .7 of the time of one. Below, they
+# From this many parameters times rows on (steps of some 25 ms) two threads take .6 to .8 of the time of one. Below they
 # gain less, and beside other busy processes they may take many times as long.
 MANY_NUMBERS = 1 << 28
 
