@@ -67,3 +67,12 @@ class HostReads(TorchDispatchMode):
 def host_reads():
     """A context manager whose `count` says how often the host would have waited for a GPU."""
     return HostReads
+
+
+@pytest.fixture
+def four_threads():
+    """torch on four threads, whatever the environment asked for."""
+    count = torch.get_num_threads()
+    torch.set_num_threads(4)
+    yield
+    torch.set_num_threads(count)

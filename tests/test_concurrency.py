@@ -31,15 +31,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:The loss was still falling")
 X = np.random.RandomState(0).normal(size=(300, 6))
 
 
-@pytest.fixture
-def four_threads():
-    """torch on four threads, whatever the environment asked for."""
-    count = torch.get_num_threads()
-    torch.set_num_threads(4)
-    yield
-    torch.set_num_threads(count)
-
-
 def global_state():
     """torch's thread count and generator, NumPy's generator."""
     numpy_state = np.random.mtrand._rand.get_state(legacy=False)["state"]

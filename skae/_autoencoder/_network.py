@@ -150,7 +150,7 @@ class AutoencoderNetwork:
 
     def is_linear(self) -> bool:
         """Whether f and g both return zero."""
-        return self._encoder.is_zero() and self._decoder.is_zero()
+        return all([self._encoder.is_zero(), self._decoder.is_zero()])
 
     def encode(self, x: Tensor) -> Tensor:
         """Codes of rows, which may have missing entries."""

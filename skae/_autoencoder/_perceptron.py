@@ -72,7 +72,7 @@ class Perceptron:
     def is_zero(self) -> bool:
         """Whether the last layer is zero, and the output with it."""
         weight, bias = self._layers[-1]
-        return not (weight.any() or bias.any())
+        return not (weight.any() | bias.any())
 
     def __call__(self, inputs: Tensor) -> Tensor:
         for weight, bias in self._layers[:-1]:
