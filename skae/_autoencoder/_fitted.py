@@ -200,10 +200,9 @@ class FittedAutoencoder:
         else:
             results = np.empty(shape, dtype=np.float64 if double else X.dtype)
 
-        @torch.no_grad()
-        @np.errstate(over="ignore", invalid="ignore")
         def compute(part: slice) -> None:
-            results[part] = like(function(rows(part)), X)
+            with torch.no_grad(), np.errstate(over="ignore", invalid="ignore"):
+                results[part] = like(function(rows(part)), X)
 
         parts = row_blocks(X.shape[0], max(X.shape[1], self.linear.n_features), BLOCK_ELEMENTS)
         # Another thread takes as long to begin as encoding a row does; two threads could not use a module at once.
