@@ -40,12 +40,14 @@ class DenoisingScorer:
 
     Distances in three coordinate systems are a component each, those in spaces of rank coordinates one together: the
     mean of their surprisals. The spaces are random subsets of the features where training rows are clean, else all
-    features, with bags so small that outliers among the training rows are in few of them.
+    features, with bags so small that outliers among the training rows are in few of them. `takes_missing` says that
+    training rows had missing entries.
     """
 
     distances: RowDistances
     space_surprisals: tuple[TailSurprisal, ...]
     network: NetworkScores
+    takes_missing: bool = False
 
     @classmethod
     def fit(
@@ -75,7 +77,8 @@ class DenoisingScorer:
         def package() -> ScorerFit:
             network, of_network = training.network_scores().calibrated(systems, fold, weight, groups)
             components = _joined(distances, of_spaces, of_network)
-            scorer, component_weight = cls(row_distances, tails, network), np.ones(components.shape[1])
+            scorer = cls(row_distances, tails, network, takes_missing=rows.missing_share > 0)
+            component_weight = np.ones(components.shape[1])
             if parameters.novelty:
                 of_corrupted = scorer.component_scores(corrupted, parameters.device)
                 component_weight = reliability(components, weight, of_corrupted)
@@ -120,6 +123,7 @@ class DenoisingScorer:
             "distances": self.distances.to_state(),
             "space_surprisals": [fields_of(tail) for tail in self.space_surprisals],
             "network": {"kind": type(self.network).__name__, "state": self.network.to_state()},
+            "takes_missing": self.takes_missing,
         }
 
     @classmethod
@@ -129,6 +133,7 @@ class DenoisingScorer:
             RowDistances.from_state(state["distances"]),
             tuple(TailSurprisal(**tail) for tail in state["space_surprisals"]),
             kinds[state["network"]["kind"]].from_state(state["network"]["state"]),
+            state.get("takes_missing", False),
         )
 
     def _components(self, X, part: slice, device: str) -> np.ndarray:
