@@ -22,7 +22,7 @@ from skae import AutoencoderOutlierDetector
 data = load_breast_cancer(as_frame=True)
 benign, malignant = data.data[data.target == 1], data.data[data.target == 0]
 path = Path(tempfile.mkdtemp(prefix="skae-serving-")) / "detector.joblib"
-joblib.dump(AutoencoderOutlierDetector(novelty=True, random_state=0).fit(benign[:-50]), path)
+_ = joblib.dump(AutoencoderOutlierDetector(novelty=True, random_state=0).fit(benign[:-50]), path)
 
 # %%
 # The app
