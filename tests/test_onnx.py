@@ -392,6 +392,26 @@ class TestErrors:
             with pytest.raises(NotImplementedError, match="as last step only"):
                 to_onnx(estimator)
 
+    @pytest.mark.parametrize("columns", [["a", "b"], lambda X: ["a", "b"]], ids=["list", "callable"])
+    def test_columns_by_name_need_a_frame(self, columns):
+        pd = pytest.importorskip("pandas")
+        frame = pd.DataFrame(X, columns=list("abcdefghij"))
+        by_name = ColumnTransformer([("ab", StandardScaler(), columns)], remainder="passthrough")
+        pipeline = make_pipeline(by_name, StandardScaler()).fit(frame)
+        for example in (None, X):
+            with pytest.raises(ValueError, match="chooses columns by name: pass X as a DataFrame"):
+                to_onnx(pipeline, example)
+        assert [column.name for column in to_onnx(pipeline, frame).graph.input] == list(frame)
+        by_number = ColumnTransformer([("ab", StandardScaler(), [0, 1])], remainder="passthrough")
+        assert [column.name for column in to_onnx(by_number.fit(frame)).graph.input] == ["X"]
+
+    def test_columns_by_a_slice_of_names(self):
+        pd = pytest.importorskip("pandas")
+        frame = pd.DataFrame(X, columns=list("abcdefghij"))
+        by_slice = ColumnTransformer([("ab", StandardScaler(), slice("a", "b"))]).fit(frame)
+        with pytest.raises(NotImplementedError, match="slice of column names"):
+            to_onnx(by_slice, frame)
+
     def test_a_scorer_that_graphs_do_not_know(self, monkeypatch):
         class OtherScorer(SCORERS["reconstruction"]):
             pass

@@ -18,6 +18,14 @@ ORDER = (
     "plot_clustering.py",
     "plot_guess_letters.py",
     "plot_sparse_codes.py",
+    "plot_clean_or_not.py",
+    "plot_structure_or_noise.py",
+    "plot_skrub.py",
+    "plot_columns_and_onnx.py",
+    "plot_mlflow.py",
+    "plot_optuna.py",
+    "plot_serving.py",
+    "plot_shap.py",
 )
 
 
