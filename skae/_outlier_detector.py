@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from scipy.stats import false_discovery_control
 from sklearn.base import OutlierMixin
 from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
 
-from skae._detector._calibration import Calibration, threshold
+from skae._detector._calibration import Calibration, normal_threshold, threshold
 from skae._detector._denoising import DenoisingScorer
 from skae._detector._reconstruction import ReconstructionScorer
 from skae._detector._scorer import Scorer, ScorerFit, ScorerParameters
@@ -19,18 +22,22 @@ from skae._rows._reservoir import Reservoir, draw_priorities, highest_priorities
 from skae._rows._row_source import RowSource
 from skae._rows._training_rows import TrainingRows
 from skae._support._callbacks import with_callbacks
-from skae._support._constraints import Boolean, Float, OneOf, layer_sizes, plain_number
+from skae._support._constraints import Boolean, Float, OneOf, check_parameters, layer_sizes, plain_number
 from skae._support._frames import frame_like
 from skae._support._random_state import local_random_state, random_state_after
 from skae._support._tensors import like
 from skae._support._threads import single_thread
 from skae._support._torch import resolve_dtype
 from skae._support._validation import unchanged_on_error
+from skae._support._warnings import warn
 
 # Rows of a stream, and numbers in them, that are kept to fit to.
 MAX_STREAM_ROWS, MAX_STREAM_NUMBERS = 20_000, 20_000_000
 # After `fit`, which need not be followed by `partial_fit`, they must not make a large file.
 MAX_FIT_ROWS, MAX_FIT_NUMBERS = 4096, 1_000_000
+
+# What `select` takes for `fdr`.
+FDR = {"fdr": (Float(0, 1, low_open=True, high_open=True),)}
 
 # The values of the `method` parameter.
 SCORERS: dict[str, type[Scorer]] = {"denoising": DenoisingScorer, "reconstruction": ReconstructionScorer}
@@ -172,6 +179,8 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
     .. [4] Vovk, V., Gammerman, A. & Shafer, G. (2005). Algorithmic learning in a random world. Springer.
     .. [5] Vovk, V. (2015). Cross-conformal predictors. Annals of Mathematics and Artificial Intelligence, 74, 9-28.
        :doi:`10.1007/s10472-013-9368-4`
+    .. [6] Bates, S., Candès, E., Lei, L., Romano, Y. & Sesia, M. (2023). Testing for outliers with conformal p-values.
+       Annals of Statistics, 51, 149-178. :doi:`10.1214/22-AOS2244`
 
     Examples
     --------
@@ -315,6 +324,44 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         """
         return self.fit(X, sample_weight=sample_weight, groups=groups).predict(X)
 
+    def recalibrate(self, X_normal, sample_weight=None, groups=None):
+        """Set the threshold and p-values by recent normal rows, without a new fit.
+
+        Use it where the scores of normal rows have changed, for instance because a sensor has become noisier. Scores
+        stay as they are: `score_samples`, `feature_contributions` and `transform` do not change. `p_values` and
+        `select` compare scores with those of the rows given, instead of training rows. `offset_` is set as with
+        ``novelty=True``: `contamination` is the share of new normal rows to label, and "auto" is 0.01.
+
+        The chance that a new normal row has ``p_values <= a`` is then at most a, whatever the detector was fitted to.
+        How many outliers it finds depends on the fit: see the guide for when to fit again. With n rows no p-value is
+        below 1 / (n + 1); if `contamination` is lower, `predict` labels rows that are more unusual than all n. `fit`
+        and `partial_fit` replace this calibration by their own.
+
+        Parameters
+        ----------
+        X_normal : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Normal rows that the detector was not fitted to, at least 2. All of them calibrate, while of the training
+            rows at most 2,000 do, and all scores are saved with the estimator. Outliers among them make p-values
+            larger.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, as in `fit`.
+        groups : array-like of shape (n_samples,), default=None
+            The group that each row belongs to, as in `fit`. p-values then count groups.
+
+        Returns
+        -------
+        AutoencoderOutlierDetector
+            The estimator. If `recalibrate` raises, it is unchanged.
+        """
+        check_is_fitted(self)
+        rows = self._check_training_rows(X_normal, sample_weight, groups, reset=False)
+        scores = self._score_samples(rows.source.local)
+        calibration = self._calibration.recalibrated(scores, rows.effective_counts, rows.groups)
+        offset = normal_threshold(calibration, plain_number(self.contamination))
+        with unchanged_on_error(self):
+            self._set({"offset_": offset, "_calibration": calibration})
+        return self
+
     def score_samples(self, X):
         r"""Return the normality of each row: below zero, and the lower the more unusual.
 
@@ -390,6 +437,55 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         """
         scores = self._score_samples(self._check_fitted_X(X))
         return like(self._calibration.p_values(scores), X)
+
+    def select(self, X, fdr=0.1):
+        r"""Return a list of alarms of which at most a share `fdr` is false on average.
+
+        It is made by the Benjamini-Hochberg procedure on the p-values of the rows given. If the normal rows among them
+        are like the training rows, the expected share of normal rows in the list is at most `fdr`, an empty list
+        counting as zero (Bates et al. 2023 [6]_). This holds for any number of outliers. It is exact after
+        `recalibrate`; p-values from `fit` are by cross-fitting, and the share is about `fdr` at most.
+
+        With few calibration rows the list is often empty. With n of them no p-value is below 1 / (n + 1), so among m
+        rows at least m / (fdr (n + 1)) must be alarms for the list not to be empty. A larger `fdr` or more calibration
+        rows help; `recalibrate` takes any number of them.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows that the detector was not fitted to. Whether a row is in the list depends on the others.
+        fdr : float, default=0.1
+            The false discovery rate: the expected share of false alarms in the list. In (0, 1).
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            True for the rows in the list.
+
+        Raises
+        ------
+        ValueError
+            If `fdr` is out of its range.
+
+        Warns
+        -----
+        UserWarning
+            If the list is empty although some rows are more unusual than all calibration rows: these are then too few.
+        """
+        rows = self._check_fitted_X(X)
+        check_parameters(f"{type(self).__name__}.select", {"fdr": fdr}, FDR)
+        p_values = self._calibration.p_values(self._score_samples(rows))
+        selected = false_discovery_control(p_values) <= float(fdr)
+        lowest = self._calibration.lowest_p_value
+        if not selected.any() and p_values.min() <= lowest:
+            n_rows = len(p_values)
+            warn(
+                "No row is selected, although some are more unusual than all calibration rows. The lowest possible "
+                f"p-value is {lowest:.3g}: among {n_rows} rows it takes at least {math.ceil(lowest * n_rows / fdr)} "
+                f"alarms at fdr={fdr}. Increase fdr, or pass more normal rows to recalibrate.",
+                UserWarning,
+            )
+        return like(selected, X)
 
     def feature_contributions(self, X):
         """Return what each feature contributes to each row's score.

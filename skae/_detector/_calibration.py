@@ -6,7 +6,7 @@ Knows no scorer: it is given the components of rows that had no part in what jud
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -51,10 +51,11 @@ class Calibration:
         """From the components of weighted calibration rows, which may belong to groups."""
         surprisals = tuple(TailSurprisal.of(values, weight) for values in components.T)
         scores = -two_highest(left_out_surprisals(components, weight, groups) * component_weight)
-        if groups is not None:
-            of_groups = np.bincount(groups, weights=weight)
-            weight = weight * of_groups.sum() / np.square(of_groups).sum()  # Kish (1965)
-        return cls(surprisals, component_weight, scores, weight)
+        return cls(surprisals, component_weight, scores, _effective_weight(weight, groups))
+
+    def recalibrated(self, scores: np.ndarray, weight: np.ndarray, groups: np.ndarray | None = None) -> Calibration:
+        """The same surprisals, with the scores of other weighted calibration rows, which may belong to groups."""
+        return replace(self, scores=scores, weight=_effective_weight(weight, groups))
 
     def to_state(self) -> dict[str, Any]:
         """Arrays and plain values for a file."""
@@ -76,6 +77,11 @@ class Calibration:
         n_counted = min(2, surprisals.shape[1])
         return np.where(places < n_counted, surprisals / n_counted, 0.0)
 
+    @property
+    def lowest_p_value(self) -> float:
+        """The p-value of rows that are more unusual than all calibration rows."""
+        return float(self.p_values(np.array([-np.inf]))[0])
+
     def p_values(self, scores: np.ndarray) -> np.ndarray:
         """Conformal p-values of scores."""
         return conformal_p_values(-scores, -self.scores, self.weight)
@@ -83,6 +89,24 @@ class Calibration:
     def _surprisals_of(self, components: np.ndarray) -> np.ndarray:
         pairs = zip(self.surprisals, components.T, strict=True)
         return np.stack([tail(values) for tail, values in pairs], axis=1) * self.component_weight
+
+
+def _effective_weight(weight: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
+    """Weights of rows; those of rows in groups sum to the effective number of groups (Kish 1965)."""
+    if groups is None:
+        return weight
+    of_groups = np.bincount(groups, weights=weight)
+    return weight * of_groups.sum() / np.square(of_groups).sum()
+
+
+def normal_threshold(calibration: Calibration, contamination: float | str) -> float:
+    """The score below which a share of new normal rows is: `contamination`, or one in a hundred for "auto"."""
+    share = SHARE_OF_NORMAL if isinstance(contamination, str) else contamination
+    weight = calibration.weight
+    # Of k rows' weight below the threshold a new row is below with chance k / (n + 1). Rows of groups, which weigh
+    # less than one, do not allow for the new row's own weight of one.
+    share -= (1.0 - share) * max(0.0, 1.0 - weight.max()) / weight.sum()
+    return lower_tail_threshold(calibration.scores, max(share, 0.0), weight)
 
 
 def threshold(
@@ -94,17 +118,12 @@ def threshold(
 ) -> float:
     """The score below which rows are outliers.
 
-    Where all training rows are normal, a share of new ones: `contamination`, or one in a hundred for "auto". Elsewhere
-    a number counts training rows, whose scores and weights `training_scores` gives, and "auto" takes as many as there
-    are calibration rows, which have the given components, beyond a fence, and at least the most unusual training row.
+    Where all training rows are normal, a share of new ones is (`normal_threshold`). Elsewhere a number counts training
+    rows, whose scores and weights `training_scores` gives. "auto" then takes as many as there are calibration rows,
+    which have the given components, beyond a fence, and at least the most unusual training row.
     """
     if novelty:
-        share = SHARE_OF_NORMAL if isinstance(contamination, str) else contamination
-        weight = calibration.weight
-        # Of k rows' weight below the threshold a new row is below with chance k / (n + 1). Rows of groups, which weigh
-        # less than one, do not allow for the new row's own weight of one.
-        share -= (1.0 - share) * max(0.0, 1.0 - weight.max()) / weight.sum()
-        return lower_tail_threshold(calibration.scores, max(share, 0.0), weight)
+        return normal_threshold(calibration, contamination)
     if not isinstance(contamination, str):
         scores, weight = training_scores()
         return lower_tail_threshold(scores, contamination, weight)
