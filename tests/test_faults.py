@@ -59,7 +59,7 @@ def words_of_scikit_learn(name, method, case):
     theirs = error_of_pca(case, method in FITS)
     words = str(theirs).replace("PCA", type(ESTIMATORS[name]).__name__)
     # PCA is content with one row.
-    if case == "no rows" and method in FITS:
+    if case == "no rows" and method in (*FITS, "recalibrate"):
         words = words.replace("minimum of 1", "minimum of 2")
     return type(theirs), words
 
@@ -107,6 +107,10 @@ class TestRefused:
     @table([call for call in CALLS if call[0] != "transformer"], case=MISSING)
     def test_missing_values_by_detectors(self, fitted, name, method, case):
         self.assert_refused(fitted[name], name, method, case, MISSING[case]())
+
+    @table([(name, "recalibrate") for name in ESTIMATORS if name != "transformer"], case=REFUSED)
+    def test_by_recalibrate(self, fitted, name, method, case):
+        self.assert_refused(fitted[name], name, method, case, REFUSED[case]())
 
     @staticmethod
     def assert_refused(estimator, name, method, case, rows):
