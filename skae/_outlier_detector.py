@@ -325,24 +325,22 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         return self.fit(X, sample_weight=sample_weight, groups=groups).predict(X)
 
     def recalibrate(self, X_normal, sample_weight=None, groups=None):
-        """Set the threshold and p-values by recent normal rows, without a new fit.
+        """Calibrate scores, threshold and p-values by recent normal rows, without a new fit.
 
-        Use it where the scores of normal rows have changed, for instance because a sensor has become noisier. Scores
-        stay as they are: `score_samples`, `feature_contributions` and `transform` do not change. `p_values` and
-        `select` compare scores with those of the rows given, instead of training rows. `offset_` is set as with
+        Use it where normal rows have become more unusual than training rows were, for instance because a sensor has
+        become noisier. Distances and networks remain as fitted. What they find in a row is compared with what they find
+        in the rows given, instead of the training rows: `score_samples`, `p_values`, `select` and
+        `feature_contributions` are those of a detector that was calibrated by these rows. `offset_` is set as with
         ``novelty=True``: `contamination` is the share of new normal rows to label, and "auto" is 0.01.
 
-        The chance that a new normal row has ``p_values <= a`` is then at most a, whatever the detector was fitted to.
-        How many outliers it finds depends on the fit: see the guide for when to fit again. With n rows no p-value is
-        below 1 / (n + 1); if `contamination` is lower, `predict` labels rows that are more unusual than all n. `fit`
-        and `partial_fit` replace this calibration by their own.
+        With n rows no p-value is below 1 / (n + 1); if `contamination` is lower, `predict` labels rows that are more
+        unusual than all n. `fit` and `partial_fit` calibrate by their own rows again.
 
         Parameters
         ----------
         X_normal : {array-like, sparse matrix} of shape (n_samples, n_features)
             Normal rows that the detector was not fitted to, at least 2. All of them calibrate, while of the training
-            rows at most 2,000 do, and all scores are saved with the estimator. Outliers among them make p-values
-            larger.
+            rows at most 2,000 do. Outliers among them make p-values larger.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows, as in `fit`.
         groups : array-like of shape (n_samples,), default=None
@@ -355,8 +353,9 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         """
         check_is_fitted(self)
         rows = self._check_training_rows(X_normal, sample_weight, groups, reset=False)
-        scores = self._score_samples(rows.source.local)
-        calibration = self._calibration.recalibrated(scores, rows.effective_counts, rows.groups)
+        components = self._scorer.component_scores(rows.source.local, self.device)
+        weight = self._calibration.component_weight
+        calibration = Calibration.of(components, rows.effective_counts, weight, rows.groups)
         offset = normal_threshold(calibration, plain_number(self.contamination))
         with unchanged_on_error(self):
             self._set({"offset_": offset, "_calibration": calibration})
@@ -443,8 +442,8 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
 
         It is made by the Benjamini-Hochberg procedure on the p-values of the rows given. If the normal rows among them
         are like the training rows, the expected share of normal rows in the list is at most `fdr`, an empty list
-        counting as zero (Bates et al. 2023 [6]_). This holds for any number of outliers. It is exact after
-        `recalibrate`; p-values from `fit` are by cross-fitting, and the share is about `fdr` at most.
+        counting as zero (Bates et al. 2023 [6]_). This holds for any number of outliers. As p-values hold about, not
+        exactly, so does this.
 
         With few calibration rows the list is often empty. With n of them no p-value is below 1 / (n + 1), so among m
         rows at least m / (fdr (n + 1)) must be alarms for the list not to be empty. A larger `fdr` or more calibration

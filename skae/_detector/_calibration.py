@@ -6,7 +6,7 @@ Knows no scorer: it is given the components of rows that had no part in what jud
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -51,11 +51,10 @@ class Calibration:
         """From the components of weighted calibration rows, which may belong to groups."""
         surprisals = tuple(TailSurprisal.of(values, weight) for values in components.T)
         scores = -two_highest(left_out_surprisals(components, weight, groups) * component_weight)
-        return cls(surprisals, component_weight, scores, _effective_weight(weight, groups))
-
-    def recalibrated(self, scores: np.ndarray, weight: np.ndarray, groups: np.ndarray | None = None) -> Calibration:
-        """The same surprisals, with the scores of other weighted calibration rows, which may belong to groups."""
-        return replace(self, scores=scores, weight=_effective_weight(weight, groups))
+        if groups is not None:
+            of_groups = np.bincount(groups, weights=weight)
+            weight = weight * of_groups.sum() / np.square(of_groups).sum()  # Kish (1965)
+        return cls(surprisals, component_weight, scores, weight)
 
     def to_state(self) -> dict[str, Any]:
         """Arrays and plain values for a file."""
@@ -89,14 +88,6 @@ class Calibration:
     def _surprisals_of(self, components: np.ndarray) -> np.ndarray:
         pairs = zip(self.surprisals, components.T, strict=True)
         return np.stack([tail(values) for tail, values in pairs], axis=1) * self.component_weight
-
-
-def _effective_weight(weight: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
-    """Weights of rows; those of rows in groups sum to the effective number of groups (Kish 1965)."""
-    if groups is None:
-        return weight
-    of_groups = np.bincount(groups, weights=weight)
-    return weight * of_groups.sum() / np.square(of_groups).sum()
 
 
 def normal_threshold(calibration: Calibration, contamination: float | str) -> float:
