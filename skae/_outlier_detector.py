@@ -418,11 +418,11 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         ``p_values(X) <= 0.01`` has a false-alarm rate of about 1 % (Vovk et al. 2005). Pass rows that the detector was
         not fitted to: of its training rows about 1 % get a p-value this low, however many of them are outliers.
 
-        Scores are compared with those of calibration rows, up to 2,000 of the training rows. Each is judged by
-        coordinates, samples and networks that were fitted without a third of the rows, its own among them
-        (cross-conformal, Vovk 2015). With "reconstruction" they are the held-out rows, and up to 1,000 rows, if they
-        are fewer than 200 or ten per feature, all rows by cross-fitting in five folds. With n calibration rows no
-        p-value is below 1 / (n + 1).
+        Scores are compared with those of calibration rows. After `recalibrate` these are the rows given to it. After
+        `fit` they are up to 2,000 of the training rows, each judged by coordinates, samples and networks that were
+        fitted without a third of the rows, its own among them (cross-conformal, Vovk 2015). With "reconstruction" they
+        are the held-out rows, and up to 1,000 rows, if they are fewer than 200 or ten per feature, all rows by
+        cross-fitting in five folds. With n calibration rows no p-value is below 1 / (n + 1).
 
         Parameters
         ----------

@@ -144,6 +144,14 @@ class TestRecalibrate:
         assert (detector.predict(recent) == 1).all()
         assert (detector.predict(OUTLIERS + 100.0) == -1).all()
 
+    @pytest.mark.parametrize("recent", [noisier(2, 1), noisier(3, 1), np.ones((5, 4)), np.tile(noisier(2, 1), (3, 1))])
+    def test_two_rows_and_equal_rows(self, kind, recent):
+        detector, new = fitted(kind).recalibrate(recent), np.vstack([banana(20, 2), OUTLIERS, recent])
+        assert np.isfinite(detector.score_samples(new)).all()
+        assert np.isfinite(detector.feature_contributions(new)).all()
+        assert (detector.p_values(new) >= 1 / (len(recent) + 1)).all()
+        assert (detector.predict(recent) == 1).all()
+
     def test_weights_are_repetitions(self, kind):
         recent, weight, new = noisier(60, 1), np.arange(60) % 3, np.vstack([noisier(50, 2), OUTLIERS])
         ours = fitted(kind, contamination=0.2).recalibrate(recent, sample_weight=weight)
