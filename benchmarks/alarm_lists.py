@@ -31,6 +31,7 @@ import math
 import warnings
 from copy import deepcopy
 from dataclasses import replace
+from pathlib import Path
 
 import _data
 import numpy as np
@@ -211,7 +212,7 @@ def drift(arguments) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--parts", nargs="+", choices=("made", "real", "drift"), default=["made"])
-    parser.add_argument("--data", type=_data.Path, default=_data.DEFAULT_FOLDER, metavar="DIR")
+    parser.add_argument("--data", type=Path, default=_data.DEFAULT_FOLDER, metavar="DIR")
     parser.add_argument("--groups", nargs="+", default=["adbench", "more", "oddbench"], help="groups of real sets")
     parser.add_argument("--novelty", action="store_true", help="novelty=True; always so with real sets")
     kinds = [draw.__name__ for draw in DISTRIBUTIONS]
