@@ -440,10 +440,10 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
     def select(self, X, fdr=0.1):
         r"""Return a list of alarms of which at most a share `fdr` is false on average.
 
-        It is made by the Benjamini-Hochberg procedure on the p-values of the rows given. If the normal rows among them
-        are like the training rows, the expected share of normal rows in the list is at most `fdr`, an empty list
-        counting as zero (Bates et al. 2023 [6]_). This holds for any number of outliers. As p-values hold about, not
-        exactly, so does this.
+        The list is made by the Benjamini-Hochberg procedure from the p-values of the rows given. If the normal rows
+        among them are like the calibration rows, the expected share of normal rows in the list is at most `fdr`, an
+        empty list counting as zero (Bates et al. 2023 [6]_). This holds for any number of outliers, and as
+        approximately as `p_values` do.
 
         With few calibration rows the list is often empty. With n of them no p-value is below 1 / (n + 1), so among m
         rows at least m / (fdr (n + 1)) must be alarms for the list not to be empty. A larger `fdr` or more calibration
