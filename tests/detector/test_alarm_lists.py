@@ -165,6 +165,15 @@ class TestRecalibrate:
         assert detector.p_values(OUTLIERS + 100.0).max() == pytest.approx(1 / 41)
         assert (detector.p_values(noisier(1000, 2)) <= 0.05).mean() <= 0.12  # of 40: two deviations are .07
 
+    def test_missing_values(self, kind):
+        recent, new = noisier(1000, 1), noisier(1000, 2)
+        for X in (recent, new):
+            X[np.random.RandomState(3).uniform(size=X.shape) < 0.1] = np.nan
+        recent[0] = np.nan  # a row of which nothing is known
+        detector = fitted(kind).recalibrate(recent)
+        assert np.isfinite([detector.offset_, *detector.score_samples(new)]).all()
+        assert (detector.p_values(new) <= 0.05).mean() == pytest.approx(0.05, abs=0.03)
+
     def test_twice_is_once(self, kind):
         ours = fitted(kind).recalibrate(noisier(100, 1)).recalibrate(noisier(200, 2))
         assert state(ours) == state(fitted(kind).recalibrate(noisier(200, 2)))
