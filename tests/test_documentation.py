@@ -26,6 +26,7 @@ PAGES_AT_NIGHT = {
     "guide_networks.md",
     "guide_ordered.md",
     "guide_outliers.md",
+    "guide_recalibration.md",
     "guide_reproducibility.md",
     "guide_variational.md",
 }

@@ -59,7 +59,7 @@ def words_of_scikit_learn(name, method, case):
     theirs = error_of_pca(case, method in FITS)
     words = str(theirs).replace("PCA", type(ESTIMATORS[name]).__name__)
     # PCA is content with one row.
-    if case == "no rows" and method in FITS:
+    if case == "no rows" and method in (*FITS, "recalibrate"):
         words = words.replace("minimum of 1", "minimum of 2")
     return type(theirs), words
 
@@ -104,6 +104,10 @@ class TestRefused:
 
     @table(CALLS, case=REFUSED)
     def test_as_scikit_learn_does(self, fitted, name, method, case):
+        self.assert_refused(fitted[name], name, method, case, REFUSED[case]())
+
+    @table([(name, "recalibrate") for name in ESTIMATORS if name != "transformer"], case=REFUSED)
+    def test_by_recalibrate(self, fitted, name, method, case):
         self.assert_refused(fitted[name], name, method, case, REFUSED[case]())
 
     @staticmethod

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from skae._detector._component_reliability import corrupted_rows, reliability
-from skae._detector._coordinates import N_SYSTEMS
+from skae._detector._coordinates import N_SYSTEMS, WHITENED
 from skae._detector._entries import Entries
 from skae._detector._network_scores import DenoiserScores, MaskedScores, NetworkScores
 from skae._detector._network_training import NetworkTraining
@@ -143,6 +143,8 @@ class DenoisingScorer:
         of_spaces = np.stack([tail(values) for tail, values in pairs], axis=1)
         components = _joined(distances, of_spaces, self.network.component(systems))
         if systems.missing is not None:
+            if not self.takes_missing:  # filled rows look unlike calibration rows, of which none was filled
+                components[systems.missing.any(axis=1), WHITENED] = np.nan
             components[systems.missing.all(axis=1)] = np.nan
         return components
 
