@@ -17,7 +17,6 @@ from skae._detector._sampling import Sampler, cross_fitted_distances, most_usual
 from skae._detector._scorer import ScorerFit, ScorerParameters, normalised
 from skae._detector._tail_surprisal import TailSurprisal, left_out_surprisals
 from skae._linalg._principal_axes import n_axes_for_share
-from skae._linalg._quantiles import observed
 from skae._rows._blocks import BLOCK_ELEMENTS, row_blocks
 from skae._rows._reservoir import draw_rows
 from skae._rows._training_rows import TrainingRows
@@ -66,7 +65,7 @@ class DenoisingScorer:
         row_distances = sampler.row_distances(order)
         judged, weight = _calibration_rows(entries, random_state)
         distances = cross_fitted_distances(sampler, order, judged)
-        tails = tuple(TailSurprisal.of(*observed(values, weight)) for values in distances[:, N_SYSTEMS:].T)
+        tails = tuple(TailSurprisal.of(values, weight) for values in distances[:, N_SYSTEMS:].T)
         groups = None if entries.group is None else entries.group[judged]
         of_spaces = left_out_surprisals(distances[:, N_SYSTEMS:], weight, groups)
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skae._detector._coordinates import CLIP, N_SYSTEMS, Coordinates
+from skae._detector._coordinates import CLIP, N_SYSTEMS, WHITENED, Coordinates
 from skae._detector._denoiser import NOISE_LEVELS, DenoiserEnsemble
 from skae._detector._denoising import DenoisingScorer
 from skae._detector._masked_autoencoder import INPUT_CLIP, Bins
@@ -53,7 +53,7 @@ class DenoisingComponents:
     """`DenoisingScorer.component_scores`."""
 
     def __init__(self, scorer: DenoisingScorer, fill_missing: bool) -> None:
-        found_by, self._fill_missing = scorer.distances, fill_missing
+        found_by, self._fill_missing, self._takes_missing = scorer.distances, fill_missing, scorer.takes_missing
         self._systems, self._distances = _Systems(found_by.coordinates, fill_missing), OnDevice(found_by, CPU)
         self._masks = _tensor(found_by.masks, torch.float64)
         self._tolerance = _tensor(2.0 * found_by.coordinates.scale.tolerance, torch.float64)
@@ -72,7 +72,12 @@ class DenoisingComponents:
         distances = self._distances.log_distances(systems, left_out, observed)[0].t().double()
         of_spaces = self._of_spaces(distances[:, N_SYSTEMS:], observed)
         of_network = self._network(deviations, ranks, observed)[:, None]
-        return torch.cat([distances[:, :N_SYSTEMS], of_spaces, of_network], 1)
+        of_systems = distances[:, :N_SYSTEMS].split(1, 1)
+        if observed is not None and not self._takes_missing:  # what is NaN there must count as usual
+            is_complete = observed.sum(1, keepdim=True) == observed.shape[1]
+            whitened = torch.where(is_complete, of_systems[WHITENED], -torch.inf)
+            of_systems = (*of_systems[:WHITENED], whitened, *of_systems[WHITENED + 1 :])
+        return torch.cat([*of_systems, of_spaces, of_network], 1)
 
     def _of_spaces(self, distances: Tensor, observed: Tensor | None) -> Tensor:
         surprisals = self._surprisals(distances)

@@ -228,16 +228,15 @@ class TestPasses:
 
     def test_missing_features_are_masked(self, x):
         network, (inputs, index) = make_network((4, 4)), split(x)
-        missing = torch.zeros(9, N_FEATURES, dtype=torch.float64)
-        missing[:, 1] = 1.0
         index[:, 1] = MISSING
-        known = inputs * (1.0 - missing).repeat(1, 2)
-        prepared = [network.prepared([(np.array(masked), 0)]) for masked in ([0, 2], [0, 1, 2])]
-        found, expected = (
-            network.surprisals(torch.cat([known, extra], 1), index, each)[:, :2]
-            for each, extra in zip(prepared, (missing, missing[:, :0]), strict=True)
-        )
-        torch.testing.assert_close(found[:, 0], expected[:, 0])
+        missing = (index == MISSING).double()
+        inputs = torch.cat([inputs * (1.0 - missing).repeat(1, 2), missing], 1)
+        found = network.surprisals(inputs, index, network.prepared([(np.array([i]), 0) for i in range(3)]))
+        for other in (0, 2):
+            masked = np.array([other, 1])
+            prepared = network.prepared([(masked, 0), (np.array([2 - other]), 0)])
+            expected = network.surprisals(inputs[:, : 2 * N_FEATURES], index, prepared)
+            torch.testing.assert_close(found[:, other], expected[:, other])
 
     def test_bins_that_do_not_exist_have_no_probability(self, x):
         marginals = MARGINALS.clone()

@@ -33,9 +33,8 @@ class TestCoordinates:
         X = correlated(2000, 0)
         coordinates = Coordinates.of(X, np.ones(len(X)), True, "float64")
         rows = np.array([[1.0, np.nan, np.nan], [np.nan, -2.0, 1.0]])
-        filled = (
-            coordinates.filled(coordinates.scale.deviations(rows)) * coordinates.scale.unit + coordinates.scale.centre
-        )
+        scale = coordinates.scale
+        filled = coordinates.filled(scale.deviations(rows)) * scale.unit + scale.centre
         slope = np.cov(X[:, :2].T)[0, 1] / X[:, :2].var(axis=0)
         # Whitening's axes are those of the four fifths nearest to the centre, whose correlation is lower.
         np.testing.assert_allclose(filled[0, 1], slope[0] * 1.0, atol=0.1)
@@ -147,7 +146,7 @@ class TestCost:
         complete, incomplete = np.mean(found, axis=0)
         assert incomplete > 0.5 + 0.75 * (complete - 0.5)
 
-    @pytest.mark.parametrize("share", [0.1, 0.5])
+    @pytest.mark.parametrize("share", [0.1, 0.3])
     def test_false_alarms_where_training_rows_were_complete(self, novelty, share):
         rates = []
         for seed in range(3):
