@@ -144,7 +144,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
     Raises
     ------
     ValueError
-        If a parameter is out of its range, the input is not finite, or training diverges.
+        If a parameter is out of its range, the input is infinite, a feature has no observed value, or training diverges.
 
     See Also
     --------
@@ -156,6 +156,12 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
     -----
     A cluster of outliers that is denser than the normal rows around it looks normal to every method that measures
     distances; with ``novelty=False`` this happens from a share of the training rows of some five to ten per cent.
+
+    Missing entries (NaN) make a row neither more nor less unusual. Distances are over its observed features, times the
+    number of all features per observed one. Whitened coordinates need all features: a missing one gets the known value
+    nearest to its expectation given the others, as if rows were Gaussian. If no training row had missing entries,
+    whitened distances of incomplete rows do not count. Masked autoencoders treat missing features as masked. A row of
+    which nothing is observed has a score of 0 and a p-value of 1; `fit` leaves such rows out.
 
     Above 64 features denoisers are trained instead of masked autoencoders; more than 2,000 are refused. Of more than
     20,000 rows a sample is fitted.
