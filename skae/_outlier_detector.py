@@ -144,7 +144,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
     Raises
     ------
     ValueError
-        If a parameter is out of its range, the input is infinite, a feature has no observed value, or training diverges.
+        If a parameter is out of its range, X is infinite or has a feature without any value, or training diverges.
 
     See Also
     --------
