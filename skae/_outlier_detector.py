@@ -364,7 +364,9 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
             The estimator. If `recalibrate` raises, it is unchanged.
         """
         check_is_fitted(self)
-        rows = self._check_training_rows(X_normal, sample_weight, groups, reset=False)
+        rows = self._check_training_rows(X_normal, sample_weight, groups, reset=False).without_empty_rows()
+        if rows.n_rows < 2:
+            raise ValueError(f"recalibrate needs at least 2 rows with an observed value. Got {rows.n_rows}.")
         components = self._scorer.component_scores(rows.source.local, self.device)
         weight = self._calibration.component_weight
         calibration = Calibration.of(components, rows.effective_counts, weight, rows.groups)

@@ -121,6 +121,15 @@ class TestDetector:
             np.testing.assert_allclose(again.score_samples(new), fitted.score_samples(new))
         assert again.n_samples_seen_ == 405
 
+    def test_recalibrate_leaves_empty_rows_out(self, fitted):
+        X, new = hidden(banana(100, 2), seed=2), banana(50, 1)
+        fitted.recalibrate(X)
+        p_values = fitted.p_values(new)
+        fitted.recalibrate(np.vstack([X, np.full((50, 4), np.nan)]))
+        np.testing.assert_array_equal(fitted.p_values(new), p_values)
+        with pytest.raises(ValueError, match="at least 2 rows with an observed value. Got 0."):
+            fitted.recalibrate(np.full((5, 4), np.nan))
+
     def test_features_without_any_value_are_refused(self, method, novelty):
         X = banana(100, 0)
         X[:, 2] = np.nan
