@@ -1,4 +1,4 @@
-"""The one base of the estimators: checks of parameters and input, progress, warnings, and saved state."""
+"""The base class of both estimators: checks of parameters and input, progress, warnings, and saved state."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ from skae._support._warnings import warn
 from skae._training._loop import TrainingResult
 
 AUTO = OneOf(("auto",))
-# A last tenth of the epochs that still removes this share of the loss says that `max_iter` was too small.
+# If the last tenth of the epochs still lowered the loss by more than this share, `max_iter` was too small.
 UNFINISHED_GAIN = 0.01
 
 
 class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """What estimators share beside what they fit."""
+    """What both estimators share, whatever they fit."""
 
     _constraints: ClassVar[dict[str, tuple[Constraint, ...]]] = {
         "n_components": (Integer(1), Float(0, 1, low_open=True, high_open=True), OneOf((None,))),
@@ -104,7 +104,10 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
         min_samples: int = 2,
         processes: ProcessGroup | None = None,
     ) -> TrainingRows:
-        """Everything `fit` is given, checked; rows without weight are left out, those of other processes are added."""
+        """Check parameters, rows, weights and groups. Rows of weight zero are left out.
+
+        Given `processes`, the rows are those of all processes together.
+        """
         settle_count()
         check_parameters(type(self).__name__, self.get_params(deep=False), self._constraints)
         device = resolve_device(self.device)
@@ -125,7 +128,7 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
         return TrainingRows(source, weights, dtype, device, missing_share(source), groups=numbers)
 
     def _parameters_in_common(self) -> dict[str, Any]:
-        """What processes that fit together must have in common, as far as values can be compared."""
+        """The parameters that must be equal in all processes that fit together, as values that can be compared."""
         parameters = self.get_params(deep=False).items()
         own = ("device", "random_state", "verbose")
         names = list(getattr(self, "feature_names_in_", ()))
@@ -143,7 +146,10 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
         )
 
     def _reporter(self, rows: TrainingRows, attributes: Callable[[Any], dict[str, Any]]) -> Report:
-        """Reports to callbacks and the console; `attributes` makes fitted attributes of what a fit packages."""
+        """A factory of reporters to callbacks and the console.
+
+        `attributes` turns a fit into the fitted attributes of the estimator.
+        """
         X = rows.source.local
         return lambda max_iter, package: EpochReporter(self, X, max_iter, lambda: attributes(package()))
 
@@ -153,7 +159,7 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
         elif self.max_iter != "auto" and result.unfinished_gain > UNFINISHED_GAIN:
             warn(
                 f"The loss was still falling when the maximum number of iterations ({max_iter}) was reached. "
-                "Increase max_iter.",
+                "Increase max_iter, or leave it at 'auto'. See docs/guide_troubleshooting.md.",
                 ConvergenceWarning,
             )
 
@@ -181,7 +187,7 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
 
 
 def training_attributes(result: TrainingResult) -> dict[str, Any]:
-    """What training leaves behind for the user to read."""
+    """The fitted attributes that describe training."""
     return {
         "n_iter_": max(1, len(result.losses)),
         "loss_curve_": list(result.losses),
@@ -192,7 +198,7 @@ def training_attributes(result: TrainingResult) -> dict[str, Any]:
 
 
 def _comparable(name: str, value: Any) -> Any:
-    """A parameter as what processes can compare: equal layers are equal, callables are not looked into."""
+    """A parameter as a value that processes can compare: layer sizes as a tuple; all callables as equal."""
     if callable(value):
         return "a callable"
     return layer_sizes(value) if name == "hidden_layer_sizes" else value

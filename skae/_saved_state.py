@@ -1,10 +1,10 @@
 """The format of saved estimators: its version, upgrades from earlier formats, and the types that skops may trust.
 
-A file contains the parameters, the public attributes, and the private ones as arrays and plain values: of a transformer
-`FittedAutoencoder.to_state` and `IncrementalState.to_state`, of a detector its scorer's and `Calibration.to_state`, put
-together by `_fitted_to_state` of the estimators. A change of
-their names or meaning raises `FORMAT_VERSION` and adds a function to `UPGRADES` that turns a state of the format before
-into one of the new format; estimators apply them one after the other.
+A file contains the parameters, the public fitted attributes, and the private ones as arrays and plain values. The
+private ones are made by `_fitted_to_state` of the estimators: for a transformer from `FittedAutoencoder.to_state` and
+`IncrementalState.to_state`, for a detector from `to_state` of its scorer and of `Calibration`. Whoever changes names or
+meanings increases `FORMAT_VERSION` and adds a function to `UPGRADES` that turns a state of the previous format into one
+of the new format. When a file is opened, these functions are applied one after the other.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any
 FORMAT_VERSION = 4
 FORMAT_KEY = "_skae_format"
 
-# For `skops.io.load(file, trusted=SKOPS_TRUSTED)`: fitted state is NumPy arrays and plain values, and no other types
-# except for a custom network, which skops does not save.
+# For `skops.io.load(file, trusted=SKOPS_TRUSTED)`. No other types are needed, because fitted state consists of NumPy
+# arrays and plain values. The exception is a custom network, which skops does not save.
 SKOPS_TRUSTED = [
     "skae._outlier_detector.AutoencoderOutlierDetector",
     "skae._transformer.AutoencoderTransformer",
@@ -26,15 +26,15 @@ State = dict[str, Any]
 
 
 def upgraded(state: State, owner: str) -> State:
-    """A saved state of any known format as one of the present format, without its version.
+    """Convert a saved state of any known format to the present one, and remove its version.
 
-    Raises ValueError for the state of a later version of skae, and for one without a version.
+    Raises ValueError for a state that a later version of skae has saved, and for one without a version.
     """
     version = state.get(FORMAT_KEY)
     if not isinstance(version, int) or not 1 <= version <= FORMAT_VERSION:
         raise ValueError(
             f"This {owner} was saved in format {version}, but the installed skae reads formats 1 to {FORMAT_VERSION}. "
-            "Install the version of skae it was saved with, or fit it again."
+            "Install the version of skae it was saved with, or fit it again. See docs/saving.md."
         )
     state = {name: value for name, value in state.items() if name != FORMAT_KEY}
     for number in range(version, FORMAT_VERSION):
@@ -117,19 +117,19 @@ def _n_nonzero(sparsity: Any) -> int | None:
     if isinstance(sparsity, float):
         raise ValueError(
             f"This AutoencoderTransformer was saved with sparsity={sparsity}, a penalty on absolute values that skae "
-            "no longer has. Fit it again with code='sparse'."
+            "no longer has. Fit it again with code='sparse': see docs/guide_sparse.md."
         )
     return sparsity
 
 
 def _from_format_2(state: State) -> State:
-    """The format of 0.1.0.dev0 before `novelty`. Scores of fitted detectors were others, by other state."""
+    """The format of 0.1.0.dev0 before `novelty`. Fitted detectors computed other scores, from another state."""
     if "contamination" not in state:
         return state
     if "n_components_" in state:
         raise ValueError(
-            "This AutoencoderOutlierDetector was fitted by an earlier skae, which computed other scores. They "
-            "cannot be converted. Fit it again, or install the version of skae it was saved with."
+            "This AutoencoderOutlierDetector was fitted by an earlier skae, which computed other scores. It "
+            "cannot be converted. Fit it again, or install the version of skae it was saved with. See docs/saving.md."
         )
     return state | {"novelty": False}
 
@@ -145,5 +145,5 @@ def _from_format_3(state: State) -> State:
     return state | {"_scorer": scorer | {"autoencoder": scorer["autoencoder"] | {"training_range": unlimited}}}
 
 
-# By the format that a function turns into the next.
+# Each function turns the format that is its key into the next one.
 UPGRADES: dict[int, Callable[[State], State]] = {1: _from_format_1, 2: _from_format_2, 3: _from_format_3}

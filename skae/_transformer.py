@@ -33,120 +33,132 @@ from skae._support._threads import settle_count
 from skae._support._torch import resolve_dtype
 from skae._support._validation import check_sample_weight, unchanged_on_error
 
-# Training rows may be this many roundings outside the range of a loss. Output of `MinMaxScaler` is as many outside of
-# [0, 1] as the values of a feature are larger than its range: 200 for years within a decade.
+# Training rows may be outside the range of a loss by this many rounding errors. The output of `MinMaxScaler` is outside
+# of [0, 1] by as many as the values of a feature are larger than its range: by 200 for years within a decade.
 MAX_ROUNDINGS = 500
 
 
 class AutoencoderTransformer(BaseAutoencoder):
     r"""Non-linear dimensionality reduction by an autoencoder that starts at PCA and only improves on it.
 
-    The encoder and the decoder are PCA's projections plus a correction each,
+    The encoder and the decoder are those of PCA, each with a non-linear correction added:
 
     .. math::
 
         z = V^\top \tilde x + f(\tilde x), \qquad \hat x = V z + g(z), \qquad \tilde x = (x - \mu) / s,
 
-    where V holds the principal axes and the perceptrons f and g start at zero. Before training the estimator is
-    ``PCA(n_components)``, and ``max_iter=0`` returns just that; denoising, sparse and variational autoencoders start at
-    their linear case. Training keeps the parameters that reconstruct held-out rows best, the starting point included.
+    where V holds the principal axes, and the multi-layer perceptrons f and g return zero at first. Before training, the
+    estimator is therefore ``PCA(n_components)``, and ``max_iter=0`` returns just that; denoising, sparse and
+    variational autoencoders start at their linear case. Training keeps the parameters that reconstruct held-out rows
+    best, and keeps the starting point unless it is clearly beaten.
 
-    Far beyond the training rows the corrections fade, and PCA is left.
+    Rows that are far from all training rows are encoded and decoded by PCA alone: the corrections fade out there.
 
-    Entries of X may be missing (NaN): training learns from the observed ones, and `reconstruct` fills the others. If
-    features are in different units, set ``scale=True``: otherwise those with small values hardly count.
+    Entries of X may be missing (NaN). Training learns from the observed entries, and `reconstruct` fills the others. If
+    features are in different units, set ``scale=True``; otherwise those with small values hardly count.
 
     Parameters
     ----------
     n_components : int, float or None, default=2
-        Number of columns of the code. An int of at least 1, which may exceed the number of features; a float in
-        (0, 1): the smallest number of principal components that explains more than that share of the variance (with
-        ``code="ordered"``: of the code's own components); None: ``min(n_samples, n_features)``.
+        Number of columns of the code. An int may exceed the number of features. A float in (0, 1) takes the smallest
+        number of principal components that explains more than that share of the variance (with ``code="ordered"``, the
+        smallest number of the code's own components). None takes ``min(n_samples, n_features)``.
     code : {"dense", "ordered", "sparse", "variational"}, default="dense"
-        Kind of code. "ordered": components are ordered by what they explain, and the first j columns of a code are a
-        code themselves. "sparse": all but the `n_nonzero` largest components of a code are zero; training starts at
-        atoms found by k-means, or at PCA's axes where those reconstruct better. "variational": codes are random, with a
-        standard normal prior; training starts at probabilistic PCA, `transform` returns the posterior's mean and
-        `score_samples` a bound on the log-likelihood.
+        Kind of code. "dense" uses every component for every row, as PCA does. "ordered" sorts components by what they
+        explain, so that the first j columns of a code are a code themselves. "sparse" sets all components of a row to
+        zero except the `n_nonzero` largest; training starts at atoms found by k-means, or at PCA's axes if those
+        reconstruct better. "variational" draws codes from a distribution, with a standard normal prior; training starts
+        at probabilistic PCA, `transform` returns the mean of the posterior, and `score_samples` a bound on the
+        log-likelihood.
     n_nonzero : int or None, default=None
-        Number of components of a sparse code that are not zero. None is a tenth of `n_components`, at least 1.
+        Number of components per row that are not zero, for ``code="sparse"``. None is a tenth of `n_components`, at
+        least 1.
     beta : float, default=1.0
-        Weight of the divergence from the prior in the loss of a variational code.
+        Weight of the divergence from the prior in the loss, for ``code="variational"``.
     corruption : {"gaussian", "masking", "salt_and_pepper", "swap"}, callable or None, default=None
-        How training inputs are corrupted. The network learns to reproduce the clean rows: it is a denoising autoencoder
-        [2]_, which starts at the best linear denoiser and is judged on corrupted rows. "gaussian" adds noise, "masking"
-        hides entries as if they were missing, "salt_and_pepper" sets them to the lowest or highest value of their
-        feature, "swap" to its value in another row. A callable takes rows and a RandomState and returns rows, with NaN
-        where an entry is to be masked. None is the plain autoencoder, regularised by Gaussian noise of standard
-        deviation ``min(0.1, 100 / n_samples)``.
+        How training inputs are corrupted. The network learns to reproduce the clean rows, which makes it a denoising
+        autoencoder [2]_. It starts at the best linear denoiser, and held-out rows are corrupted as well. "gaussian"
+        adds noise, "masking" hides entries as if they were missing, "salt_and_pepper" sets entries to the lowest or
+        highest value of their feature, "swap" sets them to the value of another row. A callable takes rows and a
+        RandomState, and returns rows with NaN where an entry is to be masked. None is the plain autoencoder, which is
+        regularised by Gaussian noise of standard deviation ``min(0.1, 100 / n_samples)``.
     corruption_level : float or "auto", default="auto"
-        Standard deviation of Gaussian noise in units of the root mean variance of a feature, or the share of entries
-        changed, at most 1; a callable does not use it. "masking" masks of each row a share drawn between 0 and twice
-        the level, at most 0.95. "auto" is 0.25.
+        How strong the corruption is. For "gaussian" it is the standard deviation of the noise, in units of the root
+        mean variance of a feature. For "salt_and_pepper" and "swap" it is the share of entries that are changed, at
+        most 1. For "masking" it is the mean share of masked entries: the share of each row is drawn between 0 and twice
+        the level, and is at most 0.95. A callable does not use it. "auto" is 0.25.
     loss : {"squared_error", "absolute_error", "huber", "binary_cross_entropy", "poisson"}, default="squared_error"
         What training minimises. "binary_cross_entropy" is for entries in [0, 1], "poisson" for counts, which need not
-        be integers. `fit` and `partial_fit` refuse other values, except those that rounding has moved beyond a bound,
-        which count as the bound. All other methods accept any row; see `score_samples`.
+        be integers. `fit` and `partial_fit` raise an error for values outside the range; values that are outside only
+        by rounding count as the bound. All other methods accept any row; see `score_samples`.
     network : callable, torch.nn.Module or None, default=None
-        A custom network instead of the perceptrons, multiplied by a gate that starts at zero: a module with methods
-        ``encode`` and ``decode`` of standardised rows, or ``network(n_features, n_outputs, n_components)`` that makes
-        one, such as those of `skae.networks`. The encoder returns `n_outputs` numbers: `n_components`, or twice that
-        for a variational code. Training starts at the module's weights and does not change the module; parameters that
-        require no gradient stay as they are. Weights that a callable draws with torch depend on `random_state` only.
-        In a pipeline with ``memory`` give a class or function, not a module, which is never found in the cache.
+        A custom network that replaces the perceptrons f and g. It is a module with the methods ``encode`` and
+        ``decode``, which take standardised rows and codes, or a callable ``network(n_features, n_outputs,
+        n_components)`` that makes such a module; `skae.networks` has some. ``encode`` returns `n_outputs` numbers per
+        row: `n_components`, or twice that for a variational code. The outputs are multiplied by gates that start at
+        zero. Training starts at the weights of the module and trains a copy; parameters that require no gradient stay
+        as they are. Weights that a callable draws with torch depend on `random_state` only. In a pipeline with
+        ``memory``, pass a class or a function: the cache never finds a module again.
     hidden_layer_sizes : int, array-like of int or "auto", default="auto"
-        Widths of the encoder's hidden layers; the decoder mirrors them. An int is one layer, ``()`` makes a linear
-        autoencoder. "auto" is (128, 128, 128) if `n_components` is an int up to 4, else (256, 128). Not used with
-        `network`.
+        Widths of the hidden layers of the encoder; the decoder has the same in reverse order. An int is one layer, and
+        ``()`` makes a linear autoencoder. "auto" is (128, 128, 128) if `n_components` is an int up to 4, else
+        (256, 128). Not used with `network`.
     activation : {"silu", "relu", "gelu", "tanh", "identity"}, default="silu"
         Activation function of the hidden layers. Not used with `network`.
     whiten : bool, default=False
-        If True, codes have unit variance and no correlation over the training rows. If False, codes keep the metric of
-        the data: distances between them mimic distances between reconstructions.
+        If True, the components of the codes of the training rows have unit variance and are uncorrelated. If False,
+        codes keep the metric of the data: distances between codes approximate distances between reconstructions.
     scale : bool, default=False
-        If True, features are divided by their standard deviation first. Losses and scores are then in those units.
+        If True, features are divided by their standard deviation first. Losses and scores are then in standard
+        deviations, while `inverse_transform` and `reconstruct` return the units of X.
     alpha : float or "auto", default="auto"
-        L2 decay of the corrections, which shrinks them towards PCA: few rows need it, many do not. "auto" is
-        ``min(1, 500 / n_samples)``, times ``n_components / 4`` if that is an int below 4.
+        L2 decay of the weights of f and g, which shrinks the autoencoder towards PCA. The fewer rows there are, the
+        more decay they need. "auto" is ``min(1, 500 / n_samples)``, times ``n_components / 4`` if `n_components` is an
+        int below 4.
     batch_size : int or "auto", default="auto"
-        Rows per step; a remainder is spread over all steps. "auto" is the power of two nearest
-        ``sqrt(2 * n_samples)``, between 32 and 1,024.
+        Number of rows per step. Rows that are left over are spread over the steps of the epoch. "auto" is the power of
+        two nearest to ``sqrt(2 * n_samples)``, between 32 and 1,024.
     learning_rate_init : float or "auto", default="auto"
-        Learning rate of AdamW. After a warm-up of at most two epochs it is constant for as long as the loss falls, see
-        `n_iter_no_change`; then it falls to zero along a half cosine, over half as many epochs. "auto" is 0.005, and
-        0.002 where entries are missing or masked.
+        Learning rate of AdamW. After a warm-up of at most two epochs it stays constant for as long as the loss falls
+        (see `n_iter_no_change`). Then it falls to zero along a half cosine, over half as many epochs as before. "auto"
+        is 0.005, or 0.002 if entries are missing or masked.
     max_iter : int or "auto", default="auto"
-        Maximum number of epochs; 0 makes the estimator PCA. The learning rate falls over the last third of them at the
-        latest. "auto" is 160, a limit that is seldom reached; fewer, but at least 64, beyond 128 features, two and a
-        half times as many for an ordered code and where entries are missing or masked, and 0 below 50 rows, too few to
-        tell whether a correction improves on PCA.
+        Maximum number of epochs; with 0 the estimator is PCA. The learning rate falls over the last third of these
+        epochs at the latest. "auto" is 160, which is seldom reached. Beyond 128 features it is smaller, but at least
+        64. For an ordered code, and if entries are missing or masked, it is two and a half times as large. Below 50
+        rows it is 0: so few rows cannot show whether a correction improves on PCA.
     n_iter_no_change : int or "auto", default="auto"
-        The learning rate starts to fall when the mean loss over this many epochs (the held-out loss, where there is
-        one) is less than 5 % below the mean over as many epochs before. "auto" is 10, changed as `max_iter` is, and
-        more where those are less than 60 steps.
+        Number of epochs over which progress is measured. The learning rate starts to fall when the mean loss over this
+        many epochs is less than 5 % below the mean over as many epochs before; with a hold-out, the loss is that of the
+        held-out rows. "auto" is 10, changed by the same factors as `max_iter`, and more if 10 epochs have less than 60
+        steps.
     early_stopping : bool, float or "auto", default="auto"
-        If True, rows are held out, among them extreme ones, and say what is kept: the last parameters, unless the best
-        ones met do better there, and PCA unless it is beaten by a standard error. A float is the share of the rows to
-        hold out; True holds out a quarter of the rows, at most 100, or beyond 2,000 rows a twentieth, at most 2,000.
-        "auto" is True from 20 rows if any epoch is to come. Of equal rows at most one is held out. If `fit` is given
-        `groups`, whole groups are held out and counted, and "auto" is True however few there are. At least three are
-        held out, or fewer if there are fewer than six, and PCA is kept then. At most 2,000 of their rows are used.
+        If True, some rows are held out, extreme ones among them, and their loss decides which parameters are kept: the
+        last ones, or those of an earlier epoch if they are better, or PCA if it is not beaten by a standard error. A
+        float is the share of the rows to hold out. True holds out a quarter of the rows, at most 100; beyond 2,000 rows
+        a twentieth, at most 2,000. "auto" is True for at least 20 rows, unless `max_iter` is 0. Of equal rows at most
+        one is held out.
+
+        If `fit` is given `groups`, whole groups are held out, and shares are shares of the groups. "auto" is then True
+        however few groups there are. At least three groups are held out; if there are fewer than six, it is half of
+        them, and PCA is kept. At most 2,000 of their rows are used.
     warm_start : bool, default=False
         If True, `fit` starts from the previous weights instead of PCA. Codes are rotated to match the new principal
-        axes. `code`, `loss` and what shapes the network must not have changed; if `n_components` is a float or None,
-        the number of components is kept.
+        axes. The parameters `code`, `loss` and those that shape the network must be the same as before. If
+        `n_components` is a float or None, the number of components is kept.
     dtype : {"auto", "bfloat16", "float32", "float64"}, default="auto"
-        Precision to compute in. "auto" is float64 up to 256 rows and float32 beyond. "bfloat16": the products of
-        training are in bfloat16, which is faster where the CPU (AMX, AVX-512-BF16) or GPU supports it. Output has the
-        input's dtype.
+        Precision to compute in. "auto" is float64 up to 256 rows and float32 beyond. With "bfloat16" the matrix
+        products of training are in bfloat16, which is faster if the CPU (AMX, AVX-512-BF16) or GPU supports it. The
+        output has the dtype of the input.
     device : str, default="auto"
-        Where to compute, as torch names it; "mps" lacks float64 and is refused. "auto" is CUDA if available, else the
-        CPU.
+        Where to compute, as torch names it. "auto" is CUDA if available, else the CPU. "mps" raises an error, because
+        it has no float64.
     verbose : bool or int, default=False
         If True, print the losses of every epoch.
     random_state : int, RandomState instance or None, default=None
-        Draws the hold-out, the initial hidden layers, the batches and the noise. Pass an int for reproducible results.
-        No global generator is used, except torch's while a callable makes a network, which is restored afterwards.
+        Determines the hold-out, the initial weights of the hidden layers, the batches and the noise. Pass an int for
+        reproducible results. Global generators are not used, except that torch's is seeded while a callable makes a
+        network, and restored afterwards.
 
     Attributes
     ----------
@@ -155,22 +167,23 @@ class AutoencoderTransformer(BaseAutoencoder):
     mean_ : ndarray of shape (n_features_in_,)
         Mean of the training rows.
     scale_ : ndarray of shape (n_features_in_,)
-        What features are divided by: their standard deviation if `scale` (1 where they are constant), else 1.
+        What each feature is divided by: with `scale` its standard deviation, or 1 for a constant feature; else 1.
     components_ : ndarray of shape (n_components_, n_features_in_)
         Principal axes: the linear part of the encoder. Axes beyond the rank of the data are zero.
     explained_variance_ratio_ : ndarray of shape (n_components_,)
-        Share of the variance that each principal axis explains; for an ordered code, each component of the code. The
-        autoencoder explains more than the axes do in total; see `score`.
+        Share of the variance that each principal axis explains or, for an ordered code, each component of the code.
+        Except for ordered codes, it describes PCA; `score` tells what the autoencoder explains in total.
     n_iter_ : int
-        Number of epochs run; 1 if there are none.
+        Number of epochs run; 1 if no epoch was run.
     loss_curve_ : list of float
-        Training loss of every epoch: for squared errors the share of the training rows' variance left unexplained.
+        Training loss of every epoch. For squared errors it is the share of the variance that is left unexplained.
     validation_loss_curve_ : list of float or None
-        The same on the held-out rows after every epoch, starting with PCA's; None without a hold-out.
+        Loss on the held-out rows before the first epoch, which is `initial_loss_`, and after each epoch. None without
+        a hold-out.
     best_loss_ : float
-        Loss of the parameters kept, on the held-out rows if there are any, else on the training rows.
+        Loss of the parameters that were kept, on the held-out rows if there are any, else on the training rows.
     initial_loss_ : float
-        Loss, on the same rows, of the linear autoencoder that training started at.
+        Loss of the linear autoencoder that training started at, on the same rows as `best_loss_`.
     n_samples_seen_ : int
         Number of rows seen by `fit`, and by `partial_fit` since.
     n_features_in_ : int
@@ -181,38 +194,41 @@ class AutoencoderTransformer(BaseAutoencoder):
     Raises
     ------
     ValueError
-        If a parameter is out of its range or contradicts another, the input is infinite or out of the loss' range, a
+        If a parameter is out of its range or contradicts another, X is infinite or outside the range of the loss, a
         feature was never observed, or training diverges.
     TypeError
-        If `network` does not make a module with methods ``encode`` and ``decode``.
+        If `network` is not, or does not make, a module with the methods ``encode`` and ``decode``.
 
     Warns
     -----
     ConvergenceWarning
-        If `max_iter` is an int and the last tenth of that many epochs still lowered the loss by more than 1 %.
+        If `max_iter` is an int, all of these epochs were run, and the last tenth of them still lowered the loss by more
+        than 1 %.
 
     See Also
     --------
-    distributed : Fit one transformer in several processes.
+    distributed : Fit one transformer in several processes together.
     sklearn.decomposition.PCA : The linear transformer this one starts at.
-    sklearn.neural_network.MLPRegressor : Fit to ``(X, X)``, an autoencoder without a linear path or codes.
+    sklearn.neural_network.MLPRegressor : An autoencoder if fitted to ``(X, X)``, without codes and not based on PCA.
 
     Notes
     -----
-    Losses are means over rows of :math:`\|\tilde x - \hat x\|^2 / d` with s such that :math:`\tilde x` has mean square
-    one, so a loss of 0.2 on the training rows means that 80 % of their variance is explained. Other losses are means
-    over entries likewise, residuals measured in s ("binary_cross_entropy" and "poisson": in the units of X).
+    The squared error is the mean over rows of :math:`\|\tilde x - \hat x\|^2 / d`. The number s makes the mean square
+    of :math:`\tilde x` one, so a loss of 0.2 on the training rows means that 80 % of their variance is explained. The
+    other losses are means over entries as well, of residuals in units of s ("binary_cross_entropy" and "poisson": in
+    the units of X).
 
-    After `partial_fit` the attributes from `n_iter_` to `initial_loss_` are those of the last chunk. "auto" depends on
-    the number of all rows seen, for `batch_size` on the chunk's; the learning rate is constant and two to four fifths
-    of the one above. A float or None for `n_components` is decided by the first chunk. A sparse code starts at atoms of
-    the first chunk and keeps them, if it has any, or follows PCA's axes.
+    After `partial_fit`, the attributes from `n_iter_` to `initial_loss_` are those of the last chunk. "auto" depends on
+    the number of all rows seen, or for `batch_size` on the number of rows in the chunk. The learning rate is constant,
+    and "auto" is between two and four fifths of the value above. If `n_components` is a float or None, the first chunk
+    determines the number. A sparse code starts at atoms of the first chunk and keeps them; if no atoms were better than
+    PCA's axes, it follows these.
 
-    Given a torch tensor, methods return tensors on its device. Floating-point rows without missing entries stay there,
-    except in `fit`.
+    Given a torch tensor, methods return tensors on its device. Floating-point rows without missing entries are not
+    copied to the CPU, except in `fit`.
 
-    Missing values, every loss and custom networks work with every code, except that a variational code needs a loss
-    that is a likelihood (squared error, binary cross-entropy or Poisson). `whiten` is for a dense code only.
+    Missing values, all losses and custom networks can be combined with every code, except that a variational code needs
+    a loss that is a likelihood (squared error, binary cross-entropy or Poisson). `whiten` needs a dense code.
 
     References
     ----------
@@ -320,10 +336,10 @@ class AutoencoderTransformer(BaseAutoencoder):
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows: a weight of two counts as the row given twice.
         groups : array-like of shape (n_samples,), default=None
-            The group that each row belongs to, of any dtype: rows of one subject or machine, overlapping windows of one
-            signal. A group is never both trained on and held out, so that what is kept holds for new groups. The share
-            to hold out is then one of the groups, and gains are counted by groups. Equal rows of different groups are
-            no copies of each other.
+            The group that each row belongs to, as numbers or strings: rows of one subject or machine, or overlapping
+            windows of one signal. A group is never both trained on and held out, so that the parameters kept are good
+            for new groups. The share to hold out is a share of the groups, and improvements on PCA are counted by
+            groups. Equal rows of different groups do not count as copies of each other.
 
         Returns
         -------
@@ -333,15 +349,15 @@ class AutoencoderTransformer(BaseAutoencoder):
         Raises
         ------
         ValueError
-            If `groups` has another length than X, is not 1-D, contains NaN, or has fewer than 2 different values among
-            rows with positive weight.
+            If `groups` does not have the length of X, is not 1-D, contains NaN, or has fewer than 2 different values
+            among rows with positive weight.
         """
         with unchanged_on_error(self), processes_of_fit() as processes:
-            # Parameters are not checked yet: what is no bool is refused below.
+            # Parameters are not checked yet: `_check_training_rows` raises for a `warm_start` that is no bool.
             warm = Boolean().accepts(self.warm_start) and self.warm_start and self._is_fitted_before
             rows = self._check_training_rows(X, sample_weight, groups, reset=not warm, processes=processes)
             config, source = self._config(rows), rows.source
-            # Processes that fit together continue from the first one's fit, and draw what it draws.
+            # Processes that fit together continue from the fit and the random state of the first one.
             random_state = source.broadcast(local_random_state(self.random_state))
             state = source.broadcast(self._fitted.to_state() if warm else None)
             previous = None if state is None else FittedAutoencoder.from_state(state)
@@ -356,15 +372,15 @@ class AutoencoderTransformer(BaseAutoencoder):
     def partial_fit(self, X, y=None, sample_weight=None):
         """Continue with a chunk of rows.
 
-        Mean, scale and principal axes become those of all rows seen, exactly as if they had come at once. Training
-        makes one pass over the chunk at a constant rate. `transform` uses an average of the weights along the way, or
-        PCA unless that average reconstructs held-out rows better: a quarter of all rows seen, later a twentieth and at
-        most 500. Those are drawn row by row: only `fit` knows groups.
+        Mean, scale and principal axes become those of all rows seen, exactly as if all rows had come at once. Training
+        makes one pass over the chunk, at a constant learning rate. `transform` uses an average of the weights over the
+        last steps if that reconstructs held-out rows better than PCA, else PCA. Held out are a quarter of all rows
+        seen, later a twentieth, at most 500. They are drawn row by row: only `fit` takes `groups`.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            A chunk of rows, one or more, without missing entries; at most 2,000 features.
+            A chunk of one or more rows, with at most 2,000 features and without missing entries.
         y : Ignored
             Present for scikit-learn's API.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -379,9 +395,15 @@ class AutoencoderTransformer(BaseAutoencoder):
             chunk = self._check_training_rows(X, sample_weight, reset=not self._is_fitted_before, min_samples=1)
             config = self._config(chunk)
             if is_distributed():
-                raise ValueError("partial_fit runs in one process: call it outside of skae.distributed().")
+                raise ValueError(
+                    "partial_fit runs in one process: call it outside of skae.distributed(). fit runs in several: see "
+                    "docs/guide_distributed.md."
+                )
             if chunk.missing_share:
-                raise ValueError("Input X of partial_fit contains NaN. Only fit learns from rows with missing entries.")
+                raise ValueError(
+                    "Input X of partial_fit contains NaN. Call fit, which learns from rows with missing entries, or "
+                    "drop these rows: see docs/guide_missing_values.md."
+                )
             state, previous = getattr(self, "_incremental", None), getattr(self, "_fitted", None)
             n_before = 0 if state is None else state.n_rows
             n_seen = n_before + chunk.n_rows
@@ -423,7 +445,7 @@ class AutoencoderTransformer(BaseAutoencoder):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_components_)
-            Codes. Of ordered codes the first columns alone can be given.
+            Codes. If ``code="ordered"``, the first columns are enough.
 
         Returns
         -------
@@ -437,7 +459,7 @@ class AutoencoderTransformer(BaseAutoencoder):
         if X.shape[1] > self.n_components_ or (X.shape[1] < self.n_components_ and not has_prefixes):
             raise ValueError(
                 f"X has {X.shape[1]} features, but {type(self).__name__} is expecting {self.n_components_} "
-                "components as input."
+                "components as input. Only code='ordered' decodes the first components alone."
             )
         return self._fitted.decode(X, self.device)
 
@@ -452,14 +474,14 @@ class AutoencoderTransformer(BaseAutoencoder):
         Returns
         -------
         ndarray or DataFrame of shape (n_samples, n_features)
-            Their reconstructions, in the dtype of X; a DataFrame with the same columns and index if X is one of pandas
-            or polars.
+            Their reconstructions, in the dtype of X. If X is a DataFrame of pandas or polars, a DataFrame with the same
+            columns and index.
         """
         rows = self._check_fitted_X(X)
         return frame_like(self._fitted.reconstruct(rows, self.device), X)
 
     def predict(self, X):
-        """Encode and decode rows: `reconstruct`, for dense input.
+        """Encode and decode rows, as `reconstruct` does; for dense input only.
 
         Parameters
         ----------
@@ -469,22 +491,25 @@ class AutoencoderTransformer(BaseAutoencoder):
         Returns
         -------
         ndarray or DataFrame of shape (n_samples, n_features)
-            Their reconstructions, in the dtype of X; a DataFrame with the same columns and index if X is one of pandas
-            or polars.
+            Their reconstructions, in the dtype of X. If X is a DataFrame of pandas or polars, a DataFrame with the same
+            columns and index.
         """
         if sparse.issparse(X):
-            raise TypeError("Sparse data was passed to predict, whose result is dense. Call reconstruct instead.")
+            raise TypeError(
+                "Sparse data was passed to predict, whose result is dense. Call reconstruct instead, on parts of X if "
+                "the result would not fit into memory."
+            )
         return self.reconstruct(X)
 
     def score_samples(self, X):
-        r"""Return minus the loss of each row, or its evidence lower bound for a variational code.
+        r"""Return minus the loss of each row, or the evidence lower bound if the code is variational.
 
-        For the squared error that is :math:`-\|x - \hat x\|^2`. The bound, in nats, is
+        For the squared error this is :math:`-\|x - \hat x\|^2`. The evidence lower bound, in nats, is
 
         .. math:: E_{q(z|x)} \log p(x|z) - D_{KL}(q(z|x) \| p(z)) \le \log p(x).
 
-        A row may lie outside the range of the loss, as new rows do after `MinMaxScaler`. It is then encoded as it is,
-        and its reconstruction is compared with the row clipped to the range.
+        A row may lie outside the range of the loss, as new rows may after `MinMaxScaler`. It is encoded as it is, but
+        its reconstruction is compared with the row clipped to the range.
 
         Parameters
         ----------
@@ -494,7 +519,8 @@ class AutoencoderTransformer(BaseAutoencoder):
         Returns
         -------
         ndarray of shape (n_samples,)
-            Scores; with `scale` squared errors are in units of the features' variances, else in those of X.
+            Scores. Squared errors are in units of the variances of the features if `scale`, else in the squared units
+            of X.
         """
         X = self._check_fitted_X(X)
         if self._fitted.config.code_class.is_variational:
@@ -502,12 +528,12 @@ class AutoencoderTransformer(BaseAutoencoder):
         return -self._fitted.summed_losses(X, self.device)
 
     def score(self, X, y=None, sample_weight=None):
-        r"""Return the share of variance explained (R²), about the mean of the training rows.
+        r"""Return the share of the variance about the mean of the training rows that is explained (R²).
 
         .. math:: R^2 = 1 - \sum_i w_i \|x_i - \hat x_i\|^2 / \sum_i w_i \|x_i - \mu\|^2
 
-        With `scale` differences are first divided by `scale_`: scores of estimators with and without it cannot be
-        compared. Missing entries do not count.
+        With `scale`, differences are divided by `scale_` first, so that the scores of estimators with and without
+        `scale` cannot be compared. Missing entries do not count.
 
         Parameters
         ----------
@@ -521,7 +547,7 @@ class AutoencoderTransformer(BaseAutoencoder):
         Returns
         -------
         float
-            1 for a perfect reconstruction, 0 for one as good as the mean.
+            1 for a perfect reconstruction, 0 for one that is as good as the mean.
 
         Raises
         ------
@@ -531,27 +557,30 @@ class AutoencoderTransformer(BaseAutoencoder):
         X = self._check_fitted_X(X)
         weight = check_sample_weight(sample_weight, X)
         errors, norms = self._fitted.squared_errors(X, self.device)
-        largest = max(errors.max(), norms.max()) or 1.0  # sums of squares need not be within float64
+        largest = max(errors.max(), norms.max()) or 1.0  # the sums of squares could overflow float64
         error, norm = np.average(errors / largest, weights=weight), np.average(norms / largest, weights=weight)
         if norm == 0.0:
             if missing_share(RowSource(as_array(X))) == 1.0:
-                raise ValueError("X has no observed entry to compare its reconstruction with.")
+                raise ValueError(
+                    "X has no observed entry to compare its reconstruction with: all entries are NaN. Pass rows with "
+                    "observed entries."
+                )
             return 1.0 if error == 0.0 else 0.0
         return float(1.0 - error / norm)
 
     def sample(self, n_samples=1, random_state=None):
         """Draw new rows.
 
-        Codes are drawn from the prior of a variational code, or else from a mixture of Gaussians (the number of them
-        with the lowest BIC), and decoded. The mixture is fitted in the first call to the codes of at most 4,096
-        training rows; after `partial_fit`, of at most 500 of all rows seen.
+        Codes are drawn and decoded. Codes of a variational autoencoder are drawn from the prior, all others from a
+        mixture of Gaussians with the number of components that has the lowest BIC. The first call fits the mixture to
+        the codes of at most 4,096 training rows (after `partial_fit`, of at most 500 of the rows seen).
 
         Parameters
         ----------
         n_samples : int, default=1
             Number of rows.
         random_state : int, RandomState instance or None, default=None
-            Draws the codes. Pass an int for reproducible results.
+            Determines the codes that are drawn. Pass an int for reproducible results.
 
         Returns
         -------
@@ -569,8 +598,8 @@ class AutoencoderTransformer(BaseAutoencoder):
         Returns
         -------
         torch.nn.Module
-            Encodes rows in the units of X, without missing entries. It is a copy: training it does not change the
-            estimator. It computes in the precision of the estimator, on the CPU.
+            A module that encodes rows in the units of X, without missing entries. It is a copy, so that training it
+            does not change the estimator. It is on the CPU, in the precision of the estimator.
         """
         check_is_fitted(self)
         return EncoderModule(self._fitted)
@@ -581,17 +610,17 @@ class AutoencoderTransformer(BaseAutoencoder):
         Returns
         -------
         torch.nn.Module
-            Decodes codes to rows in the units of X. A copy, like that of `encoder_module`.
+            A module that decodes codes to rows in the units of X. It is a copy, as in `encoder_module`.
         """
         check_is_fitted(self)
         return DecoderModule(self._fitted)
 
     def _config(self, rows: TrainingRows) -> AutoencoderConfig:
-        """The configuration, checked against the rows it is for."""
+        """The configuration, checked against the training rows."""
         if self.corruption is None and not isinstance(self.corruption_level, str):
             raise ValueError(
-                f"corruption_level={self.corruption_level} needs a corruption. Got corruption=None: name one, for "
-                "instance 'gaussian'."
+                f"corruption_level={self.corruption_level} needs a corruption. Got corruption=None. Name one, such as "
+                "'gaussian', or leave corruption_level at 'auto': see docs/guide_denoising.md."
             )
         n_components = plain_number(self.n_components)
         config = AutoencoderConfig(
@@ -610,14 +639,14 @@ class AutoencoderTransformer(BaseAutoencoder):
         )
         if rows.source.is_distributed and (self.corruption == "swap" or callable(self.corruption)):
             raise ValueError(
-                f"corruption={self.corruption!r} cannot be used within skae.distributed(): it looks at all rows of a "
-                "batch."
+                f"corruption={self.corruption!r} cannot be used within skae.distributed(), because it needs all rows "
+                "of a batch in one process. Use 'gaussian', 'masking' or 'salt_and_pepper'."
             )
         _check_range(rows.source, config)
         return config
 
     def _check_fitted_X(self, X):
-        """Checked rows. A tensor stays one on its device, and leaves it only for a check that will say something."""
+        """Checked rows. A valid tensor stays on its device; of others scikit-learn checks a copy, and raises errors."""
         if not is_valid_tensor(X):
             return like(super()._check_fitted_X(X), X)
         settle_count()
@@ -625,7 +654,7 @@ class AutoencoderTransformer(BaseAutoencoder):
         return validate_data(self, X, reset=False, skip_check_array=True)
 
     def _fitted_to_state(self) -> dict[str, Any]:
-        # What callbacks are given during fit has no `_incremental` yet.
+        # The estimators that callbacks get during fit have no `_incremental` yet.
         names = ("_fitted", "_incremental")
         return {name: getattr(self, name).to_state() for name in names if hasattr(self, name)}
 
@@ -638,7 +667,7 @@ class AutoencoderTransformer(BaseAutoencoder):
 
 
 def _attributes(fitted: AutoencoderFit) -> dict[str, Any]:
-    """The fitted attributes that a fit alone decides."""
+    """The fitted attributes that follow from the fitted autoencoder."""
     n_components = fitted.autoencoder.n_components
     return training_attributes(fitted.training) | {
         "n_components_": n_components,
@@ -657,13 +686,14 @@ def _check_range(rows: RowSource, config: AutoencoderConfig) -> None:
         return
     features_lowest, features_highest = feature_ranges(rows)
     lowest, highest = np.nanmin(features_lowest, initial=low), np.nanmax(features_highest, initial=low)
-    # A bound of zero has no rounding of its own: without another bound it is that of the largest entry.
+    # Rounding errors are relative to the upper bound or, if that is infinite, to the largest entry.
     largest = max(-lowest, highest) if np.isinf(high) else high
     rounding = MAX_ROUNDINGS * np.finfo(rows.dtype).eps * largest
     for extreme in (lowest, highest):
         if not low - rounding <= extreme <= high + rounding:
-            # The dtype's own shortest digits tell it from the bound.
+            # As a number of its own dtype, it is printed with enough digits to differ from the bound.
             raise ValueError(
                 f"loss={config.loss!r} requires values of X {config.loss_class.range_words}. Got "
-                f"{rows.dtype.type(extreme)!s} instead."
+                f"{rows.dtype.type(extreme)!s} instead. Scale X into this range or use another loss: see "
+                "docs/guide_losses.md."
             )

@@ -1,7 +1,7 @@
-"""Networks ready for the `network` parameter: convolutions for images and for sequences.
+"""Networks for the `network` parameter: convolutions for images and for sequences.
 
-Each is a description that makes the torch module once the number of features and components is known, so that it can
-be cloned, compared and searched over like any other parameter.
+Each is a description that makes the torch module when the numbers of features and components are known. It can
+therefore be cloned, compared and used in a grid search like any other parameter.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from skae._support._constraints import Constraint, Integer, LayerSizes, OddInteg
 
 __all__ = ["ConvolutionalNetwork", "ConvolutionalNetwork1d"]
 
-# Of the parameters that both have.
+# Constraints of the parameters that both networks have.
 _CONSTRAINTS: dict[str, tuple[Constraint, ...]] = {
     "channels": (LayerSizes(),),
     "kernel_size": (OddInteger(1),),
@@ -31,25 +31,25 @@ _CONSTRAINTS: dict[str, tuple[Constraint, ...]] = {
 class ConvolutionalNetwork:
     """Convolutional encoder and decoder for images.
 
-    Each stage halves height and width by a strided convolution, the decoder doubles them again; a dense hidden layer
-    stands between the last stage and the code. All are followed by SiLU, except the layers that return codes and
-    images.
+    Each stage of the encoder halves height and width by a strided convolution, and each stage of the decoder doubles
+    them. A dense hidden layer is between the last stage and the code. Every layer is followed by SiLU, except those
+    that return codes and images.
 
     Parameters
     ----------
     image_shape : tuple of int, (channels, height, width)
-        Shape of one image; rows of X are images flattened in that order.
+        Shape of one image. The rows of X are images flattened in this order.
     channels : int or array-like of int, default=(16, 32)
-        Channels of each stage; an int is one stage.
+        Number of channels of each stage; an int makes one stage.
     kernel_size : int, default=3
-        Height and width of the kernels, an odd number of pixels.
+        Height and width of the kernels in pixels, an odd number.
     hidden_layer_size : int, default=256
         Width of the dense layer between the last stage and the code.
 
     Raises
     ------
     ValueError
-        In `fit`, if a parameter is out of its range or `image_shape` does not go with the number of features.
+        In `fit`, if a parameter is out of its range or the product of `image_shape` is not the number of features.
 
     See Also
     --------
@@ -80,14 +80,14 @@ class ConvolutionalNetwork:
         n_features : int
             Length of a row: the product of `image_shape`.
         n_outputs : int
-            Numbers the encoder returns: `n_components`, or twice that if variational.
+            Number of outputs of the encoder: `n_components`, or twice that for a variational code.
         n_components : int
             Length of a code.
 
         Returns
         -------
         torch.nn.Module
-            With methods ``encode`` and ``decode`` of rows.
+            A module with the methods ``encode`` and ``decode``.
 
         Raises
         ------
@@ -99,7 +99,8 @@ class ConvolutionalNetwork:
         if len(shape) != 3 or math.prod(shape) != n_features:
             raise ValueError(
                 f"The 'image_shape' parameter of {type(self).__name__} must be (channels, height, width) with the "
-                f"number of features, {n_features}, as their product. Got {self.image_shape!r} instead."
+                f"number of features, {n_features}, as their product. Got {self.image_shape!r} instead. See "
+                "docs/guide_networks.md."
             )
         sizes = n_outputs, n_components
         return _Convolutional(shape, layer_sizes(self.channels), self.kernel_size, self.hidden_layer_size, *sizes)
@@ -109,16 +110,16 @@ class ConvolutionalNetwork:
 class ConvolutionalNetwork1d:
     """Convolutional encoder and decoder for sequences: sound, spectra, time series.
 
-    As `ConvolutionalNetwork`, along one axis.
+    The layers are those of `ConvolutionalNetwork`, along one axis: each stage of the encoder halves the length.
 
     Parameters
     ----------
     n_channels : int, default=1
-        Channels of a sequence; rows of X are channels one after the other.
+        Number of channels of a sequence. The rows of X hold the channels one after the other.
     channels : int or array-like of int, default=(16, 32, 64)
-        Channels of each stage; an int is one stage.
+        Number of channels of each stage; an int makes one stage.
     kernel_size : int, default=9
-        Length of the kernels, an odd number of samples.
+        Length of the kernels in samples, an odd number.
     hidden_layer_size : int, default=256
         Width of the dense layer between the last stage and the code.
 
@@ -154,16 +155,16 @@ class ConvolutionalNetwork1d:
         Parameters
         ----------
         n_features : int
-            Length of a row: channels times samples.
+            Length of a row: the number of channels times that of samples.
         n_outputs : int
-            Numbers the encoder returns: `n_components`, or twice that if variational.
+            Number of outputs of the encoder: `n_components`, or twice that for a variational code.
         n_components : int
             Length of a code.
 
         Returns
         -------
         torch.nn.Module
-            With methods ``encode`` and ``decode`` of rows.
+            A module with the methods ``encode`` and ``decode``.
 
         Raises
         ------
@@ -174,7 +175,7 @@ class ConvolutionalNetwork1d:
         if not Integer(1).accepts(self.n_channels) or n_features % self.n_channels:
             raise ValueError(
                 f"The 'n_channels' parameter of {type(self).__name__} must be an int >= 1 that divides the number of "
-                f"features, {n_features}. Got {self.n_channels!r} instead."
+                f"features, {n_features}. Got {self.n_channels!r} instead. See docs/guide_networks.md."
             )
         shape = (self.n_channels, n_features // self.n_channels)
         sizes = n_outputs, n_components
@@ -182,9 +183,10 @@ class ConvolutionalNetwork1d:
 
 
 class _Convolutional(nn.Module):
-    """Strided convolutions to a dense layer and back, in as many dimensions as the shape has beside its channels.
+    """Strided convolutions, a dense layer, and the way back, in as many dimensions as the shape has besides channels.
 
-    Without the dense layer the last stage's features would be linear in the code: worse than no convolutions at all.
+    Without the dense layer, the features of the last stage would be linear in the code, which is worse than no
+    convolutions at all.
     """
 
     def __init__(
@@ -212,7 +214,7 @@ class _Convolutional(nn.Module):
         self.from_code = _dense(n_components, hidden_layer_size, n_inner)
         self.up = nn.Sequential()
         for depth in range(len(channels), 0, -1):
-            # A size that was odd comes back without the pixel that doubling would add.
+            # If the size was odd, the pixel that doubling would add is left out.
             extra = tuple(1 - size % 2 for size in sizes[depth - 1])
             self.up += nn.Sequential(
                 nn.SiLU(),
@@ -235,12 +237,12 @@ def _dense(n_inputs: int, n_hidden: int, n_outputs: int) -> nn.Module:
 
 @torch.no_grad()
 def _draw_weights(module: nn.Module) -> None:
-    """Normal weights of variance 1.5 / fan-in, with which the first epochs go further than with torch's, 1 / 3."""
+    """Normal weights of variance 1.5 / fan-in: the first epochs get further than with torch's 1 / (3 fan-in)."""
     for part in module.modules():
         if isinstance(part, nn.Linear | nn.Conv1d | nn.Conv2d):
             fan_in = part.weight[0].numel()
         elif isinstance(part, nn.ConvTranspose1d | nn.ConvTranspose2d):
-            # Of the kernel's numbers a pixel meets one in each stride.
+            # Each output pixel depends on one number of the kernel per stride.
             fan_in = max(1, part.weight[:, 0].numel() // math.prod(part.stride))
         else:
             continue

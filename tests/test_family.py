@@ -380,7 +380,7 @@ class TestRanges:
         X = digits[0][:60].astype(dtype)
         fitted = untrained(2, loss=loss).fit(X)
         X[3, 5] = value
-        message = rf"^loss='{loss}' requires values of X in the range \[0, .*\. Got {re.escape(got)} instead\.$"
+        message = rf"^loss='{loss}' requires values of X in the range \[0, .*\. Got {re.escape(got)} instead\. Scale X"
         for call in (clone(fitted).fit, fitted.partial_fit, fitted.set_params(warm_start=True).fit):
             for container in (np.asarray, sparse.csr_array, torch.from_numpy):
                 with pytest.raises(ValueError, match=message):

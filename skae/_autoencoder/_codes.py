@@ -1,8 +1,8 @@
-"""What happens to a code between encoder and decoder: nothing, selection, truncation, or noise.
+"""The kinds of codes: what happens between encoder and decoder.
 
-Each kind of code turns the encoder's outputs `a` into codes. `forward` is training's version and remembers in a tape
-what `backward` needs; `code` is the one users see. A penalty is charged to each row, in units of its summed loss. The
-class attributes say what the rest of the package needs to know of a kind.
+Each kind of code turns the outputs `a` of the encoder into codes. `code` returns what users see. `forward` is used in
+training, and returns beside the code a "tape": what `backward` needs. A penalty is added to the summed loss of each
+row. The class attributes tell the rest of the package how a kind of code behaves.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ class DenseCode:
     # Outputs of the encoder, and inputs of the decoder, for each component.
     n_outputs: ClassVar[int] = 1
     n_decoder_inputs: ClassVar[int] = 1
-    # Which map makes distances between public codes mimic those between reconstructions: a full matrix, a diagonal one,
-    # or none.
+    # The map that makes distances between public codes approximate those between reconstructions: a full matrix, a
+    # diagonal one, or none.
     metric: ClassVar[str | None] = "full"
-    # Whether any rotation of a code is as good a code.
+    # Whether a rotation of the code makes no difference.
     is_rotatable: ClassVar[bool] = True
     # Whether the first components are a code themselves.
     has_prefixes: ClassVar[bool] = False
-    # Whether the loss must be a likelihood, and scores are bounds on it.
+    # Whether the loss must be a likelihood. Scores are then lower bounds on the log-likelihood.
     is_variational: ClassVar[bool] = False
-    # Why its components cannot be mixed by whitening; None where they can.
+    # Why whitening must not mix the components, as the end of an error message; None if it may.
     whiten_conflict: ClassVar[str | None] = None
 
     def __init__(self, config: Any, linear: LinearAutoencoder) -> None:
-        """Take what the code needs of an `AutoencoderConfig` and of the linear path, whose arrays are tensors."""
+        """Read parameters from an `AutoencoderConfig` and from the linear path, whose arrays are tensors."""
 
     @classmethod
     def initial(cls, axes: PrincipalAxes) -> LinearAutoencoder:
@@ -51,11 +51,11 @@ class DenseCode:
         return a, None
 
     def decoder_inputs(self, z: Tensor, tape: Any) -> Tensor:
-        """What the decoder's network is given of a code."""
+        """The inputs of the decoder's network for a code."""
         return z
 
     def backward(self, gradient: Tensor, tape: Any, row_share: float | Tensor) -> Tensor:
-        """The gradient with respect to `a`, the penalty's included; `row_share` is the weight of each row."""
+        """The gradient with respect to `a`, including that of the penalty; `row_share` is the weight of each row."""
         return gradient
 
     def penalty(self, tape: Any) -> Tensor | None:
@@ -92,9 +92,12 @@ class SparseCode(DenseCode):
 
 
 class OrderedCode(DenseCode):
-    """Keep the first j entries, j drawn for each row (nested dropout, Rippel et al. 2014): early ones matter most."""
+    """Keep the first j entries, with j drawn for each row, so that the first entries matter most.
 
-    # The components, and which of them were kept.
+    This is nested dropout (Rippel et al. 2014).
+    """
+
+    # The components, and an indicator of those that were kept.
     n_decoder_inputs = 2
     metric = "diagonal"
     is_rotatable = False
@@ -104,7 +107,7 @@ class OrderedCode(DenseCode):
     def forward(self, a: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
         n_rows, n_components = a.shape
         if generator is None:
-            # As many rows for each length, whatever their order: rows of a kind may come in turns as well.
+            # Each length has the same number of rows. Lengths are shuffled, because rows of two kinds may alternate.
             fixed = torch.Generator(device=a.device).manual_seed(0)
             last = torch.randperm(n_rows, generator=fixed, device=a.device) % n_components
         else:
@@ -121,9 +124,9 @@ class OrderedCode(DenseCode):
 
 
 class VariationalCode(DenseCode):
-    r"""A code is drawn from :math:`N(m, s^2)`, and charged :math:`\beta` times its divergence from :math:`N(0, 1)`.
+    r"""A code is drawn from :math:`N(m, s^2)`; the penalty is :math:`\beta` times the divergence from :math:`N(0, 1)`.
 
-    The encoder returns m and, beside it, what is added to the logarithm of probabilistic PCA's posterior variance.
+    The encoder returns m and an offset that is added to the logarithm of the posterior variance of probabilistic PCA.
     """
 
     n_outputs = 2

@@ -1,4 +1,4 @@
-"""What an autoencoder needs of the networks that correct its linear path."""
+"""The interface of the networks f and g, which correct the linear path of an autoencoder."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class Correction(Protocol):
         """Views of a vector laid out as the parameters are, for `backward` to write to."""
 
     def initialise(self, generator: torch.Generator) -> None:
-        """Draw parameters with which the output is still zero."""
+        """Draw the initial parameters, with which the output is zero."""
 
     def is_zero(self) -> bool:
-        """Whether the output is zero whatever the input."""
+        """Whether the output is zero for every input."""
 
     def __call__(self, inputs: Tensor) -> Tensor:
         """The output."""
@@ -27,7 +27,7 @@ class Correction(Protocol):
         """The output, and what `backward` needs."""
 
     def backward(self, gradient: Tensor, tape: Any, into: Any) -> Tensor:
-        """Write the parameters' gradient; what is returned leads `input_gradient` to that of the inputs."""
+        """Write the gradient of the parameters; return what `input_gradient` needs."""
 
     def input_gradient(self, returned: Tensor) -> Tensor:
         """The gradient with respect to the inputs, from what `backward` returned."""

@@ -1,7 +1,8 @@
-r"""Corruption of the inputs of training, and what is known of it in closed form.
+r"""Corruption of training inputs, with the moments that the best linear denoiser needs.
 
-A corrupted row is :math:`y = \rho x + e` with e of mean `shift` and variance `noise_variance`, uncorrelated with x.
-Where e is isotropic that is all the best linear denoiser depends on; elsewhere it is an approximation.
+A corrupted row is :math:`y = \rho x + e`, where :math:`\rho` is `kept_share`, and e is uncorrelated with x and has the
+mean `shift` and the variance `noise_variance`. If e is isotropic, the best linear denoiser depends on these moments
+only; otherwise they give an approximation.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from skae._support._torch import to_tensor
 CORRUPTIONS = ("gaussian", "masking", "salt_and_pepper", "swap")
 # At most this share of the entries of a row is masked.
 MAX_MASKED = 0.95
-# Where entries are missing, training masks as many again, and at least this share.
+# If entries are missing, training masks as many entries in addition, but at least this share.
 MIN_MASKED_SHARE = 0.3
 
 
@@ -69,7 +70,7 @@ class Swap:
 
 @dataclass(frozen=True)
 class SaltAndPepper:
-    """A share `level` of the entries takes the lowest or the highest value of its feature, at even odds."""
+    """A share `level` of the entries takes the lowest or the highest value of its feature, each half of the time."""
 
     level: float
     lowest: Tensor
@@ -110,7 +111,10 @@ class Custom:
         rows = restored.cpu().numpy()
         corrupted = np.asarray(self.function(rows, np.random.RandomState(seed)))
         if corrupted.shape != rows.shape:
-            raise ValueError(f"corruption returned rows of shape {corrupted.shape}, expected {rows.shape}.")
+            raise ValueError(
+                f"corruption returned rows of shape {corrupted.shape}, expected {rows.shape}. It must return "
+                "as many rows and features as it is given."
+            )
         return torch.as_tensor(corrupted, dtype=x.dtype, device=x.device).sub(self.mean).div_(self.scale)
 
 
@@ -118,8 +122,9 @@ class Custom:
 class Corruption:
     """How training corrupts its inputs.
 
-    Noise may only regularise, or (`noise_is_task`) make the autoencoder a denoising one, which starts at the best
-    linear denoiser and is judged on corrupted rows. Masked entries are always judged. `may_mask`: the noise masks some.
+    If `noise_is_task`, the autoencoder is a denoising one: it starts at the best linear denoiser, and held-out rows are
+    corrupted as well. Otherwise the noise only regularises. Entries of held-out rows are masked in both cases.
+    `may_mask` says that the noise itself may mask entries.
     """
 
     noise: Gaussian | Swap | SaltAndPepper | Custom
@@ -132,7 +137,7 @@ class Corruption:
         return self.masked_share > 0 or self.may_mask
 
     def __call__(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
-        """Corrupted rows; without a generator the corruption is that of the judge, the same in every call."""
+        """Corrupted rows. Without a generator it is the corruption of held-out rows, the same in every call."""
         judging = generator is None
         generator = torch.Generator(device=x.device).manual_seed(0) if generator is None else generator
         if self.noise_is_task or not judging:
@@ -143,7 +148,7 @@ class Corruption:
 def make_corruption(
     config: AutoencoderConfig, rows: TrainingRows, axes: PrincipalAxes, dtype: torch.dtype
 ) -> Corruption:
-    """The corruption that `config` asks for, in the units of rows standardised by the axes."""
+    """The corruption that `config` asks for, for rows standardised by the mean and scale of the axes."""
     kind, level = config.corruption, config.corruption_level
     masked = max(MIN_MASKED_SHARE, rows.missing_share) if rows.missing_share else 0.0
     regularising = Gaussian(min(0.1, 100.0 / rows.n_rows_seen))
@@ -165,7 +170,7 @@ def make_corruption(
 
 
 def mask(x: Tensor, level: float, generator: torch.Generator) -> Tensor:
-    """Make entries NaN: of each row a share drawn evenly between none and twice `level`."""
+    """Make entries NaN. The share of each row is drawn uniformly between 0 and twice `level`."""
     share = uniform(x[:, :1], generator)
     masked = _chosen(x, share.mul_(2.0 * level).clamp_max_(MAX_MASKED), generator)
     return x.masked_fill(masked, torch.nan)

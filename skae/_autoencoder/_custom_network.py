@@ -19,10 +19,10 @@ DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropou
 class CustomCorrection:
     """``gate * method(inputs)`` with the interface of `Perceptron`, differentiated by autograd.
 
-    The gates of both methods and the module's parameters are slices of one flat vector, which "encode" and "decode"
-    share, so that a module may tie its weights; parameters that require no gradient stay in the module, as they are.
-    The gates (ReZero: Bachlechner et al. 2021) make any network start as the linear path. Back-propagation goes through
-    "decode" first: it writes the gradient, "encode" adds to it.
+    The gates of both methods and the parameters of the module are slices of one flat vector. "encode" and "decode"
+    share this vector, so that a module may tie its weights. Parameters that require no gradient are not in it. Because
+    the gates start at zero (ReZero, Bachlechner et al. 2021), training starts at the linear path. Back-propagation goes
+    through "decode" first, which writes the gradient; "encode" then adds to it.
     """
 
     def __init__(self, module: nn.Module, method: str, parameters: Tensor) -> None:
@@ -42,7 +42,7 @@ class CustomCorrection:
         return [gates, *(part.view(shape) for part, shape in zip(parts, self._shapes, strict=True))]
 
     def initialise(self, generator: torch.Generator) -> None:
-        """Take over the module's own values; the gates stay zero."""
+        """Copy the values that the module has; the gates stay zero."""
         for view, parameter in zip(self._views[1:], trained_parameters(self._module).values(), strict=True):
             view.copy_(parameter.detach())
 
@@ -82,12 +82,12 @@ class CustomCorrection:
 
 
 def trained_parameters(module: nn.Module) -> dict[str, nn.Parameter]:
-    """Names and values of the parameters that training moves."""
+    """Names and values of the parameters that are trained."""
     return {name: parameter for name, parameter in module.named_parameters() if parameter.requires_grad}
 
 
 class _MethodOf(nn.Module):
-    """Makes a method of a module callable by `functional_call`."""
+    """A module whose ``forward`` is a method of another one, as `functional_call` needs it."""
 
     def __init__(self, module: nn.Module, method: str) -> None:
         super().__init__()
@@ -104,9 +104,9 @@ def build_module(
     n_components: int,
     generator: torch.Generator,
 ) -> nn.Module:
-    """A copy of the module that `network` is or makes, checked to be one that training can use.
+    """A copy of the module that `network` is or makes. Raises an error if it cannot be trained.
 
-    A factory's layers draw their weights from numbers that follow from `generator`; none are changed afterwards.
+    If `network` is a factory, the weights that its layers draw depend on `generator` only.
     """
     if isinstance(network, nn.Module):
         module = network
@@ -114,7 +114,7 @@ def build_module(
         with global_generator_seeded_from(generator):
             module = network(n_features, n_outputs, n_components)
     _check_parts(module)
-    # Its dtype will change, and a factory too may hand out what others use.
+    # The dtype will be changed, and a factory may return a module that is used elsewhere.
     module = copy.deepcopy(module)
     _check_shapes(module, n_features, n_outputs, n_components)
     return module
@@ -122,22 +122,26 @@ def build_module(
 
 def _check_parts(module: nn.Module) -> None:
     if not (isinstance(module, nn.Module) and all(callable(getattr(module, name, None)) for name in METHODS)):
-        raise TypeError(f"network must be or make a torch.nn.Module with methods encode and decode, got {module!r}.")
+        raise TypeError(
+            f"network must be or make a torch.nn.Module with methods encode and decode, got {module!r}. See "
+            "docs/guide_networks.md."
+        )
     for part in module.modules():
         if isinstance(part, BATCH_NORMS):
             raise ValueError(
                 f"network contains {type(part).__name__}, which makes rows depend on their batch. Use GroupNorm or "
-                "LayerNorm."
+                "LayerNorm instead: see docs/guide_networks.md."
             )
         if _dropout_of(part) > 0:
             raise ValueError(
                 f"network contains {type(part).__name__} with a dropout of {_dropout_of(part)}, which draws from "
-                "torch's global generator. Make it 0 and use corruption."
+                "torch's global generator. Set it to 0 and use the corruption parameter instead: see "
+                "docs/guide_networks.md."
             )
 
 
 def _dropout_of(part: nn.Module) -> float:
-    """The probability with which a layer leaves numbers out."""
+    """The dropout probability of a layer; 0 if it has none."""
     if isinstance(part, DROPOUTS):
         return part.p
     return part.dropout if isinstance(part, nn.RNNBase | nn.MultiheadAttention) else 0.0
@@ -150,11 +154,11 @@ def _check_shapes(module: nn.Module, n_features: int, n_outputs: int, n_componen
         got = getattr(module, method)(torch.zeros(2, n_inputs, dtype=example.dtype, device=example.device)).shape
         if got != (2, expected):
             raise ValueError(
-                f"network.{method} must turn rows of {n_inputs} numbers into rows of {expected}; two rows became "
-                f"{tuple(got)}."
+                f"network.{method} must turn rows of {n_inputs} numbers into rows of {expected}. For two rows it "
+                f"returned the shape {tuple(got)}."
             )
 
 
 def on_device(module: nn.Module | None, device: torch.device, dtype: torch.dtype) -> nn.Module | None:
-    """A copy of a module there and in that dtype: modules are moved in place."""
+    """A copy of the module on that device and in that dtype. `module.to` alone would change the module itself."""
     return None if module is None else copy.deepcopy(module).to(device, dtype)

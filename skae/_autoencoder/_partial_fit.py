@@ -1,4 +1,4 @@
-"""An autoencoder that follows one chunk of rows after another."""
+"""`partial_fit` of an autoencoder: one chunk of rows after another."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ from skae._support._torch import to_numpy, to_tensor
 from skae._training._loop import OptimizerState, Split, train_on_chunk
 from skae._training._settings import TrainingSettings
 
-# Rows kept of a stream, which stand for all: held out they tell a network from its start, and they scale codes.
+# Size of the sample of all rows seen. It is held out to compare the network with its start, and codes are scaled by it.
 MAX_RESERVOIR_ROWS = 500
 
 
 @dataclass(frozen=True, eq=False)
 class IncrementalState:
-    """What is known of all rows seen, and where training stands.
+    """Statistics of all rows seen, and the state of training.
 
-    The covariance is that of all rows after `partial_fit`; after `fit` it is None and known by the `axes` alone.
-    `vectors` are the parameters, their average and the optimiser's memory (empty after `fit`).
+    `covariance` is that of all rows seen; it is None after `fit`, when only the leading `axes` are known. `vectors` are
+    the parameters, their average and the memory of the optimiser; they are empty after `fit`.
     """
 
     n_rows: int
@@ -81,7 +81,7 @@ class IncrementalState:
 def state_after_fit(
     fit: AutoencoderFit, rows: TrainingRows, settings: TrainingSettings, random_state: np.random.RandomState
 ) -> IncrementalState:
-    """What `update` needs of a fit."""
+    """The state from which `update` continues after `fit`."""
     split, weight, axes = fit.split, fit.split.sample_weight, fit.axes
     chosen = np.zeros(0, dtype=np.intp)
     if rows.n_features <= MAX_COVARIANCE_WIDTH:
@@ -94,7 +94,7 @@ def state_after_fit(
     )
     n_components = fit.autoencoder.n_components
     axes = replace(axes, components=axes.components[:n_components], variances=axes.variances[:n_components])
-    # The longer the fit, the more steps it takes to change it.
+    # The average of the weights changes the more slowly, the more steps there were.
     n_steps = n_batches(len(split.train), settings.batch_size) * fit.training.best_iter
     total = float(rows.n_rows if weight is None else weight.sum())
     return IncrementalState(rows.n_rows, total, axes, None, reservoir, n_steps)
@@ -109,12 +109,15 @@ def update(
     settings_for: Callable[[int], TrainingSettings],
     random_state: np.random.RandomState,
 ) -> tuple[IncrementalState, AutoencoderFit]:
-    """Count a chunk in and train on it once; `settings_for` makes the settings for a number of rows to train on."""
+    """Add a chunk to the statistics and train on it once.
+
+    `settings_for` returns the settings for a number of rows to train on.
+    """
     if chunk.n_features > MAX_COVARIANCE_WIDTH:
         raise ValueError(
             f"partial_fit keeps the covariance of all features and takes at most {MAX_COVARIANCE_WIDTH} of them. "
             f"Got {chunk.n_features}: call fit, which reads memory-mapped files and sparse rows in blocks, or "
-            "reduce the features first."
+            "reduce the features first. See docs/guide_large_data.md."
         )
     moments = RunningMoments.of(chunk.source, chunk.sample_weight)
     moments = moments if state is None else state.moments.merged(moments)
@@ -143,7 +146,7 @@ def update(
 
 
 def _previous_range(previous: FittedAutoencoder | None, unit: float) -> TrainingRange:
-    """The range of the rows seen before, in the present unit; zero where it is not known."""
+    """The range of the rows seen before, in the present unit; zero if it is not known."""
     if previous is None or math.isinf(previous.training_range.row_norm):
         return TrainingRange(0.0, 0.0)
     row_norm, code_norm = previous.training_range.row_norm, previous.training_range.code_norm
@@ -153,7 +156,7 @@ def _previous_range(previous: FittedAutoencoder | None, unit: float) -> Training
 def _optimizer_state(
     state: IncrementalState | None, previous: FittedAutoencoder | None, fit: FitInProgress
 ) -> OptimizerState:
-    """Where training stands; after `fit` at the fitted weights, at first at the start."""
+    """The state that training continues from: after `fit` the fitted weights, for the first chunk the closed form."""
     parameters = fit.network.parameters
     if state is None or previous is None:
         return OptimizerState(parameters.clone(), parameters.clone())
@@ -163,7 +166,7 @@ def _optimizer_state(
 
 
 def _reservoir_share(rows: TrainingRows, validation_fraction: float) -> float:
-    """Share of all rows seen that is kept, held out or not; it only falls as their number rises."""
+    """Share of all rows seen that the reservoir keeps. It can only fall as the number of rows rises."""
     fraction = validation_fraction or hold_out_fraction(rows.n_rows_seen)
     return min(fraction, MAX_RESERVOIR_ROWS / rows.n_rows_seen)
 
@@ -171,10 +174,10 @@ def _reservoir_share(rows: TrainingRows, validation_fraction: float) -> float:
 def _divided(
     chunk: TrainingRows, before: Reservoir | None, validation_fraction: float, random_state: np.random.RandomState
 ) -> tuple[np.ndarray, Reservoir]:
-    """Mask of the chunk's rows to train on, and the sample of all rows: those with priorities below its share.
+    """Mask of the rows of the chunk to train on, and the sample of all rows seen.
 
-    A row is as likely to be in the sample as any other, however long ago it was seen. Where the sample is held out, a
-    row that was trained on is never in it later, since the share only falls.
+    The sample has the rows whose priorities are below its share, so that every row is equally likely to be in it,
+    however long ago it was seen. Since the share only falls, a row that was trained on is never held out later.
     """
     share, priorities = _reservoir_share(chunk, validation_fraction), random_state.uniform(size=chunk.n_rows)
     reservoir = Reservoir.of(chunk.source.local, chunk.sample_weight, priorities, priorities < share)
@@ -184,7 +187,7 @@ def _divided(
 
 
 def _imputer(axes: PrincipalAxes, moments: RunningMoments | None) -> GaussianImputer:
-    """How to fill missing entries: from all of the covariance where there are moments, else from the axes."""
+    """The imputer of missing entries, from the full covariance if `moments` are given, else from the axes."""
     if moments is None:
         return GaussianImputer.from_axes(axes.components, axes.variances, axes.total_variance)
     covariance = moments.covariance / np.outer(axes.scale, axes.scale)
@@ -194,7 +197,7 @@ def _imputer(axes: PrincipalAxes, moments: RunningMoments | None) -> GaussianImp
 def _stacked(
     chunk: TrainingRows, mask: np.ndarray, reservoir: Reservoir
 ) -> tuple[TrainingRows, np.ndarray, np.ndarray]:
-    """The rows to train on and the reservoir as one, and the indices of each."""
+    """The rows to train on followed by those of the reservoir, and the indices of both."""
     X, weight = chunk.source.local[mask], chunk.sample_weight
     n_train = X.shape[0]
     X = stacked_rows(X, reservoir.rows)

@@ -25,7 +25,7 @@ def check_continues(
     takes_mask: bool,
     module: nn.Module | None,
 ) -> None:
-    """Raise ValueError unless a network so configured can run with the weights of the previous one."""
+    """Raise ValueError unless a network of this configuration fits the weights of the previous one."""
     pairs: list[tuple[str, Any, Any]] = [("n_components", previous.n_components, n_components)]
     pairs += [(name, getattr(previous.config, name), getattr(config, name)) for name in SHAPING]
     pairs.append(("whether entries are missing or masked", previous.takes_mask, takes_mask))
@@ -35,7 +35,7 @@ def check_continues(
             raise ValueError(
                 "Training can only continue from previous weights with the architecture they are of: "
                 f"{name} was {before!r} and is now {now!r}. "
-                "To start anew, call fit with warm_start=False."
+                "Set it back, or call fit with warm_start=False to start anew."
             )
 
 
@@ -46,10 +46,10 @@ def _shapes(module: nn.Module | None) -> list[tuple[str, tuple[int, ...]]] | Non
 
 
 def aligned(linear: LinearAutoencoder, axes: PrincipalAxes, previous: FittedAutoencoder) -> LinearAutoencoder:
-    """The linear path, its codes rotated towards those of a previous autoencoder so that its corrections still fit.
+    """The linear path, with codes rotated towards those of a previous autoencoder, so that its corrections still fit.
 
-    The rotation is the orthogonal one that makes both codes of the rows agree best (Procrustes), or changes signs only
-    where the components of a code are not exchangeable. Atoms of a sparse code stay what they were.
+    The rotation is the orthogonal matrix that makes the two codes of each row agree best (Procrustes). If the code must
+    not be rotated, only signs are changed. Atoms of a sparse code are kept.
     """
     before = previous.linear
     units = linear.scale / before.scale
@@ -70,6 +70,6 @@ def aligned(linear: LinearAutoencoder, axes: PrincipalAxes, previous: FittedAuto
 
 
 def _are_atoms(decoder_axes: np.ndarray) -> bool:
-    """Whether they are not orthogonal, as principal axes are."""
+    """Whether the axes are atoms: those are not orthogonal, while principal axes are."""
     products = decoder_axes @ decoder_axes.T
     return bool(np.abs(products - np.diag(np.diag(products))).max() > 1e-3 * np.abs(products).max())

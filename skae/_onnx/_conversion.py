@@ -30,39 +30,41 @@ _CONSTRAINTS: dict[str, tuple[Constraint, ...]] = {
     "target_opset": (Integer(OPSET), OneOf((None,))),
     "options": (InstanceOf((dict,), "a dict"), OneOf((None,))),
 }
-# Which transformer reconstructs in the current call of `to_onnx`, and `fill_missing`. These cannot be options of
-# skl2onnx: it takes those of names or those of classes, not both, and the user's may be either.
+# The transformer that reconstructs in the current call of `to_onnx` (or None), and `fill_missing`. They cannot be
+# options of skl2onnx: its options are either for names of steps or for classes, and the user may pass either.
 _REQUEST: ContextVar[tuple[Any, bool | str]] = ContextVar("_REQUEST", default=(None, "auto"))
 
 
 def to_onnx(estimator, X=None, *, reconstruct=False, fill_missing="auto", target_opset=None, options=None):
     """Convert a fitted estimator, or a pipeline that it is part of, to an ONNX graph.
 
-    ONNX runtimes compute graphs without Python, scikit-learn or torch. The graph of an `AutoencoderTransformer` returns
-    "codes", that of an `AutoencoderOutlierDetector` "label" (+1 and -1) and "scores" (its `decision_function`), both of
-    shape (n_samples, 1), as skl2onnx does for `IsolationForest`. torch's exporter converts networks, skl2onnx the other
-    steps of a pipeline. A conversion takes seconds.
+    An ONNX runtime computes the graph without Python, scikit-learn or torch. The graph of an `AutoencoderTransformer`
+    has the output "codes". The graph of an `AutoencoderOutlierDetector` has the outputs "label" (+1 and -1) and
+    "scores" (its `decision_function`), both of shape (n_samples, 1), as skl2onnx makes them for `IsolationForest`.
+    torch's exporter converts the networks, and skl2onnx converts the other steps of a pipeline. A conversion takes
+    seconds.
 
     Parameters
     ----------
     estimator : estimator
-        A fitted `AutoencoderTransformer`, `AutoencoderOutlierDetector`, or Pipeline, ColumnTransformer, FeatureUnion or
-        other estimator around them that skl2onnx converts; of a search, its ``best_estimator_``.
+        A fitted `AutoencoderTransformer` or `AutoencoderOutlierDetector`, or a Pipeline, ColumnTransformer,
+        FeatureUnion or other estimator around one that skl2onnx can convert. If it is a search such as GridSearchCV,
+        its ``best_estimator_`` is converted.
     X : array-like of shape (n_samples, n_features), default=None
-        Rows of the dtype that the graph takes. Of a DataFrame of pandas every column becomes an input, as a
-        ColumnTransformer that chooses columns by name needs it. None makes one float32 input named "X".
+        Rows whose dtype is that of the input of the graph. If X is a DataFrame of pandas, every column becomes an
+        input, which a ColumnTransformer that chooses columns by name needs. None makes one float32 input named "X".
     reconstruct : bool, default=False
-        If True, a second output, "reconstruction", holds what `reconstruct` returns, in the units of the transformer's
-        input. The transformer must be the last step.
+        If True, the graph has a second output, "reconstruction": what `reconstruct` returns, in the units of the input
+        of the transformer. The transformer must be the last step.
     fill_missing : bool or "auto", default="auto"
-        If True, missing entries (NaN) are treated as `transform` and `score_samples` treat them, which costs ten
-        products with a covariance for every row, complete or not. If False, the codes and scores of a row with NaN are
-        NaN, and it is labelled -1. "auto" is True if the training rows had missing entries.
+        If True, the graph treats missing entries (NaN) as `transform` and `score_samples` do. This takes ten products
+        with a covariance matrix for every row, with or without NaN. If False, the codes and scores of a row with NaN
+        are NaN, and its label is -1. "auto" is True if the training rows had missing entries.
     target_opset : int, default=None
-        The highest version of ONNX's operators that the graph may use, at least 18. None is the highest that skl2onnx
-        knows.
+        Highest version of the ONNX operators that the graph may use, at least 18. None is the highest version that
+        skl2onnx supports.
     options : dict, default=None
-        Options of other steps, as skl2onnx takes them.
+        Options of skl2onnx for the other steps.
 
     Returns
     -------
@@ -77,10 +79,10 @@ def to_onnx(estimator, X=None, *, reconstruct=False, fill_missing="auto", target
         If the estimator is not fitted.
     NotImplementedError
         If torch's exporter cannot convert a custom network, a detector is used as a transformer within a pipeline, or
-        columns are chosen by a slice of names.
+        a ColumnTransformer chooses columns by a slice of names.
     ValueError
-        If a parameter is out of its range, `reconstruct` is True and the last step is no transformer, or columns are
-        chosen by name and X is not a DataFrame of pandas.
+        If a parameter is out of its range, `reconstruct` is True and the last step is not an `AutoencoderTransformer`,
+        or a ColumnTransformer chooses columns by name and X is not a DataFrame of pandas.
 
     See Also
     --------
@@ -88,12 +90,13 @@ def to_onnx(estimator, X=None, *, reconstruct=False, fill_missing="auto", target
 
     Notes
     -----
-    Networks compute in the precision they were trained in, scores in float64: on rows of the same dtype, results differ
-    from the estimator's by rounding. This includes the scores of training rows: a row that coincides with a training
-    row is scored without it. The graph of the denoising detector contains its training rows (at most 4,096).
+    Networks compute in the precision they were trained in, and scores are computed in float64. For rows of the same
+    dtype the results equal those of the estimator up to rounding. This holds for training rows too: a row that equals a
+    training row is scored without it, as by the estimator. The graph of the denoising detector contains up to 4,096 of
+    its training rows.
 
-    Branches and shapes in a custom network must not depend on the values of its input or the number of rows. Write
-    ``x.shape[0]`` instead of ``len(x)``, which the exporter takes for a constant.
+    In a custom network, branches and shapes must not depend on the values of the input or on the number of rows. Write
+    ``x.shape[0]`` instead of ``len(x)``, because the exporter would treat the latter as a constant.
 
     Examples
     --------
@@ -115,7 +118,8 @@ def to_onnx(estimator, X=None, *, reconstruct=False, fill_missing="auto", target
     final = estimator[-1] if isinstance(estimator, Pipeline) else estimator
     if reconstruct and not isinstance(final, AutoencoderTransformer):
         raise ValueError(
-            f"reconstruct=True needs an AutoencoderTransformer as last step. Got {type(final).__name__} instead."
+            f"reconstruct=True needs an AutoencoderTransformer as last step. Got {type(final).__name__} instead. Set "
+            "reconstruct=False, or convert the transformer alone."
         )
     _check_detectors(estimator)
     _check_column_names(estimator, X)
@@ -139,7 +143,7 @@ def _requesting(reconstructing: Any, fill_missing: bool | str) -> Iterator[None]
 
 
 def _example(X):
-    """A row of X, from which skl2onnx reads the types of inputs: a DataFrame of pandas, or an array."""
+    """One row of X as a DataFrame or an array, from which skl2onnx reads the types of the inputs."""
     if X is None:
         return None
     return X[:1] if hasattr(X, "iloc") else np.asarray(as_array(X))[:1]
@@ -153,7 +157,7 @@ def _import(name: str) -> Any:
 
 
 def _parts(estimator: Any, transforms: bool = False) -> Iterator[tuple[Any, bool]]:
-    """The estimators within one, each with whether its output is the input of other steps."""
+    """The estimators within an estimator, and for each whether its output is the input of other steps."""
     if isinstance(estimator, Pipeline):
         yield from ((step, True) for _, step in estimator.steps[:-1])
         yield estimator[-1], transforms
@@ -169,16 +173,17 @@ def _check_detectors(estimator: Any, transforms: bool = False) -> None:
     """Raise if a detector's codes are the input of other steps: skl2onnx would pass on its labels."""
     if isinstance(estimator, AutoencoderOutlierDetector) and transforms:
         raise NotImplementedError(
-            "to_onnx converts an AutoencoderOutlierDetector as last step only. Use an AutoencoderTransformer for codes."
+            "to_onnx converts an AutoencoderOutlierDetector as last step only. Use an AutoencoderTransformer for codes: "
+            "see docs/saving.md."
         )
     for part, gives_input in _parts(estimator, transforms):
         _check_detectors(part, gives_input)
 
 
 def _check_column_names(estimator: Any, X: Any) -> None:
-    """Raise if columns are chosen by names that the graph's inputs would not have."""
+    """Raise if columns are chosen by names, and the inputs of the graph would not have these names."""
     if isinstance(estimator, ColumnTransformer):
-        # Without the remainder, which follows those that were given.
+        # Without the remainder, which `transformers_` has at the end.
         chosen = [columns for _, _, columns in estimator.transformers_[: len(estimator.transformers)]]
         if any(isinstance(columns, slice) and isinstance(columns.start or columns.stop, str) for columns in chosen):
             raise NotImplementedError("to_onnx cannot convert a slice of column names. Use a list of them instead.")
@@ -240,7 +245,10 @@ def _convert_detector(scope: Any, operator: Any, container: Any) -> None:
     detector = operator.raw_operator
     scorer, calibration = detector._scorer, detector._calibration
     if type(scorer) not in COMPONENTS:
-        raise NotImplementedError(f"to_onnx cannot convert a detector that scores by {type(scorer).__name__}.")
+        raise NotImplementedError(
+            f"to_onnx cannot convert a detector that scores by {type(scorer).__name__}. Save it with joblib or skops: see "
+            "docs/saving.md."
+        )
     fill_missing = _REQUEST.get()[1]
     if fill_missing == "auto":
         fill_missing = scorer.takes_missing

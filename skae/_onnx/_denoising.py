@@ -1,4 +1,4 @@
-"""The denoising scorer on tensors, without branches and shapes that depend on the data."""
+"""The denoising scorer on tensors, without branches or shapes that depend on the data, for ONNX graphs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Surprisals:
 
     def __init__(self, tails: Sequence[TailSurprisal]) -> None:
         width = max(len(tail.knots) for tail in tails)
-        # The last knot again and again: between equal knots nothing is interpolated.
+        # Tables are padded with their last entry: between equal knots nothing is interpolated.
         self._knots, self._surprisals = (
             torch.from_numpy(np.stack([np.pad(table, (0, width - len(table)), mode="edge") for table in tables]))
             for tables in (
@@ -207,7 +207,7 @@ class _Denoisers:
 
 
 def _of_column(table: Tensor, places: Tensor) -> Tensor:
-    """Of each column's row of a table the entries at places of shape (n_rows, n_columns)."""
+    """Entries of a table that has one row per column of `places`; shape (n_rows, n_columns), as that of `places`."""
     width = table.shape[1]
     return table.flatten()[places + torch.arange(len(table)) * width]
 

@@ -13,27 +13,27 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-# The lowest version of ONNX' operators that torch's exporter writes.
+# The lowest version of the ONNX operators that torch's exporter can write.
 OPSET = 18
 
 
 def add_module(module: nn.Module, scope: Any, operator: Any, container: Any) -> None:
-    """Add the nodes and initialisers that compute the operator's outputs: the tuple that the module returns for rows.
+    """Add the nodes and initialisers that compute the outputs of the operator by the module.
 
     Parameters
     ----------
     module : torch.nn.Module
-        Takes rows of one floating-point dtype.
+        Takes rows of one floating-point dtype and returns the outputs as a tuple.
     scope, operator, container
-        What skl2onnx hands to a converter. Inputs are rows, or columns of them that are joined.
+        The arguments that skl2onnx passes to a converter. The inputs are rows, or columns that are joined to rows.
     """
     inputs, outputs = operator.inputs, operator.outputs
-    # Integers become float64, as scikit-learn has it.
+    # Integers become float64, as in scikit-learn.
     dtype = np.result_type(np.float32, *map(_dtype, inputs))
     examples = [torch.from_numpy(np.zeros((2, variable.type.shape[1]), _dtype(variable))) for variable in inputs]
     whole = _WithDtypes(module, _torch_dtype(dtype), [_torch_dtype(_dtype(variable)) for variable in outputs]).eval()
     with torch.no_grad(), _quiet():
-        # Whatever the module makes once, on first use, is made here: what is made during an export is symbolic.
+        # A first call fills cached properties with values. During the export they would become symbolic.
         whole(examples)
         try:
             program = torch.onnx.export(
@@ -49,7 +49,8 @@ def add_module(module: nn.Module, scope: Any, operator: Any, container: Any) -> 
             )
         except torch.onnx.OnnxExporterError as error:
             raise NotImplementedError(
-                "to_onnx cannot convert a network that torch.onnx.export cannot convert. The error above says why."
+                "to_onnx cannot convert a network that torch.onnx.export cannot convert. The error above says why. Branches "
+                "and shapes must not depend on the input: see docs/saving.md."
             ) from error
     assert program is not None
     add_prefix, prefix = import_module("onnx.compose").add_prefix, f"{scope.get_unique_operator_name('skae')}."
@@ -61,7 +62,7 @@ def add_module(module: nn.Module, scope: Any, operator: Any, container: Any) -> 
 
 
 class _WithDtypes(nn.Module):
-    """A module with joined columns of any dtype as its input, and outputs of the given dtypes."""
+    """A module that takes columns of any dtype, joins them to rows, and returns outputs of the given dtypes."""
 
     def __init__(self, module: nn.Module, dtype: torch.dtype, output_dtypes: Sequence[torch.dtype]) -> None:
         super().__init__()
@@ -73,13 +74,13 @@ class _WithDtypes(nn.Module):
 
 
 def _scalar_tensor(s: float, dtype: int, layout: str = "", device: str = "", pin_memory: bool = False) -> Any:
-    """A Python number in the dtype of the tensor that it meets; the exporter's own function makes it float32 first."""
+    """A Python number in the dtype of the other operand; the exporter's own function would round it to float32."""
     value = import_module("onnx.helper").make_tensor("", dtype, [], [s])
     return import_module("onnxscript").opset18.Constant(value=value)
 
 
 def _erf_in_float32(node: Any) -> list[Any]:
-    """The nodes of the error function, which onnxruntime has in float32 only."""
+    """Compute the error function in float32, because onnxruntime has no other version."""
     helper, FLOAT = import_module("onnx.helper"), import_module("onnx").TensorProto.FLOAT
     [x], [y] = node.input, node.output
     return [
@@ -99,7 +100,7 @@ def _torch_dtype(dtype: Any) -> torch.dtype:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without what torch's exporter logs about torchvision and warns of in its own code."""
+    """Suppress what torch's exporter logs about torchvision, and warnings about its own code."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""What graphs compute, as torch modules whose branches and shapes do not depend on the data."""
+"""Both estimators as torch modules whose branches and shapes do not depend on the data, for ONNX graphs."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class DetectorModule(nn.Module):
 
     def forward(self, X: Tensor) -> tuple[Tensor, Tensor]:
         surprisals = self._surprisals(self._components(X)) * self._weight
-        if self._fill_missing:  # a row of which nothing is observed is no surprise
+        if self._fill_missing:  # a row without any observed value has a score of 0
             surprisals = torch.where(torch.isnan(X).all(1, keepdim=True), 0.0, surprisals)
         highest = surprisals.topk(min(2, surprisals.shape[1]), 1).values
         decision = -highest.mean(1, keepdim=True) - self._offset
@@ -56,7 +56,7 @@ class DetectorModule(nn.Module):
 
 
 class _BranchlessNetwork(AutoencoderNetwork):
-    """Fills every row where it has an imputer, whether entries are missing or not, else none."""
+    """Fills all rows, whether entries are missing or not, if it has an imputer; otherwise none."""
 
     def _inputs(self, x: Tensor) -> tuple[Tensor, Tensor]:
         filled = x if self._imputer is None else self._imputer(x)
@@ -113,7 +113,7 @@ def _tensor(array: np.ndarray) -> Tensor:
     return to_tensor(array, dtype_of(array), CPU)
 
 
-# What computes the component scores of each scorer.
+# The class that computes the component scores of each kind of scorer.
 COMPONENTS: dict[type, Callable[..., Callable[[Tensor], Tensor]]] = {
     DenoisingScorer: DenoisingComponents,
     ReconstructionScorer: ReconstructionComponents,

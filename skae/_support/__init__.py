@@ -1,1 +1,1 @@
-"""Checks of parameters and inputs, and the choice of device and dtype."""
+"""Checks of parameters and inputs, devices and dtypes, threads, random numbers, callbacks and warnings."""

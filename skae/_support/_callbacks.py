@@ -16,21 +16,21 @@ except ImportError:  # scikit-learn < 1.9 has no callbacks
 
 
 class Reporter(Protocol):
-    """What a fit tells of its progress."""
+    """Receives the progress of a fit."""
 
     def on_epoch(self, epoch: int, loss: float, held_out_loss: float | None, another: bool) -> bool:
-        """Report a finished epoch, and the begin of another if one is to follow; True asks training to stop."""
+        """Report the end of an epoch, and the beginning of another if one follows. Return True to stop training."""
 
     def close(self) -> None:
         """Report the end of fitting."""
 
 
-# Makes a reporter, given the number of epochs and a function that packages the fit as it stands.
+# Makes a reporter from the number of epochs and a function that packages the fit as it would be if it stopped now.
 Report = Callable[[int, Callable[[], Any]], Reporter]
 
 
 class _Silent:
-    """Tells nobody anything."""
+    """Reports nothing."""
 
     def on_epoch(self, epoch: int, loss: float, held_out_loss: float | None, another: bool) -> bool:
         return False
@@ -45,7 +45,7 @@ def silent(max_iter: int, package: Callable[[], Any]) -> Reporter:
 
 
 class EpochReporter:
-    """Tells callbacks and, if `verbose`, the console about every epoch.
+    """Reports every epoch to callbacks and, if `verbose`, to the console.
 
     `fitted_attributes` makes the attributes the estimator would have if training stopped now.
     """
@@ -62,7 +62,7 @@ class EpochReporter:
                 self._begin_epoch()
 
     def on_epoch(self, epoch: int, loss: float, held_out_loss: float | None, another: bool) -> bool:
-        """Report a finished epoch, and the begin of another if one is to follow; True asks training to stop."""
+        """Report the end of an epoch, and the beginning of another if one follows. Return True to stop training."""
         if self._estimator.verbose:
             held_out = "" if held_out_loss is None else f", held-out loss {held_out_loss:.6f}"
             print(f"Epoch {epoch + 1}/{self._max_iter}: loss {loss:.6f}{held_out}")

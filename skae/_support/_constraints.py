@@ -1,4 +1,4 @@
-"""Parameter checks, worded as scikit-learn words them."""
+"""Checks of parameters, with messages in the words of scikit-learn."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_SEED = 2**32 - 1
 
 
 class Constraint(Protocol):
-    """What a parameter may be: a test, and the words an error uses for it."""
+    """What a parameter may be: a test, and a description for error messages."""
 
     def accepts(self, value: object) -> bool: ...
 
@@ -76,7 +76,7 @@ class Float:
 
 @dataclass(frozen=True)
 class OneOf:
-    """One of the given strings, or None where that is among them."""
+    """One of the given strings, or None if it is among them."""
 
     options: Collection[str | None]
 
@@ -155,7 +155,7 @@ class InstanceOf:
 
 
 def check_parameters(owner: str, values: Mapping[str, Any], constraints: Mapping[str, tuple[Constraint, ...]]) -> None:
-    """Raise a ValueError for the first parameter that meets none of its constraints."""
+    """Raise ValueError for the first parameter that satisfies none of its constraints."""
     for name, alternatives in constraints.items():
         if not any(constraint.accepts(values[name]) for constraint in alternatives):
             words = " or ".join(str(constraint) for constraint in alternatives)
@@ -163,12 +163,12 @@ def check_parameters(owner: str, values: Mapping[str, Any], constraints: Mapping
 
 
 def plain_number(value: Any) -> Any:
-    """A Python number for one of NumPy's, so that its type says what it means."""
+    """Convert a NumPy scalar to a Python number, because int and float mean different things."""
     return value.item() if isinstance(value, np.generic) else value
 
 
 def layer_sizes(value: Any) -> Any:
-    """The widths that `LayerSizes` accepts, as a tuple of plain numbers: one layer for an int. "auto" stays "auto"."""
+    """Convert what `LayerSizes` accepts to a tuple of ints; an int is one layer, and "auto" stays "auto"."""
     if isinstance(value, str):
         return value
     return (int(value),) if isinstance(value, Integral) else tuple(int(width) for width in value)

@@ -1,4 +1,4 @@
-"""Random numbers for the rows of a batch, of which a process may hold only a part."""
+"""Random numbers for the rows of a batch, if a process may have only some of these rows."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from torch import Tensor
 
 
 class RowGenerator(torch.Generator):
-    """A generator that knows which rows of a batch are at hand.
+    """A generator that knows which rows of a batch this process has.
 
-    `part` holds the size of the batch and the positions of those rows in it; None says that they are all of it.
+    `part` is the size of the batch and the positions of these rows in it. None means that the process has all rows.
     """
 
     part: tuple[int, Tensor] | None = None
 
 
 def normal(x: Tensor, generator: torch.Generator) -> Tensor:
-    """Standard normal numbers, one for each entry of some rows."""
+    """Standard normal numbers, one for each entry of x."""
     return _for_rows(len(x), generator, lambda n: torch.randn(n, x.shape[1], **_with(x, generator)))
 
 
 def uniform(x: Tensor, generator: torch.Generator) -> Tensor:
-    """Uniform numbers in [0, 1), one for each entry of some rows."""
+    """Uniform numbers in [0, 1), one for each entry of x."""
     return _for_rows(len(x), generator, lambda n: torch.rand(n, x.shape[1], **_with(x, generator)))
 
 
@@ -39,9 +39,9 @@ def _with(x: Tensor, generator: torch.Generator) -> dict:
 
 
 def _for_rows(n_rows: int, generator: torch.Generator, draw: Callable[[int], Tensor]) -> Tensor:
-    """Draw for a whole batch and keep the numbers of the rows at hand.
+    """Draw for all rows of the batch and keep the numbers of the rows that this process has.
 
-    So processes that share a batch draw what one would, and their generators keep pace.
+    Processes that share a batch then draw the same numbers as a single process, and their generators stay equal.
     """
     part = getattr(generator, "part", None)
     if part is None:

@@ -1,4 +1,4 @@
-"""DataFrames in, DataFrames out, without a dependency on the packages that define them."""
+"""Results as DataFrames if the input is one, without a dependency on pandas or polars."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 def frame_like(values, X):
     """`values` as a DataFrame with the columns and the index of X if X is a DataFrame of pandas or polars."""
-    # A package that nobody has imported has made no frame.
+    # If a package is not imported, X cannot be one of its DataFrames.
     pandas, polars = sys.modules.get("pandas"), sys.modules.get("polars")
     if pandas is not None and isinstance(X, pandas.DataFrame):
         return pandas.DataFrame(values, index=X.index, columns=X.columns)

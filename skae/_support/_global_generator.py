@@ -1,4 +1,4 @@
-"""torch's global generator, for modules whose layers draw their weights from it and from no other."""
+"""torch's global generator, from which the layers of torch modules draw their weights."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import torch
 
-# Reentrant: what draws from it may itself fit an estimator whose network does.
+# Reentrant, because the body may itself fit an estimator with a network that draws from the global generator.
 _lock = threading.RLock()
 
 
@@ -24,11 +24,11 @@ if hasattr(os, "register_at_fork"):
 
 @contextmanager
 def global_generator_seeded_from(generator: torch.Generator) -> Iterator[None]:
-    """Run the body with torch's global generator of the CPU seeded from ours; then it is where it was.
+    """Run the body with torch's global CPU generator seeded from `generator`, and restore its state afterwards.
 
-    The generator is the process' own. Bodies of several threads take turns, but code that does not come here may draw
-    from it at the same time: it then draws numbers of ours, and the body's are not those the seed alone would give.
-    Generators of GPUs are left alone: what is drawn there does not follow from `generator`.
+    All threads of the process share the global generator. Bodies of several threads take turns. Other code that draws
+    from it at the same time gets numbers of the body, and the body does then not get those that the seed determines.
+    The generators of GPUs are not seeded: what is drawn there does not depend on `generator`.
     """
     seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
     with _lock, torch.random.fork_rng(devices=[]):

@@ -1,4 +1,4 @@
-"""NumPy's generators: none is shared with the caller, and none is the global one."""
+"""NumPy generators made from `random_state`; NumPy's global generator is never used."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def local_random_state(random_state) -> np.random.RandomState:
 def random_state_after(random_state, n_seen: int) -> np.random.RandomState:
     """Turn `random_state` into a generator for a chunk of rows.
 
-    An int seed is combined with the number of rows seen: chunks of equal size would else be treated alike, row by row.
+    An int seed is combined with the number of rows seen. Otherwise all chunks of equal size would get the same numbers.
     """
     if isinstance(random_state, Integral):
         high, low = divmod(n_seen, 1 << 32)

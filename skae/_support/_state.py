@@ -1,4 +1,4 @@
-"""The contents of containers, for files."""
+"""The fields of dataclasses, for saved files."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from typing import Any
 
 
 def fields_of(container: Any) -> dict[str, Any]:
-    """The fields of a dataclass by their names, without what it has cached."""
+    """The fields of a dataclass by name, without its cached properties."""
     return {field.name: getattr(container, field.name) for field in fields(container)}

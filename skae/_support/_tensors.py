@@ -1,4 +1,4 @@
-"""torch tensors in, torch tensors out: between them and what scikit-learn checks."""
+"""Results as torch tensors if the input is one, although scikit-learn checks arrays."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ DTYPES = (torch.float32, torch.float64)
 
 
 def as_array(X):
-    """A tensor's values as a NumPy array, which shares the memory of one on the CPU; anything else as it is."""
+    """The values of a tensor as a NumPy array, which shares memory if the tensor is on the CPU; else X itself."""
     if not isinstance(X, Tensor):
         return X
-    # NumPy has no bfloat16; scikit-learn makes float64 of the short floats it has.
+    # NumPy has no bfloat16. It becomes float64, as scikit-learn converts float16.
     return to_numpy(X.double() if X.dtype == torch.bfloat16 else X)
 
 
@@ -26,8 +26,8 @@ def like(values, X):
 
 
 def is_valid_tensor(X) -> bool:
-    """Whether X is a tensor that scikit-learn's `check_array` would return as it is, found out where it lies."""
+    """Whether X is a tensor that scikit-learn's `check_array` would accept unchanged, checked on its own device."""
     if not isinstance(X, Tensor) or X.layout != torch.strided or X.dtype not in DTYPES or X.ndim != 2:
         return False
-    # What is not finite makes the sum so; in float64 for the sake of large values in float32.
+    # An infinite or NaN entry makes the sum infinite or NaN. In float64 large float32 values do not overflow.
     return X.numel() > 0 and bool(X.sum(dtype=torch.float64).isfinite())

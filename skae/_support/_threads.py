@@ -1,7 +1,7 @@
-"""How many threads compute: one for all but large products of matrices, and Python threads that share blocks of rows.
+"""The number of threads: one, except for large matrix products and for Python threads that share blocks of rows.
 
-Two threads within a product wait for each other many times a millisecond: beside other busy processes that makes them
-up to 40 times slower than one. Threads that share blocks wait once, in the end.
+Two threads within a matrix product wait for each other many times per millisecond. If other processes are busy, this
+makes them up to 40 times slower than one thread. Threads that share blocks of rows wait only once, at the end.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ import torch
 from threadpoolctl import ThreadpoolController  # scikit-learn depends on it
 
 _lock = threading.Lock()
-# Threads that compute on one thread each, made when first needed.
+# Worker threads, each of which computes on one thread; made when first needed.
 _pool: ThreadPoolExecutor | None = None
-# Held by the body that limits the threads of NumPy's BLAS, which are the process's.
+# Held by the body that limits the threads of NumPy's BLAS; the limit applies to the whole process.
 _blas_lock = threading.Lock()
-# Of this Python thread: the count to put back, while it runs a body on one thread.
+# For each Python thread: while it runs the body of `single_thread`, the number of threads to restore afterwards.
 _own = threading.local()
 
 
 def _after_fork_in_child() -> None:
     """Compute on one thread in a forked process.
 
-    OpenMP's threads do not survive a fork, and the child of a process that used them waits for them for ever.
+    OpenMP's threads do not survive a fork, and a child of a process that used them would wait for them forever.
     """
     global _lock, _blas_lock, _pool
     _lock, _blas_lock = threading.Lock(), threading.Lock()  # another thread may have held them
@@ -45,10 +45,9 @@ if hasattr(os, "register_at_fork"):
 
 
 def map_parts(function: Callable[[Any], Any], parts: Iterable[Any], device: torch.device) -> list[Any]:
-    """The results of a function of each part, in order, on as many Python threads as torch has threads.
+    """Apply a function to each part, on as many Python threads as torch has threads; results are in order.
 
-    Each of them computes on one thread. Where torch has but one, and on another device than the CPU, the caller
-    computes them itself.
+    Each Python thread computes on one thread. If torch has only one, or the device is not the CPU, no threads are used.
     """
     parts = list(parts)
     if torch.get_num_threads() == 1 or device.type != "cpu":
@@ -70,7 +69,7 @@ def map_parts(function: Callable[[Any], Any], parts: Iterable[Any], device: torc
             for future in futures:
                 future.result()
         finally:
-            left.clear()  # after an error or an interruption nobody waits for the rest
+            left.clear()  # after an error or an interruption, the remaining parts are not computed
     return results
 
 
@@ -84,7 +83,11 @@ def _workers() -> ThreadPoolExecutor:
 
 
 def settle_count() -> None:
-    """Have torch give this Python thread its count, the one set last, in no moment in which that is another's 1."""
+    """Let torch initialise the thread count of this Python thread.
+
+    torch copies the count that any Python thread set last. The lock prevents it from copying the 1 that another thread
+    has just set for itself.
+    """
     if not getattr(_own, "settled", False):
         with _lock:
             torch.get_num_threads()
@@ -93,10 +96,11 @@ def settle_count() -> None:
 
 @contextmanager
 def single_thread() -> Iterator[None]:
-    """Run the body on one thread of torch and of NumPy; the thread counts are what they were afterwards.
+    """Run the body on one thread of torch and of NumPy, and restore the thread counts afterwards.
 
-    Bodies of several Python threads may overlap. Bodies within others of the same Python thread change nothing. torch's
-    count is the Python thread's; NumPy's is the process's, and of bodies that overlap only the first limits it.
+    The bodies of several Python threads may overlap. A body within another one of the same Python thread changes
+    nothing. torch's count belongs to the Python thread. NumPy's belongs to the process, and if bodies overlap, only the
+    first one limits it.
     """
     if getattr(_own, "count", None) is not None:
         yield
@@ -114,7 +118,10 @@ def single_thread() -> Iterator[None]:
 
 @contextmanager
 def _single_blas_thread() -> Iterator[None]:
-    """Hold the process's BLAS to one thread, unless another body does: of limits that overlap, one would stay."""
+    """Limit the BLAS of the process to one thread, unless another body does so already.
+
+    If two limits overlapped, one of them would remain afterwards.
+    """
     lock = _blas_lock
     if not lock.acquire(blocking=False):
         yield
@@ -128,13 +135,13 @@ def _single_blas_thread() -> Iterator[None]:
 
 @cache
 def _blas_libraries() -> ThreadpoolController:
-    """NumPy's and SciPy's BLAS, which are loaded by now; to find them takes 10 ms."""
+    """The BLAS libraries of NumPy and SciPy, which are loaded by now. Finding them takes 10 ms."""
     return ThreadpoolController()
 
 
 @contextmanager
 def all_threads_if(large: bool) -> Iterator[None]:
-    """Within a body of `single_thread`, run this one on as many threads as there were before if the work is `large`."""
+    """If the work is `large`, run the body on as many threads as there were before the surrounding `single_thread`."""
     count = getattr(_own, "count", None)
     if not large or count is None:
         yield
@@ -147,10 +154,10 @@ def all_threads_if(large: bool) -> Iterator[None]:
 
 
 def _set_here_only(count: int) -> None:
-    """Set the count of this Python thread alone.
+    """Set torch's thread count for this Python thread only.
 
-    torch also notes it for Python threads yet to come, which would keep it. Another thread, whose own count matters to
-    nobody, notes the old one again.
+    torch would also give the new count to Python threads that start later. Therefore a short-lived thread sets the
+    common count back to what it was.
     """
     if count == torch.get_num_threads():
         return

@@ -1,4 +1,4 @@
-"""The only file that knows devices: NumPy to torch and back, devices, dtypes and generators."""
+"""Conversions between NumPy and torch, devices, dtypes and generators. No other file knows about devices."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import torch
 
 from skae._support._draws import RowGenerator
 
-# Up to this many rows float64 costs next to nothing, and rounding stays far below what a user could notice.
+# Up to this many rows, float64 takes hardly longer than float32, and rounding errors are too small to be noticed.
 FLOAT64_MAX_ROWS = 256
 
 
 def resolve_device(device: str) -> torch.device:
-    """The torch device for `device`; "auto" is CUDA where there is one, else the CPU.
+    """The torch device for `device`; "auto" is CUDA if available, else the CPU.
 
-    MPS is refused: it has no float64, which scores and codes in the units of X need.
+    Raises ValueError for MPS: it has no float64, which scores and codes in the units of X need.
     """
     if device.partition(":")[0] == "mps":
         raise ValueError("The 'device' parameter cannot be 'mps', which has no float64. Use 'cpu' instead.")
@@ -22,10 +22,11 @@ def resolve_device(device: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         resolved = torch.device(device)
-        torch.empty(0, device=resolved).cpu()  # "meta" holds nothing that could come back
+        torch.empty(0, device=resolved).cpu()  # raises for "meta", whose tensors have no values
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise ValueError(
-            f"The 'device' parameter must be 'auto' or a torch device that is available here. Got {device!r} instead."
+            f"The 'device' parameter must be 'auto' or a torch device that is available here. Got {device!r} instead. "
+            "See docs/guide_large_data.md."
         ) from error
     return resolved
 
@@ -33,7 +34,7 @@ def resolve_device(device: str) -> torch.device:
 def resolve_dtype(dtype: str, n_rows: int) -> torch.dtype:
     """The dtype to compute in; "auto" is float64 for at most 256 rows and float32 beyond.
 
-    "bfloat16" is float32 too: only the products of training are in lower precision.
+    "bfloat16" gives float32 as well: only the matrix products of training are in lower precision.
     """
     if dtype == "auto":
         return torch.float64 if n_rows <= FLOAT64_MAX_ROWS else torch.float32
@@ -44,12 +45,12 @@ def to_tensor(array: np.ndarray | torch.Tensor, dtype: torch.dtype, device: torc
     """A tensor with the values of `array`; shares memory where dtype, layout and device allow."""
     if isinstance(array, torch.Tensor):
         return array.to(device=device, dtype=dtype)
-    # torch cannot hold foreign byte order or negative strides, not even along an axis of length one, and it warns about
-    # arrays it could write through.
+    # torch supports neither foreign byte order nor negative strides, not even along an axis of length one, and it warns
+    # about read-only arrays.
     if not (array.flags.carray and array.dtype.isnative) or min(array.strides, default=0) < 0:
         array = np.array(array, dtype=array.dtype.newbyteorder("="), order="C")
     tensor = torch.from_numpy(array)
-    # Moving to where it is already costs as much as everything before.
+    # Without need, `to` would take as long as all the lines above.
     return tensor if tensor.dtype == dtype and device.type == "cpu" else tensor.to(device=device, dtype=dtype)
 
 
@@ -59,7 +60,7 @@ def to_numpy(tensor: torch.Tensor) -> np.ndarray:
 
 
 def make_generator(random_state: np.random.RandomState, device: torch.device) -> RowGenerator:
-    """A generator of its own, so that neither torch's nor NumPy's global state is touched."""
+    """A new generator, so that the global generators of torch and NumPy are not used."""
     generator = RowGenerator(device=device)
     generator.manual_seed(int(random_state.randint(np.iinfo(np.int32).max)))
     return generator

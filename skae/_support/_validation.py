@@ -11,16 +11,16 @@ from torch import Tensor
 
 from skae._support._tensors import as_array
 
-# Weights are scaled where the largest lies outside: sums of larger ones overflow, smaller ones vanish in float32.
-# Inside the bounds they are left as they are, since sums count as numbers of rows.
+# Weights are scaled if the largest is outside these bounds: sums of larger weights overflow, and smaller weights vanish
+# in float32. Within the bounds they are not scaled, because their sum counts as the number of rows.
 MIN_LARGEST_WEIGHT, MAX_LARGEST_WEIGHT = 2.0**-40, 2.0**60
 
 
 @contextmanager
 def unchanged_on_error(estimator) -> Iterator[None]:
-    """Put parameters and fitted attributes of `estimator` back when the body raises.
+    """Restore the parameters and fitted attributes of `estimator` if the body raises.
 
-    Private attributes that appeared meanwhile stay: scikit-learn keeps the callbacks it has to end there.
+    New private attributes stay: scikit-learn stores the callbacks there that it has yet to end.
     """
     before = dict(vars(estimator))
     try:
@@ -34,9 +34,9 @@ def unchanged_on_error(estimator) -> Iterator[None]:
 
 
 def as_weights(sample_weight, X) -> np.ndarray | None:
-    """Finite weights of the rows as float64, or None where all are one.
+    """Finite weights of the rows as float64, or None if all are one.
 
-    A number stands for as many equal weights. Raises ValueError for weights of another length.
+    A number is the weight of every row. Raises ValueError if there are not as many weights as rows.
     """
     if sample_weight is None:
         return None
@@ -52,10 +52,10 @@ def as_weights(sample_weight, X) -> np.ndarray | None:
 
 
 def check_sample_weight(sample_weight, X) -> np.ndarray | None:
-    """Weights of the rows as float64, or None where all are one.
+    """Weights of the rows as float64, or None if all are one.
 
-    A number stands for as many equal weights. Raises ValueError for weights that are negative, all zero or of another
-    length.
+    A number is the weight of every row. Raises ValueError for negative weights, if all weights are zero, and if there
+    are not as many weights as rows.
     """
     weights = as_weights(sample_weight, X)
     if weights is None:
@@ -71,9 +71,9 @@ def check_sample_weight(sample_weight, X) -> np.ndarray | None:
 
 
 def check_groups(groups, X) -> np.ndarray | None:
-    """The group of each row, or None where there are none.
+    """The group of each row, or None if there are no groups.
 
-    Raises ValueError for an array of another length or shape, and where a group is missing.
+    Raises ValueError for an array of another length or shape, and if a group is missing.
     """
     if groups is None:
         return None
@@ -87,12 +87,12 @@ def check_groups(groups, X) -> np.ndarray | None:
 
 
 def _is_missing(value) -> bool:
-    equal = value == value  # of pandas' NA that is no bool
+    equal = value == value  # for pandas' NA this is NA, which is no bool
     return value is None or not isinstance(equal, bool | np.bool_) or not equal
 
 
 def as_group_numbers(groups: np.ndarray, owner: str) -> np.ndarray:
-    """Numbers from 0 for checked groups. Raises ValueError if there is one group only."""
+    """Replace checked groups by numbers from 0. Raises ValueError if there is only one group."""
     try:
         distinct, numbers = np.unique(groups, return_inverse=True)
     except TypeError:
@@ -101,21 +101,22 @@ def as_group_numbers(groups: np.ndarray, owner: str) -> np.ndarray:
     if len(distinct) < 2:
         raise ValueError(
             f"The groups parameter contains fewer than 2 unique groups ({distinct.tolist()}) of rows with positive "
-            f"weight. {owner} expects at least 2."
+            f"weight. {owner} expects at least 2. See docs/getting_started.md, 'Rows that belong together'."
         )
     return numbers
 
 
 def check_features_observed(is_observed: np.ndarray) -> None:
-    """Raises ValueError if there are features of which no value is known."""
+    """Raise ValueError if a feature has no observed value."""
     if not is_observed.all():
         raise ValueError(
-            f"X has features without any observed value: {np.flatnonzero(~is_observed).tolist()}. Drop them."
+            f"X has features without any observed value: {np.flatnonzero(~is_observed).tolist()}. Drop them. See "
+            "docs/guide_missing_values.md."
         )
 
 
 def check_finite_result(result, computed_in):
-    """`result`, array or tensor, unless rows so far out that it overflowed: a ValueError in scikit-learn's words."""
+    """Return `result`, an array or tensor. Raise scikit-learn's ValueError for values too large if it overflowed."""
     finite = result.isfinite() if isinstance(result, Tensor) else np.isfinite(result)
     if not finite.all():
         dtype = min(np.dtype(computed_in), as_array(result[:0]).dtype, key=lambda dtype: dtype.itemsize)

@@ -1,4 +1,4 @@
-"""Warnings that point to the line of user code that they are about."""
+"""Warnings that point to the line of user code that caused them."""
 
 from __future__ import annotations
 
