@@ -1,1 +1,1 @@
-"""The autoencoder: a linear path, the networks that correct it, its codes and losses, and how it is fitted."""
+"""The autoencoder: its linear path, the networks that correct it, codes, losses, and how it is fitted."""

@@ -1,4 +1,4 @@
-"""Activation functions: each with the derivative that back-propagation needs, and as torch's layer."""
+"""Activation functions, each with its derivative for back-propagation and its torch layer."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ _aten = torch.ops.aten
 class Activation:
     """An elementwise function.
 
-    `backward(gradient, argument, value)` is the gradient with respect to the argument, `module` the layer of the same
-    name. `gain` keeps the variance of a unit-variance signal through a layer with weights of variance ``1 / fan_in``.
+    `backward(gradient, argument, value)` is the gradient with respect to the argument. `module` is the torch layer of
+    the same function. With weights of variance ``gain**2 / fan_in`` a layer keeps a signal of unit variance at unit
+    variance.
     """
 
     function: Callable[[Tensor], Tensor]

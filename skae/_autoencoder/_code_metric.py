@@ -9,21 +9,22 @@ from torch import Tensor
 
 from skae._autoencoder._network import AutoencoderNetwork
 
-# The metric is a mean over rows: 256 of them settle it to a few per cent.
+# The metric is a mean over rows. 256 rows determine it to a few per cent.
 MAX_METRIC_ROWS = 256
 # Jacobians of one block of rows hold at most this many numbers (64 MB in float32).
 BLOCK_ELEMENTS = 1 << 24
-# Step of the differences, in deviations of a code: large beside float32's rounding, small beside curvature.
+# Step of finite differences, in deviations of a code: large compared with rounding in float32, small compared with the
+# curvature.
 STEP = 0.02
 
 
 def metric_map(network: AutoencoderNetwork, z: Tensor, weight: np.ndarray | None, unit: float) -> np.ndarray:
-    r"""Map codes so that distances between them mimic distances between reconstructions.
+    r"""The linear map of codes that makes distances between them approximate distances between reconstructions.
 
-    Training fixes codes only up to an invertible map, and in a warped one nearest neighbours mean little. The decoder's
-    mean pullback metric :math:`M = E[J J^\top]` (J: its derivative at a row's code) says how far reconstructions move
-    when codes do; in codes :math:`z M^{1/2}` that metric is the identity on average. For the linear path alone
-    :math:`M^{1/2}` is the diagonal of PCA's deviations: the codes are PCA's scores.
+    Training determines codes only up to an invertible map, and under many of these maps, nearest neighbours mean
+    little. The mean pullback metric of the decoder, :math:`M = E[J J^\top]` with J its derivative at the code of a row,
+    says how far reconstructions move when codes do. For codes :math:`z M^{1/2}` this metric is the identity on average.
+    For the linear path alone, :math:`M^{1/2}` is the diagonal matrix of PCA's deviations, and codes are PCA's scores.
     """
     n_components = z.shape[1]
     metric = np.zeros((n_components, n_components))
@@ -38,7 +39,7 @@ def metric_map(network: AutoencoderNetwork, z: Tensor, weight: np.ndarray | None
 
 
 def diagonal_metric_map(network: AutoencoderNetwork, z: Tensor, weight: np.ndarray | None, unit: float) -> np.ndarray:
-    """`metric_map` without rotation: each component stays what it is, in the units of what it moves."""
+    """`metric_map` without rotation: each component is only scaled, by how far it moves reconstructions."""
     full = metric_map(network, z, weight, unit)
     return np.diag(np.sqrt(np.diag(full @ full)))
 
@@ -51,18 +52,18 @@ def _jacobian(network: AutoencoderNetwork, z: Tensor) -> Tensor:
 
 
 def whitening_map(covariance: np.ndarray, n_rows: float) -> np.ndarray:
-    """Map codes of this covariance to unit variance and no correlation, as ``PCA(whiten=True)`` does.
+    """The map of codes of this covariance to uncorrelated codes of unit variance, as ``PCA(whiten=True)`` makes them.
 
-    The variance is then one with a divisor of the number of rows less one. Axes along which the codes are constant are
-    scaled as the one that varies most.
+    The variance is one if it is computed with the divisor ``n_rows - 1``. Axes along which the codes are constant are
+    scaled by the same factor as the axis that varies most.
     """
     return _symmetric_power(covariance * (n_rows / max(n_rows - 1.0, 0.5 * n_rows)), -0.5)
 
 
 def _symmetric_power(matrix: np.ndarray, power: float) -> np.ndarray:
-    """A power of a positive semi-definite matrix that can be inverted.
+    """A power of a positive semi-definite matrix, made invertible.
 
-    Eigenvalues that are zero up to rounding count as the largest one.
+    Eigenvalues that are zero up to rounding are replaced by the largest one.
     """
     values, vectors = linalg.eigh(matrix)
     largest = values.max(initial=0.0) or 1.0

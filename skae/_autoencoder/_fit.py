@@ -39,16 +39,16 @@ from skae._training._loop import Network, Split, TrainingResult, train
 from skae._training._mixed_precision import MixedPrecision
 from skae._training._settings import TrainingSettings
 
-# Rows whose codes are kept, for a density to sample from, and rows that the order of components is judged on.
+# Numbers of rows whose codes are kept, to fit the density for sampling, and on which ordered components are compared.
 MAX_SAMPLE_CODES = 4096
 MAX_PREFIX_ROWS = 4096
-# So many rows with the largest norms, and as many of all, say how far rows and codes reach.
+# The range of rows and codes is found from this many rows with the largest norms, and as many from all rows.
 MAX_RANGE_ROWS = 2048
 
 
 @dataclass(frozen=True, eq=False)
 class AutoencoderFit:
-    """A fitted autoencoder, and what is to be told of its fit."""
+    """A fitted autoencoder, and what the fitted attributes say about its fit."""
 
     autoencoder: FittedAutoencoder
     axes: PrincipalAxes
@@ -59,10 +59,11 @@ class AutoencoderFit:
 
 @dataclass(frozen=True, eq=False)
 class FitInProgress:
-    """A network under training, its rows and where it started.
+    """A network in training, its rows, and where it started.
 
-    `trainee` is the network as training sees it. `representative` are indices of the rows that stand for all (None: all
-    do): in `partial_fit` a sample of all rows seen, beside the chunk. `moments` are then those of all rows seen.
+    `trainee` is the network with the wrappers for mixed precision and several processes. `representative` are the
+    indices of rows that represent all rows; None means all of them. In `partial_fit` they are a sample of all rows
+    seen, which is stored with the chunk, and `moments` are those of all rows seen.
     """
 
     config: AutoencoderConfig
@@ -81,7 +82,7 @@ class FitInProgress:
         self.network.training_range = self.network.range_of(self.far_rows())
 
     def far_rows(self) -> Iterator[Tensor]:
-        """Rows that say how far rows and their codes reach: those with the largest norms, and some of all."""
+        """The rows that determine the training range: those with the largest norms, and a sample of all rows."""
         chosen = stratified_rows(len(self.rows), MAX_RANGE_ROWS)
         if len(chosen) < len(self.rows):
             norms = self.rows.norms
@@ -90,24 +91,24 @@ class FitInProgress:
         return self.in_blocks(chosen)
 
     def in_blocks(self, chosen: np.ndarray) -> Iterator[Tensor]:
-        """The rows chosen, some at a time."""
+        """The chosen rows, in blocks."""
         for part in row_blocks(len(chosen), self.network.n_features, BLOCK_ELEMENTS):
             yield self.rows.take(chosen[part])
 
     def subsample(self, at_most: int) -> np.ndarray:
-        """Indices of at most so many rows that stand for all."""
+        """Indices of at most `at_most` rows that represent all rows."""
         chosen = self.representative
         if chosen is None or not len(chosen):
             return stratified_rows(len(self.rows), at_most)
         return chosen[stratified_rows(len(chosen), at_most)]
 
     def weight(self, chosen: np.ndarray) -> np.ndarray | None:
-        """The weights of the rows chosen, None where all are equal."""
+        """The weights of the chosen rows; None if all are equal."""
         weight = self.split.sample_weight
         return None if weight is None else weight[chosen]
 
     def repeated(self, at_most: int) -> np.ndarray:
-        """Indices of rows that stand for all, each as often as it weighs."""
+        """Indices of rows that represent all rows, each repeated in proportion to its weight."""
         chosen = self.subsample(at_most)
         weight = self.weight(chosen)
         return chosen if weight is None else chosen[rows_by_weight(weight)]
@@ -128,7 +129,7 @@ def fit(
     """Find the principal axes and train the autoencoder.
 
     Training continues from a `previous` autoencoder if there is one. Rows to hold out are drawn unless a `split` is
-    given; with `train_rows_only` they have no part in the axes and the map of codes either.
+    given. If `train_rows_only`, the held-out rows of that split are not used for the axes and the map of codes either.
     """
     if previous is not None and not isinstance(config.n_components, int):
         config = replace(config, n_components=previous.n_components)
@@ -139,7 +140,7 @@ def fit(
         masks_entries=config.masks_entries or (previous is not None and previous.takes_mask),
         random_state=random_state,
     )
-    # Two kinds of CPU may find different bases of the same space.
+    # All processes use the axes of the first one: on another kind of CPU the basis of the same space may differ.
     initialisation = rows.source.broadcast(initialisation)
     fit = start(rows, config, settings, initialisation, random_state, previous, split)
     fit = replace(fit, representative=representative)
@@ -191,7 +192,7 @@ def start(
 
 @dataclass(frozen=True, eq=False)
 class ClosedForm:
-    """What a network starts from, and the rows in the units of its linear path."""
+    """The linear autoencoder that a network starts from, and the rows in its units."""
 
     config: AutoencoderConfig
     linear: LinearAutoencoder
@@ -209,7 +210,7 @@ def closed_form(
     random_state: np.random.RandomState,
     previous: FittedAutoencoder | None,
 ) -> ClosedForm:
-    """The linear path of all rows, continued from a previous autoencoder if there is one."""
+    """Find the linear path for the rows; if there is a previous autoencoder, align the codes with it."""
     axes = initialisation.axes
     corruption = make_corruption(config, rows, axes, rows.dtype)
     linear = initial_linear(config, axes, corruption)
@@ -232,7 +233,7 @@ def _trainee(
     rows: StandardisedRows,
     generator: RowGenerator,
 ) -> Network:
-    """The network as training sees it: its products in low precision, its batches shared between processes."""
+    """The network with wrappers for products in lower precision and for batches shared between processes."""
     trainee: Network = network if network_in is None else MixedPrecision(network, network_in(torch.bfloat16))
     return DataParallel(trainee, rows, generator) if isinstance(rows, ShardedStandardisedRows) else trainee
 
@@ -275,7 +276,10 @@ def package(fit: FitInProgress) -> AutoencoderFit:
 
 
 def _shortest_sufficient(fit: FitInProgress, shares: np.ndarray) -> tuple[AutoencoderNetwork, np.ndarray]:
-    """The shortest code that explains the requested share of the held-out (or training) rows, whole if none does."""
+    """Cut the code to the shortest one that explains the requested share of the held-out (or training) rows.
+
+    If no code does, the whole code is kept.
+    """
     split = fit.split
     judged = split.train if split.held_out is None else split.held_out
     judged = judged[stratified_rows(len(judged), MAX_PREFIX_ROWS)]
@@ -286,7 +290,7 @@ def _shortest_sufficient(fit: FitInProgress, shares: np.ndarray) -> tuple[Autoen
 
 
 def _codes_of(fit: FitInProgress, network: AutoencoderNetwork, chosen: np.ndarray) -> np.ndarray:
-    """The network's codes of the rows chosen."""
+    """The codes that the network has for the chosen rows."""
     return np.concatenate([to_numpy(network.encode(x)) for x in fit.in_blocks(chosen)])
 
 
@@ -304,7 +308,7 @@ def _public_code_map(fit: FitInProgress, network: AutoencoderNetwork, linear: Li
 
 
 def _code_covariance(fit: FitInProgress, network: AutoencoderNetwork) -> tuple[np.ndarray, float]:
-    """Covariance of the network's codes, and of how many rows it is: weights above one count as repetitions."""
+    """Covariance of the codes of the network, and the number of rows; weights above one count as repetitions."""
     weight, moments = fit.split.sample_weight, fit.moments
     if fit.representative is None:
         own = [to_numpy(network.encode(x)) for _, x in fit.rows.blocks()]

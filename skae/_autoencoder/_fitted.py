@@ -1,4 +1,4 @@
-"""A trained autoencoder, and what it does to rows."""
+"""A fitted autoencoder: encoding, decoding, errors and sampling."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from skae._support._validation import check_finite_result
 
 @dataclass(frozen=True, eq=False)
 class FittedAutoencoder:
-    """Everything encoding, decoding and sampling need; networks are made when needed.
+    """Everything that encoding, decoding and sampling need. The network itself is made when it is needed.
 
-    The network's codes times `code_map` are the public ones. `imputer` fills standardised rows; `takes_mask` and
-    `module` are those of `AutoencoderNetwork`. `sample_codes` are the network's codes of some training rows, to which
-    the density that `sample` draws from is fitted.
+    Codes of the network times `code_map` are the public codes. `imputer` fills standardised rows. `takes_mask` and
+    `module` are those of `AutoencoderNetwork`. `sample_codes` are codes of some training rows; `sample` draws from a
+    density that is fitted to them.
     """
 
     config: AutoencoderConfig
@@ -47,7 +47,7 @@ class FittedAutoencoder:
     training_range: TrainingRange
 
     def to_state(self) -> dict[str, Any]:
-        """Arrays and plain values for a file; a custom network is kept as the module it is."""
+        """Arrays and plain values for a file. A custom network is saved as the torch module itself."""
         return {
             "config": self.config.to_state(),
             "linear": self.linear.to_state(),
@@ -83,14 +83,15 @@ class FittedAutoencoder:
 
     @cached_property
     def density(self) -> CodeDensity:
-        """The density of the network's codes; fitting it takes seconds."""
+        """The density of the codes of the network. Fitting it takes seconds."""
         return CodeDensity.of(self.sample_codes.astype(np.float64), self.network("cpu").code)
 
     def encode(self, X, device: str, double: bool = False):
         """Codes of the rows of X, in X's dtype or, if `double`, in float64."""
         network = self.network(device)
         code_map = to_tensor(self.code_map, torch.float64, network.parameters.device)
-        # In float64: the units of X may be beyond float32. By torch: NumPy's threads would compete with its own.
+        # In float64, because codes in the units of X may be beyond the range of float32; by torch, because the threads
+        # of NumPy would compete with those of torch.
         return self._by_blocks(
             lambda x: network.encode(x).double() @ code_map,
             network, self._rows(X, network), X, self.n_components, double=double,
@@ -111,7 +112,7 @@ class FittedAutoencoder:
         return self._by_blocks(decoded, network, rows, codes, self.linear.n_features)
 
     def reconstruct(self, X, device: str):
-        """Decoded codes of the rows of X, in X's dtype."""
+        """Reconstructions of the rows of X, in the dtype of X."""
         network = self.network(device)
         return self._by_blocks(
             lambda x: self._in_units_of_X(network.decode(network.encode(x)), X),
@@ -119,14 +120,14 @@ class FittedAutoencoder:
         )  # fmt: skip
 
     def squared_errors(self, X, device: str) -> tuple[np.ndarray, np.ndarray]:
-        """Squared distance of each row to its reconstruction and to the mean, in the units of the features' scales.
+        """Squared distances of each row from its reconstruction and from the mean, after division by `scale_`.
 
         Missing entries count in neither.
         """
         network = self.network(device)
 
         def squares(x: Tensor) -> Tensor:
-            # Squares of what float32 holds need not be within it.
+            # In float64, because squares of float32 numbers may be beyond its range.
             residual = network.decode(network.encode(x)).sub_(x).double()
             return torch.stack([residual.square_().nansum(1), x.double().square_().nansum(1)], 1)
 
@@ -142,7 +143,7 @@ class FittedAutoencoder:
         return self._by_blocks(network.summed_losses, network, self._rows(X, network), X, double=True, factor=factor)
 
     def log_evidence_bounds(self, X, device: str):
-        """Evidence lower bound of each row in nats; of a variational autoencoder only."""
+        """Evidence lower bound of each row in nats; for variational autoencoders only."""
         network = self.network(device)
         return self._by_blocks(network.log_evidence_bound, network, self._rows(X, network), X, double=True)
 
@@ -155,9 +156,9 @@ class FittedAutoencoder:
         return self.decode(codes, device)
 
     def network(self, device: str) -> AutoencoderNetwork:
-        """The network, in the dtype it was trained in; made once for each device."""
+        """The network in the dtype it was trained in. It is made once per device."""
         where = resolve_device(device)
-        if self.module is not None:  # which two threads could not use at once
+        if self.module is not None:  # two threads could not use the same module at once
             return self._new_network(where)
         if where not in self._networks:
             self._networks[where] = self._new_network(where)
@@ -189,9 +190,9 @@ class FittedAutoencoder:
         double: bool = False,
         factor: float = 1.0,
     ):
-        """The results of a function of each block of rows, times a factor, as an array or tensor like X.
+        """Apply a function to each block of rows; return the results, times a factor, as an array or tensor like X.
 
-        `rows` makes a block of a slice.
+        `rows` turns a slice into a block.
         """
         results: Any
         shape = (X.shape[0], *width)
@@ -205,7 +206,7 @@ class FittedAutoencoder:
                 results[part] = like(function(rows(part)), X)
 
         parts = row_blocks(X.shape[0], max(X.shape[1], self.linear.n_features), BLOCK_ELEMENTS)
-        # Another thread takes as long to begin as encoding a row does; two threads could not use a module at once.
+        # Starting a thread takes as long as encoding one row; two threads could not use the same module at once.
         if X.shape[0] == 1 or network.module is not None:
             for part in parts:
                 compute(part)
@@ -216,7 +217,7 @@ class FittedAutoencoder:
         return check_finite_result(results, self.weights.dtype)
 
     def _rows(self, X, network: AutoencoderNetwork) -> Callable[[slice], Tensor]:
-        """Makes standardised rows of a slice of X."""
+        """A function that turns a slice into standardised rows of X."""
         dtype, where = network.parameters.dtype, network.parameters.device
         return RowSource(X).standardised(self.linear.mean, self.linear.scale, dtype, where).take
 

@@ -1,10 +1,11 @@
-r"""Missing entries (NaN) filled by their expectation given the observed ones, as if rows were Gaussian.
+r"""Imputation: missing entries (NaN) get their expectation given the observed ones, as if rows were Gaussian.
 
 With K the inverse of the covariance, the expectation of the missing entries m given the observed ones o solves
 
 .. math:: K_{mm} x_m = - K_{mo} x_o.
 
-Conjugate gradients solve it for all rows at once, each with entries of its own missing, by products with K alone.
+Conjugate gradients solve this system for all rows at once, although each row has other missing entries: they need
+products with K only.
 """
 
 from __future__ import annotations
@@ -20,28 +21,31 @@ from torch import Tensor
 from skae._rows._strata import stratified_rows
 from skae._support._torch import to_numpy, to_tensor
 
-# Correlations are taken as this many factors and noise: exact for one feature more, unless the noise is at its floor.
+# Correlations are approximated by this many factors and isotropic noise. This is exact for up to one feature more,
+# unless the noise is raised to its minimum.
 MAX_FACTORS = 256
-# Share of the mean variance that noise has at least: weaker axes cannot be told from noise where entries are missing,
-# and the systems' condition is the worse the smaller it is.
+# Minimum of the noise variance, as a share of the mean variance. If entries are missing, weaker axes cannot be told
+# from noise, and the condition of the systems gets worse as the noise gets smaller.
 MIN_NOISE_SHARE = 1e-2
-# Share of the largest deviation that every feature's is at least: float32 can divide by those of constant ones.
+# Minimum of the deviation of a feature, as a share of the largest one, so that float32 can divide by those of constant
+# features.
 MIN_DEVIATION_SHARE = 1e-12
-# Deviations beyond which an entry counts as this far: a feature that hardly ever varies may do so by thousands of them.
+# Entries are clipped at this many deviations: a feature that is constant for nearly all rows may vary by thousands.
 CLIP = 10.0
-# Steps of conjugate gradients. On 64 pixels they left .003 deviations with a tenth missing, .03 with half of them.
+# Steps of conjugate gradients. On 64 pixels the remaining error was .003 deviations with a tenth of the entries missing,
+# and .03 with half of them.
 N_STEPS = 10
-# Expectation-maximisation: iterations, the share of them that is averaged, and rows used.
+# Expectation-maximisation: number of iterations, the share of them before moments are averaged, and limits of rows.
 N_ITERATIONS, AVERAGED = 20, 0.5
 MAX_ROWS, MAX_WORK = 10_000, 2e9
 
 
 @dataclass(frozen=True, eq=False)
 class GaussianImputer:
-    r"""Fills rows of mean zero that divided by `deviation` have the covariance :math:`W W^\top + \psi I`.
+    r"""Fills rows of mean zero. Divided by `deviation`, they have the covariance :math:`W W^\top + \psi I`.
 
-    W, the `factors`, has shape (n_features, n_factors). No `deviation` stands for one of 1. Both are tensors; in a
-    `FittedAutoencoder` they are arrays, of which `to` makes tensors.
+    W, the `factors`, has shape (n_features, n_factors). A `deviation` of None means 1. Both are tensors; in a
+    `FittedAutoencoder` they are arrays, which `to` converts to tensors.
     """
 
     factors: Any
@@ -50,7 +54,7 @@ class GaussianImputer:
 
     @classmethod
     def from_covariance(cls, covariance: Tensor) -> GaussianImputer:
-        """Of the correlations the leading eigenvectors as factors, the mean of the other eigenvalues as noise."""
+        """Factors are leading eigenvectors of the correlations; the noise is the mean of the other eigenvalues."""
         deviation = covariance.diagonal().clamp_min(0.0).sqrt()
         largest = float(deviation.max())
         deviation = deviation.clamp_min(MIN_DEVIATION_SHARE * largest) if largest else torch.ones_like(deviation)
@@ -76,13 +80,13 @@ class GaussianImputer:
         return replace(self, deviation=self.deviation / unit)
 
     def to(self, dtype: torch.dtype, device: torch.device) -> GaussianImputer:
-        """The same in another precision, but never in less than float32: its systems would not survive."""
+        """The imputer in another precision, at least float32: in less, the systems could not be solved."""
         dtype = torch.float32 if dtype == torch.bfloat16 else dtype
         deviation = None if self.deviation is None else to_tensor(self.deviation, dtype, device)
         return GaussianImputer(to_tensor(self.factors, dtype, device), self.noise_variance, deviation)
 
     def to_arrays(self) -> GaussianImputer:
-        """The same with arrays, as `FittedAutoencoder` holds it."""
+        """The imputer with arrays, as `FittedAutoencoder` has it."""
         deviation = None if self.deviation is None else to_numpy(self.deviation)
         return replace(self, factors=np.ascontiguousarray(to_numpy(self.factors)), deviation=deviation)
 
@@ -91,16 +95,16 @@ class GaussianImputer:
         return {"factors": self.factors, "noise_variance": float(self.noise_variance), "deviation": self.deviation}
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Rows with NaN replaced by what is expected there."""
+        """Rows with NaN replaced by the expectation of the entry."""
         missing, observed = torch.isnan(x), self._observed(x)
         filled = self._solve(-self._times_precision(observed), missing.to(observed.dtype))
         return torch.where(missing, self._in_units_of_x(filled).to(x.dtype), x)
 
     def draw(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """Rows with NaN replaced by a draw from what is possible there.
+        """Rows with NaN replaced by draws from the conditional distribution.
 
         Noise of covariance :math:`K_{mm}` on the right-hand side becomes noise of covariance :math:`K_{mm}^{-1}` in the
-        solution, which is the conditional one.
+        solution, which is the conditional covariance.
         """
         missing, observed = torch.isnan(x), self._observed(x)
         noise = torch.randn(x.shape, generator=generator, dtype=x.dtype, device=x.device) @ self._root
@@ -124,7 +128,7 @@ class GaussianImputer:
 
     @cached_property
     def _dense(self) -> Tensor | None:
-        r""":math:`\psi K`, where multiplying by it takes less than by the factors."""
+        r""":math:`\psi K`, or None if multiplication by the factors is faster."""
         n_features, n_factors = self.factors.shape
         if 2 * n_factors < n_features:
             return None
@@ -132,7 +136,7 @@ class GaussianImputer:
 
     @cached_property
     def _root(self) -> Tensor:
-        r"""A square root of :math:`\psi K`, times the noise's deviation :math:`\sqrt\psi`."""
+        r"""A square root of :math:`\psi K`, times the deviation of the noise, :math:`\sqrt\psi`."""
         left, strengths, _ = torch.linalg.svd(self.factors, full_matrices=False)
         shrinkage = (self.noise_variance / (strengths.square() + self.noise_variance)).sqrt() - 1.0
         root = (left * shrinkage) @ left.t()
@@ -166,9 +170,10 @@ class GaussianImputer:
 def estimate_moments(x: Tensor, weight: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Mean and covariance of rows with NaN by stochastic expectation-maximisation (Celeux & Diebolt 1985), in float64.
 
-    Missing entries are drawn given the observed ones and the present moments, and moments are taken of what results;
-    the later ones are averaged. Starts at the covariance of pairs observed together. Rows should be near mean zero and
-    unit variance. Off-diagonal entries are shrunk by Ledoit and Wolf's (2004) estimate of what is best.
+    Each iteration draws the missing entries given the observed ones and the present moments, and computes the moments
+    of the filled rows. The moments of the later iterations are averaged. The start is the covariance of entries that
+    are observed together. Rows should have a mean near zero and unit variance. Off-diagonal entries are shrunk as
+    Ledoit & Wolf (2004) estimate to be best.
     """
     n_features = x.shape[1]
     n_rows = int(min(len(x), MAX_ROWS, max(2 * n_features, MAX_WORK / n_features**2)))
@@ -196,7 +201,7 @@ def estimate_moments(x: Tensor, weight: Tensor, generator: torch.Generator) -> t
 
 
 def _shrinkage(centred: Tensor, weight: Tensor, covariance: Tensor) -> float:
-    """Ledoit and Wolf's share of the identity: the covariance's sampling error over its distance from it."""
+    """Ledoit and Wolf's weight of the identity: the sampling error of the covariance over its distance from it."""
     off = covariance - torch.eye(len(covariance)).to(covariance) * covariance.diagonal().mean()
     distance = off.square().sum()
     error = (weight.square() * (centred.square().sum(1).square() - covariance.square().sum())).sum()

@@ -21,13 +21,13 @@ from skae._rows._training_rows import TrainingRows
 from skae._support._torch import make_generator
 from skae._support._validation import check_features_observed
 
-# Rows that atoms are learned from.
+# Maximum number of rows from which atoms are learned.
 MAX_ATOM_ROWS = 20_000
 
 
 @dataclass(frozen=True, eq=False)
 class Initialisation:
-    """Axes of the rows, and the imputer of missing entries: both in the units of ``(X - mean) / scale``."""
+    """The axes of the rows and the imputer of missing entries, both for rows ``(X - mean) / scale``."""
 
     axes: PrincipalAxes
     imputer: GaussianImputer
@@ -36,9 +36,9 @@ class Initialisation:
 def initialise(
     rows: TrainingRows, config: AutoencoderConfig, *, masks_entries: bool, random_state: np.random.RandomState
 ) -> Initialisation:
-    """Find the principal axes; with entries missing, those of the covariance that explains the observed ones best.
+    """Find the principal axes; if entries are missing, from an estimate of the covariance by the observed ones.
 
-    `masks_entries` says that training masks entries even if none is missing: the imputer then uses all axes.
+    `masks_entries` says that training masks entries although none is missing: the imputer then uses all axes.
     """
     if rows.missing_share:
         return _initialise_incomplete(rows, config, random_state)
@@ -75,7 +75,7 @@ def _initialise_incomplete(
 
 
 def initial_linear(config: AutoencoderConfig, axes: PrincipalAxes, corruption: Corruption) -> LinearAutoencoder:
-    """The closed form that a member of the family starts at: PCA, or the best linear denoiser."""
+    """The linear autoencoder that training starts at: the closed form of the code, or the best linear denoiser."""
     linear = config.code_class.initial(axes)
     noise = corruption.noise
     if not corruption.noise_is_task or not noise.noise_variance:
@@ -92,7 +92,7 @@ def with_atoms(
     sample_weight: np.ndarray | None,
     random_state: np.random.RandomState,
 ) -> LinearAutoencoder:
-    """The start of a sparse code: the linear autoencoder, or one on atoms where these reconstruct better."""
+    """The linear autoencoder that a sparse code starts at: on atoms if they reconstruct better, else `linear`."""
     code = SparseCode(config, linear)
     if code.n_nonzero >= linear.n_components:
         return linear

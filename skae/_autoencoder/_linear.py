@@ -12,10 +12,11 @@ import torch
 from skae._linalg._principal_axes import PrincipalAxes
 from skae._support._torch import to_tensor
 
-# Axes with less than this share of the first axis' deviation keep a code below unit variance: dividing by a deviation
-# that is mostly rounding would hand the decoder noise of unit variance.
+# Codes are divided by the deviations along the axes, but by at least this share of the largest deviation. Otherwise the
+# decoder would get noise of unit variance if a deviation is mostly rounding error.
 MIN_RELATIVE_DEVIATION = 1e-2
-# Noise of probabilistic PCA that leaves nothing out, as a share of a feature's mean variance.
+# Minimum of the noise variance of probabilistic PCA, as a share of the mean variance of a feature. It is needed if the
+# axes leave no variance out.
 MIN_NOISE_SHARE = 1e-3
 
 
@@ -23,12 +24,12 @@ MIN_NOISE_SHARE = 1e-3
 class LinearAutoencoder:
     r"""A linear autoencoder :math:`z = \tilde x E + c,\ \tilde x = z D` of rows :math:`\tilde x = (x - \mu) / s`.
 
-    `scale`, s, is the features' scale times `unit`, the root of the mean variance of a feature: the mean square of
-    standardised rows is one, and a mean squared error is a share of the variance.
+    `scale`, s, is the scale of the features times `unit`, the root of the mean variance of a feature. The mean square
+    of standardised rows is therefore one, and a mean squared error is a share of the variance.
 
-    The arrays are NumPy's, or tensors once `to` has moved them. `noise_variance` and `log_posterior_variance` are those
-    of probabilistic PCA. `code_scale` (in the unit of X) turns codes into PCA's scores once `rotation` is undone; both
-    are known during fit only.
+    The arrays are NumPy arrays, or tensors in what `to` returns. `noise_variance` and `log_posterior_variance` are
+    those of probabilistic PCA. When `rotation` is undone, codes times `code_scale` are PCA's scores in the units of X;
+    both are known during fit only.
     """
 
     mean: Any
@@ -57,7 +58,7 @@ class LinearAutoencoder:
 
     @classmethod
     def orthonormal(cls, axes: PrincipalAxes) -> LinearAutoencoder:
-        """PCA with PCA's own codes: what is largest in a code matters most."""
+        """PCA with the codes that PCA returns, in which the largest component matters most."""
         unit, n_components = unit_of(axes), len(axes.components)
         return cls(
             axes.mean,
@@ -101,7 +102,7 @@ class LinearAutoencoder:
         return self.encoder_axes.shape[1]
 
     def to(self, dtype: torch.dtype, device: torch.device) -> LinearAutoencoder:
-        """The same with tensors of one dtype on one device."""
+        """The autoencoder with tensors of a dtype on a device."""
 
         def tensor(array: Any) -> Any:
             return None if array is None else to_tensor(np.ascontiguousarray(array), dtype, device)
@@ -161,7 +162,7 @@ class LinearAutoencoder:
         )
 
     def unrotated(self, code_map: np.ndarray) -> np.ndarray:
-        """A map of the codes, the rotation undone after it."""
+        """The map of codes `code_map`, followed by the inverse of the rotation."""
         n_components = len(code_map)
         return code_map if self.rotation is None else code_map @ self.rotation[:n_components, :n_components].T
 
@@ -199,6 +200,6 @@ def unit_of(axes: PrincipalAxes) -> float:
 
 def _deviations(axes: PrincipalAxes) -> np.ndarray:
     deviations, unit = np.sqrt(axes.variances), unit_of(axes)
-    # Where no axis varies none is magnified: training noise is all there would be to see.
+    # If rows do not vary along any axis, codes are not magnified: they would consist of training noise only.
     smallest = MIN_RELATIVE_DEVIATION * deviations.max(initial=0.0) or unit
     return np.maximum(deviations, smallest) / unit

@@ -1,9 +1,9 @@
-"""Losses of a reconstruction: each a function of every entry, with its derivative and its link to the linear path.
+"""Losses of a reconstruction: functions of every entry, with their derivatives.
 
-A network's outputs are the linear path and the decoder's correction, joined by the loss: added where outputs are the
-reconstruction itself; added on the scale of log-odds or logarithms where reconstructions are probabilities or rates.
-So before training every loss starts at PCA's reconstruction (clipped to the loss' range). Entries of X outside that
-range count as its nearest bound: there the loss would not be defined, or have no lower bound.
+Each loss also says how the correction of the decoder is added to the linear path: directly if the outputs of the
+network are the reconstruction itself, on the scale of log-odds or logarithms if reconstructions are probabilities or
+rates. Before training, every loss therefore starts at PCA's reconstruction, clipped to the range of the loss. Entries
+of X outside this range count as its nearest bound, because there the loss would not be defined or have no lower bound.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from torch import Tensor
 # Reconstructions by the linear path are kept this far inside (0, 1), and above this share of a feature's mean.
 MIN_PROBABILITY = 0.01
 MIN_RATE_SHARE = 0.05
-# Where Huber's loss turns from squares to distances, in units of a feature's root mean variance.
+# The residual at which Huber's loss turns from squared to linear, in units of the root mean variance of a feature.
 HUBER_WIDTH = 1.0
 
 
 class SquaredError:
-    r""":math:`(x - \hat x)^2`; the base of the others.
+    r""":math:`(x - \hat x)^2`; the base class of the other losses.
 
-    `mean` and `scale` lead from standardised rows to the units of X, in which losses with a range of their own work.
+    `mean` and `scale` convert standardised rows to the units of X, in which losses with a limited range are computed.
     """
 
-    # The values of X that the loss is defined for, and the words an error uses for them.
+    # The values of X for which the loss is defined, and a description of them for error messages.
     value_range: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
     range_words: ClassVar[str] = ""
     n_parameters: ClassVar[int] = 0
-    # The power of X's unit that summed losses are in.
+    # Summed losses are in this power of the unit of X.
     unit_power: ClassVar[int] = 2
 
     def __init__(
@@ -42,11 +42,11 @@ class SquaredError:
 
     @classmethod
     def likelihood(cls) -> type[SquaredError] | None:
-        """The loss as minus a log-likelihood, for a variational bound; None where it is none."""
+        """The loss as minus a log-likelihood, which a variational bound needs; None if it is no likelihood."""
         return GaussianLikelihood
 
     def outputs(self, correction: Tensor, linear: Tensor) -> Tensor:
-        """Join the decoder's correction (overwritten) and the linear path."""
+        """The outputs: the correction of the decoder, which is overwritten, added to the linear path."""
         return correction.add_(linear)
 
     def linear_slope(self, slope: Tensor, linear: Tensor) -> Tensor:
@@ -54,7 +54,7 @@ class SquaredError:
         return slope
 
     def reconstruction(self, outputs: Tensor) -> Tensor:
-        """The standardised reconstruction that outputs stand for."""
+        """The standardised reconstruction that belongs to the outputs."""
         return outputs
 
     def losses(self, outputs: Tensor, x: Tensor) -> Tensor:
@@ -76,12 +76,12 @@ class SquaredError:
         return outputs.new_zeros(0)
 
     def log_normaliser(self, x: Tensor) -> Tensor:
-        """What makes minus the losses log-likelihoods in the units of X, for each entry."""
+        """For each entry, what is added to minus the loss to make it a log-likelihood in the units of X."""
         return torch.zeros_like(x)
 
 
 class EntrywiseLoss(SquaredError):
-    """A loss given by `losses` and `slope` of each entry: the base of all but the squared error."""
+    """The base class of all losses except the squared error: `losses` and `slope` of each entry define them."""
 
     @classmethod
     def likelihood(cls) -> type[SquaredError] | None:

@@ -1,4 +1,4 @@
-"""The autoencoder's network: a linear path, what corrects it, what happens to the code, and the loss."""
+"""The network of an autoencoder: a linear path, the networks that correct it, the code, and the loss."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from skae._autoencoder._losses import SquaredError
 from skae._autoencoder._perceptron import Perceptron
 from skae._autoencoder._training_range import TrainingRange, norms_of_both
 
-# Weight in the loss of an entry that the encoder saw, beside one that was masked.
+# Weight in the loss of an entry that the encoder was given, compared with one that was masked.
 OBSERVED_SHARE = 0.1
 
 
 @dataclass(frozen=True)
 class ParameterLayout:
-    """Widths of encoder and decoder, and where each part has its parameters in one flat vector."""
+    """Widths of encoder and decoder, and the slices of one flat vector that hold the parameters of each part."""
 
     encoder_sizes: tuple[int, ...]
     decoder_sizes: tuple[int, ...]
@@ -43,7 +43,7 @@ class ParameterLayout:
         code, hidden = config.code_class, tuple(config.hidden_layer_sizes)
         encoder_sizes = (n_features * (2 if takes_mask else 1), *hidden, n_components * code.n_outputs)
         decoder_sizes = (n_components * code.n_decoder_inputs, *hidden[::-1], n_features)
-        if module is not None:  # whose two halves share their parameters
+        if module is not None:  # encoder and decoder of a module share one slice
             end = CustomCorrection.count_parameters(module)
             encoder = decoder = slice(0, end)
         else:
@@ -63,9 +63,9 @@ class AutoencoderNetwork:
 
     .. math:: z = b(x E + c + f(x)), \qquad \hat x = \ell(z D,\ g(z))
 
-    E, c and D are fixed; f and g start at zero, so that before the first step the network is the linear autoencoder,
-    and L2 decay shrinks towards it. The code's function b and the loss' link :math:`\ell` are the identity and the sum
-    by default.
+    E, c and D are fixed. f and g start at zero, so that before the first step the network is the linear autoencoder,
+    and L2 decay shrinks it towards that. The code determines the function b, which is the identity by default, and the
+    loss determines :math:`\ell`, which is the sum by default.
 
     Parameters
     ----------
@@ -73,20 +73,20 @@ class AutoencoderNetwork:
     linear : LinearAutoencoder
         The fixed path; its arrays are tensors.
     parameters : Tensor of shape (n_parameters,), optional
-        Of f, of g and of the loss. Zeros, the default, make the linear autoencoder.
+        Parameters of f, of g and of the loss. The default is zeros, which make the linear autoencoder.
     imputer : GaussianImputer, optional
-        Replaces missing entries before a row is encoded. Training needs it only if rows lack entries.
+        Fills missing entries before a row is encoded. Training needs it only if entries are missing or masked.
     module : torch.nn.Module, optional
         A custom network instead of perceptrons.
     takes_mask : bool, default=False
-        Gives perceptrons, beside the filled row, an indicator of the entries that were missing; a custom network gets
-        the filled row alone.
+        If True, the perceptron f is given an indicator of the missing entries in addition to the filled row. A custom
+        network is given the filled row only.
     corruption : Corruption, optional
         How training corrupts its inputs.
     generator : torch.Generator, optional
-        Draws corruption and what the code draws.
+        Draws the corruption and, for some codes, random numbers of the code.
     training_range : TrainingRange, optional
-        Beyond it f and g fade out. Training itself needs none.
+        The range beyond which f and g fade out. During training there is none.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class AutoencoderNetwork:
         self.parameters = parameters
         self._imputer, self._corruption, self._generator = imputer, corruption, generator
 
-    # Made when first needed: encoding one row takes no longer than making either.
+    # Made when needed, because making one takes as long as encoding a row.
     @cached_property
     def _encoder(self) -> Correction:
         return self._correction("encode", self._layout.encoder_sizes, self.parameters[self._layout.encoder])
@@ -128,7 +128,7 @@ class AutoencoderNetwork:
 
     @cached_property
     def code(self) -> DenseCode:
-        """What happens to the code."""
+        """The kind of code."""
         return self.config.code_class(self.config, self.linear)
 
     def correction_layers(self, method: str) -> list[Any]:
@@ -139,7 +139,7 @@ class AutoencoderNetwork:
 
     @cached_property
     def loss(self) -> SquaredError:
-        """What a reconstruction is judged by."""
+        """The loss of a reconstruction."""
         parameters, linear = self.parameters[self._layout.loss], self.linear
         return self.config.loss_class(linear.mean, linear.scale, parameters, linear.noise_variance)
 
@@ -161,12 +161,12 @@ class AutoencoderNetwork:
         return self._add_linear_code(self.training_range.fade_rows(self._encoder(inputs), filled), filled)
 
     def _norms(self, x: Tensor) -> np.ndarray:
-        """Of rows, filled, and of the codes that they have without any limit."""
+        """Norms of the filled rows and of their codes, which are computed without fading the correction."""
         filled, inputs = self._inputs(x)
         return norms_of_both(filled, self.code.code(self._add_linear_code(self._encoder(inputs), filled)))
 
     def range_of(self, blocks: Iterable[Tensor]) -> TrainingRange:
-        """The range of rows; that of the chunks before is within."""
+        """The range of rows, extended to the range of previous chunks."""
         return TrainingRange.of(np.concatenate([self._norms(x) for x in blocks]), self.previous_range)
 
     def decode(self, z: Tensor) -> Tensor:
@@ -178,11 +178,11 @@ class AutoencoderNetwork:
         return self.loss.outputs(correction, z.mm(self.linear.decoder_axes))
 
     def decoder_inputs(self, z: Tensor, tape: Any = None) -> Tensor:
-        """What g is given of a code: a module the code alone."""
+        """The inputs of g for a code. A module is given the code alone."""
         return z if self.module is not None else self.code.decoder_inputs(z, tape)
 
     def row_losses(self, x: Tensor) -> Tensor:
-        """The loss of each row as training sees it, a mean over its entries; the same in every call."""
+        """The training loss of each row, a mean over its entries. Random numbers are the same in every call."""
         inputs = x if self._corruption is None else self._corruption(x, None)
         z, tape = self.code.forward(self._code_outputs(inputs), None)
         target, share = self._target(x, inputs, None)
@@ -193,15 +193,16 @@ class AutoencoderNetwork:
 
     def summed_losses(self, x: Tensor) -> Tensor:
         """The loss of each uncorrupted row, summed over its observed entries."""
-        # In float64: squares of what float32 holds need not be within it.
+        # In float64, because squares of float32 numbers may be beyond its range.
         losses = self.loss.losses(self._outputs(self.encode(x)).double(), torch.nan_to_num(x).double())
         return losses.masked_fill_(torch.isnan(x), 0.0).sum(1)
 
     def log_evidence_bound(self, x: Tensor) -> Tensor:
-        r"""Evidence lower bound of each row in nats, for rows in the units of X; of a variational network only.
+        r"""Evidence lower bound of each row in nats, for rows in the units of X; for variational networks only.
 
-        The expectation over the posterior is a mean over the points :math:`m \pm \sqrt{k}\, s_i e_i`, exact where the
-        log-likelihood is at most cubic in the code, as for a linear decoder; no row's depends on the others.
+        The expectation over the posterior is a mean over the points :math:`m \pm \sqrt{k}\, s_i e_i`. It is exact if
+        the log-likelihood is at most cubic in the code, as with a linear decoder, and the bound of a row does not
+        depend on other rows.
         """
         assert isinstance(self.code, VariationalCode)
         mean, log_variance = self.code.moments(self._code_outputs(x))
@@ -224,7 +225,7 @@ class AutoencoderNetwork:
         device = self.parameters.device
         kept, features = torch.arange(n_components, device=device), torch.arange(self.n_features, device=device)
         encoder_inputs = torch.arange(self._layout.encoder_sizes[0], device=device)
-        # Of the decoder's inputs both the kept components and their indicators.
+        # The decoder's inputs are the components that are kept, and their indicators.
         decoder_inputs = torch.cat([kept, kept + self.n_components])
         for part, whole, inputs, outputs in (
             (network._encoder, self._encoder, encoder_inputs, kept),
@@ -236,14 +237,14 @@ class AutoencoderNetwork:
         return network
 
     def bind_gradient(self, gradient: Tensor) -> None:
-        """Name the vector that `loss_and_gradient` writes to."""
+        """Set the vector that `loss_and_gradient` writes to."""
         layout = self._layout
         self._encoder_gradient = self._encoder.layer_views(gradient[layout.encoder])
         self._decoder_gradient = self._decoder.layer_views(gradient[layout.decoder])
         self._loss_gradient = gradient[layout.loss]
 
     def loss_and_gradient(self, x: Tensor, weight: Tensor | None) -> Tensor:
-        """The weighted mean of the rows' losses on corrupted inputs; its gradient goes into the bound vector."""
+        """The weighted mean loss of corrupted rows. Its gradient is written to the vector given to `bind_gradient`."""
         corrupted = x if self._corruption is None else self._corruption(x, self._generator)
         filled, inputs = self._inputs(corrupted)
         a, encoder_tape = self._encoder.forward(inputs)
@@ -277,7 +278,7 @@ class AutoencoderNetwork:
         return a
 
     def _is_complete(self, x: Tensor) -> bool:
-        """Whether no entry is to be filled. Networks that take a mask always fill; others look whether x has NaN."""
+        """Whether no entry must be filled. Networks that take a mask always fill; others do if x has NaN."""
         return self._imputer is None or not (self.takes_mask or bool(torch.isnan(x.sum())))
 
     def _inputs(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -296,8 +297,8 @@ class AutoencoderNetwork:
             if weight is None:
                 return x, 1.0 / (n_rows * n_features)
             return x, weight[:, None] / (weight.sum() * n_features)
-        # Entries that were observed are easily copied; those that were masked are the task. A bound on a row's
-        # likelihood counts all alike.
+        # Observed entries are easy to copy, and the task is to fill the masked ones. In a bound on the likelihood of a
+        # row, all entries count the same.
         observed = 1.0 if self.config.code_class.is_variational else OBSERVED_SHARE
         share = torch.where(torch.isnan(corrupted), 1.0, observed).masked_fill_(torch.isnan(x), 0.0).to(x.dtype)
         share /= share.sum(1, keepdim=True).clamp_min(torch.finfo(x.dtype).tiny)
@@ -306,5 +307,5 @@ class AutoencoderNetwork:
 
 
 def _row_share(share: float | Tensor) -> float | Tensor:
-    """The weight of a row's penalty beside its entries."""
+    """The weight of the penalty of a row, relative to the losses of its entries."""
     return share if isinstance(share, float) else share.amax(1)

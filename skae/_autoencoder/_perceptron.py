@@ -1,7 +1,7 @@
 """A multi-layer perceptron with its own back-propagation, over slices of one flat vector.
 
-Written out by hand because autograd's bookkeeping takes longer than the matrix products at the sizes tabular data
-needs, and because one flat vector makes the optimiser a single call.
+Autograd is not used, because at the sizes that tabular data need its bookkeeping takes longer than the matrix products.
+With one flat vector, a step of the optimiser is a single call.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Perceptron:
     activation : str
         A key of `ACTIVATIONS`.
     parameters : Tensor of shape (count_parameters(sizes),)
-        Weights and biases, layer by layer; the layers are views of it.
+        Weights and biases, layer by layer. The layers are views of this vector.
     """
 
     def __init__(self, sizes: Sequence[int], activation: str, parameters: Tensor) -> None:
@@ -62,7 +62,7 @@ class Perceptron:
             bias.uniform_(-deviation, deviation, generator=generator)
 
     def copy_part(self, whole: Perceptron, inputs: Tensor, outputs: Tensor) -> None:
-        """Take over the given inputs and outputs of a perceptron with the same hidden layers."""
+        """Copy the weights of the given inputs and outputs from a perceptron with the same hidden layers."""
         for (weight, bias), (whole_weight, whole_bias) in zip(self._layers, whole._layers, strict=True):
             rows = inputs if weight is self._layers[0][0] else slice(None)
             columns = outputs if weight is self._layers[-1][0] else slice(None)
@@ -70,7 +70,7 @@ class Perceptron:
             bias.copy_(whole_bias[columns])
 
     def is_zero(self) -> bool:
-        """Whether the last layer is zero, and the output with it."""
+        """Whether the last layer is zero, so that the output is zero."""
         weight, bias = self._layers[-1]
         return not (weight.any() | bias.any())
 
@@ -81,7 +81,7 @@ class Perceptron:
         return torch.addmm(bias, inputs, weight)
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, Tape]:
-        """The output, and what `backward` needs: each hidden layer's argument and value."""
+        """The output and, for `backward`, the argument and value of each hidden layer."""
         tape = [(inputs, inputs)]
         for weight, bias in self._layers[:-1]:
             argument = torch.addmm(bias, inputs, weight)
@@ -91,7 +91,7 @@ class Perceptron:
         return torch.addmm(bias, inputs, weight), tape
 
     def backward(self, gradient: Tensor, tape: Tape, into: Layers) -> Tensor:
-        """Write the parameters' gradient `into` views made by `layer_views`.
+        """Write the gradient of the parameters to the views `into`, which `layer_views` has made.
 
         Returns the gradient with respect to the first layer's argument; see `input_gradient`.
         """

@@ -1,4 +1,4 @@
-"""Encoder and decoder as plain torch modules, exact and trainable further."""
+"""Encoder and decoder as plain torch modules, which compute the same and can be trained further."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from skae._autoencoder._network import AutoencoderNetwork
 
 
 class EncoderModule(nn.Module):
-    """Rows in the units of X, none of their entries missing, to public codes: ``transform`` as a torch module.
+    """``transform`` as a torch module: from rows in the units of X, without missing entries, to public codes.
 
-    ``linear`` holds the linear path and ``correction`` the network; both are parameters that further training may move.
+    ``linear`` is the linear path and ``correction`` the network; the parameters of both can be trained.
     """
 
     mean: Tensor
@@ -36,7 +36,7 @@ class EncoderModule(nn.Module):
         self._n_components = network.n_components
 
     def forward(self, X: Tensor) -> Tensor:
-        """Encode rows of any floating-point dtype; codes are in that of the parameters."""
+        """Encode rows of any floating-point dtype. The codes have the dtype of the parameters."""
         x = ((X - self.mean) / self.scale).to(self.linear.weight.dtype)
         a = self._training_range.fade_rows(self.correction(x), x)
         linear = nn.functional.pad(self.linear(x), (0, a.shape[1] - self._n_components))
@@ -44,7 +44,7 @@ class EncoderModule(nn.Module):
 
 
 class DecoderModule(nn.Module):
-    """Public codes to rows in the units of X: ``inverse_transform`` as a torch module."""
+    """``inverse_transform`` as a torch module: from public codes to rows in the units of X."""
 
     mean: Tensor
     scale: Tensor
@@ -59,11 +59,11 @@ class DecoderModule(nn.Module):
         self.linear = _linear(network.linear.decoder_axes, None)
         self.correction = _correction(network, "decode")
         self._loss_class, self._training_range = type(network.loss), network.training_range
-        # What a perceptron is given of a code; a custom network is given the code alone.
+        # It prepares the inputs of the perceptron; a custom network is given the code alone.
         self._code = DenseCode(None, network.linear) if network.module is not None else network.code
 
     def forward(self, codes: Tensor) -> Tensor:
-        """Decode codes, or the first columns of ordered ones, to rows of the codes' dtype."""
+        """Decode codes, or the first columns of ordered codes. The rows have the dtype of the codes."""
         dtype = self.linear.weight.dtype
         padded = nn.functional.pad(codes.to(dtype), (0, len(self.code_map_inverse) - codes.shape[1]))
         z = padded @ self.code_map_inverse
@@ -74,7 +74,7 @@ class DecoderModule(nn.Module):
 
 
 def _register_units(module: nn.Module, fitted: FittedAutoencoder) -> None:
-    """Mean and scale in float64: float32 would round what large means leave of a feature."""
+    """Register mean and scale in float64: with large means, float32 would round away differences between rows."""
     module.register_buffer("mean", torch.as_tensor(fitted.linear.mean, dtype=torch.float64))
     module.register_buffer("scale", torch.as_tensor(fitted.linear.scale, dtype=torch.float64))
 
@@ -89,12 +89,12 @@ def _linear(axes: Tensor, bias: Tensor | None) -> nn.Linear:
 
 
 def _correction(network: AutoencoderNetwork, method: str) -> nn.Module:
-    """A module that computes what the perceptron, or the custom network behind its gate, does."""
+    """The perceptron, or the custom network times its gate, as a module."""
     if network.module is not None:
         return _Gated(network, method)
     weights = network.correction_layers(method)
     if method == "encode" and network.takes_mask:
-        # Complete rows set no indicator of missing entries: its weights are left out.
+        # For complete rows the indicators of missing entries are zero, so that their weights are left out.
         weights[0] = (weights[0][0][: network.n_features], weights[0][1])
     layers: list[nn.Module] = []
     for weight, bias in weights:

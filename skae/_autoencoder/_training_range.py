@@ -1,11 +1,12 @@
-r"""Corrections beyond the training rows: they fade out, and the linear path alone is left.
+r"""The range of the training rows, beyond which corrections fade out and the linear path alone is left.
 
-Far from all rows seen, nothing tells whether a correction is one. That of a row, or a code, of norm r is multiplied by
+Far from all training rows, nothing shows whether a correction is an improvement. The correction of a row or code of
+norm r is therefore multiplied by
 
 .. math:: h(r) = \min(1, \max(0, 2 - r / 2R)),
 
-where R is the largest norm of the training rows or their codes: it is whole up to twice that norm, and gone at four
-times.
+where R is the largest norm of the training rows or of their codes. The factor is 1 up to twice this norm, and 0 from
+four times this norm.
 """
 
 from __future__ import annotations
@@ -23,24 +24,24 @@ from skae._support._torch import to_numpy
 
 @dataclass(frozen=True)
 class TrainingRange:
-    """The largest norms of the training rows, standardised, and of their codes; infinite: nothing is beyond."""
+    """The largest norms of the standardised training rows and of their codes. With infinity nothing fades."""
 
     row_norm: float = math.inf
     code_norm: float = math.inf
 
     @classmethod
     def of(cls, norms: np.ndarray, previous: TrainingRange) -> TrainingRange:
-        """Given the norms of all rows and codes, as columns."""
+        """The range of rows, given the norms of rows and codes as columns, extended to a previous range."""
         largest = np.maximum(norms.max(axis=0), [previous.row_norm, previous.code_norm])
-        # Where all rows are alike the smallest number stands for zero.
+        # If all rows are equal, the norm is zero; it is replaced by the smallest number.
         return cls(*np.maximum(largest, np.finfo(np.float32).tiny).tolist())
 
     def fade_rows(self, correction: Tensor, x: Tensor) -> Tensor:
-        """What is left of the encoder's correction of rows."""
+        """The correction of the encoder for rows, faded."""
         return _faded(correction, x, self.row_norm)
 
     def fade_codes(self, correction: Tensor, z: Tensor) -> Tensor:
-        """What is left of the decoder's correction of codes."""
+        """The correction of the decoder for codes, faded."""
         return _faded(correction, z, self.code_norm)
 
     def to_state(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What "auto" means: one function for each model makes settings of parameters and rows.
+"""What "auto" means: one function per model turns parameters and rows into settings.
 
-The rules compare the number of rows and features with constants; none looks at the values.
+The rules depend on the numbers of rows and features only, not on the values.
 """

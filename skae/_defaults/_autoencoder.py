@@ -1,7 +1,7 @@
 """What "auto" means for an autoencoder.
 
-Few rows need shrinkage towards PCA and many do not; few rows need small batches to get steps enough out of an epoch and
-many can afford large ones.
+With few rows, the weights must be shrunk towards PCA, and batches must be small so that an epoch has enough steps. With
+many rows, neither is needed.
 """
 
 from __future__ import annotations
@@ -16,28 +16,30 @@ from skae._rows._standardised_rows import n_batches
 from skae._rows._training_rows import TrainingRows
 from skae._training._settings import TrainingSettings
 
-# Few components need deeper networks, that unfold more, and less decay, since they fit less.
+# Few components need deeper networks, because the map to the rows is more curved, and less decay, because they overfit
+# less.
 FEW_COMPONENTS = 4
 LAYERS_OF_FEW_COMPONENTS, LAYERS_OF_MANY_COMPONENTS = (128, 128, 128), (256, 128)
-# Of a named corruption: deviations of Gaussian noise, or a share of the entries (Vincent et al. 2010: 10 to 40 %).
+# Level of a named corruption: the deviation of Gaussian noise, or a share of the entries (Vincent et al. 2010: 10 to
+# 40 %).
 CORRUPTION_LEVEL = 0.25
-# With fewer rows nothing held out could tell a trained network from its start: the start stands.
+# Of fewer rows, a hold-out is too small to show whether a trained network is better than its start: it is not trained.
 MIN_ROWS_TO_TRAIN = 50
-# A quarter of fewer rows says nothing, if they are trained on all the same.
+# If fewer rows are trained on all the same (with an explicit `max_iter`), a quarter of them is no useful hold-out.
 MIN_ROWS_TO_JUDGE = 20
-# Half and twice of it do about as well.
+# Half and twice this rate do about as well.
 LEARNING_RATE = 0.005
-# Training ends by itself, most often long before this many epochs: where so many epochs, of at least so many steps,
-# lower the loss by less than this share, the rate falls.
+# The learning rate falls when PATIENCE epochs (more if they have fewer than MIN_PATIENCE_STEPS steps) lower the loss by
+# less than the share TOLERANCE. Training therefore usually ends long before MAX_EPOCHS.
 MAX_EPOCHS, PATIENCE, MIN_PATIENCE_STEPS, TOLERANCE = 160, 10, 60, 0.05
-# Filling masked entries and codes of every length are many tasks in one: they take more epochs, and filling a lower
-# rate, at which corrections of a good fill are not drowned in their own noise.
+# Filling entries and codes of every length are many tasks at once, which take more epochs. Filling also needs a lower
+# rate: the first fill is good, and the noise of large steps would be larger than what is left to correct.
 EPOCHS_OF_MANY_TASKS = 2.5
 RATE_OF_FILLING = 0.4
 
 
 def default_layer_sizes(n_components: int | float | None) -> tuple[int, ...]:
-    """Widths of the hidden layers for so many components; those that the data decide are taken to be many."""
+    """Widths of the hidden layers. If the data determine the number of components, it counts as large."""
     few = isinstance(n_components, int) and n_components <= FEW_COMPONENTS
     return LAYERS_OF_FEW_COMPONENTS if few else LAYERS_OF_MANY_COMPONENTS
 
@@ -69,11 +71,11 @@ def autoencoder_settings(
 def chunk_settings(
     parameters: TrainingParameters, config: AutoencoderConfig, rows: TrainingRows, n_train_rows: int
 ) -> TrainingSettings:
-    """The settings of `partial_fit`: batches are for as many rows as there are now, and "auto" is a constant rate."""
+    """The settings of `partial_fit`: the batch size depends on the rows of the chunk, and the rate is constant."""
     settings, stopping = autoencoder_settings(parameters, config, rows), parameters.early_stopping
     batch_size = resolved(parameters.batch_size, lambda: _batch_size(max(1, n_train_rows)))
     batch_size = max(1, min(n_train_rows, batch_size))
-    # Adam's noise asks for the root of the batch size.
+    # With Adam the noise of a step falls with the square root of the batch size, so the rate may rise with it.
     constant_share = min(0.8, 0.4 * math.sqrt(batch_size / 32))
     is_default = isinstance(stopping, str) or stopping is True
     return replace(
@@ -92,17 +94,17 @@ def _alpha(n_rows: int, n_components: int | float | None) -> float:
 
 
 def _max_iter(n_rows: int, n_features: int, config: AutoencoderConfig, fills: bool) -> int:
-    """An upper limit; none without rows to judge them."""
+    """The maximum number of epochs; 0 if there are too few rows to train."""
     return 0 if n_rows < MIN_ROWS_TO_TRAIN else round(_epochs(n_features, config, fills) * MAX_EPOCHS)
 
 
 def _patience(n_steps: int, n_features: int, config: AutoencoderConfig, fills: bool) -> int:
-    """More epochs where each has few steps."""
+    """The number of epochs over which progress is measured; more if an epoch has few steps."""
     return max(round(_epochs(n_features, config, fills) * PATIENCE), math.ceil(MIN_PATIENCE_STEPS / n_steps))
 
 
 def _epochs(n_features: int, config: AutoencoderConfig, fills: bool) -> float:
-    """A factor of the numbers of epochs: fewer beyond 128 features, where each costs more; more for many tasks."""
+    """A factor for numbers of epochs: below 1 beyond 128 features, where epochs take longer; larger for many tasks."""
     factor = max(0.4, math.sqrt(128 / max(128, n_features)))
     return EPOCHS_OF_MANY_TASKS * factor if fills or config.code_class.has_prefixes else factor
 
@@ -113,10 +115,10 @@ def _batch_size(n_rows: int) -> int:
 
 
 def _validation_fraction(early_stopping: bool | float | str, rows: TrainingRows, max_iter: int) -> float:
-    """The share of the rows to hold out, wherever a network is trained on enough rows for some to be told from others.
+    """The share of the rows to hold out; 0 if there are too few rows or nothing is trained.
 
-    Where rows belong to groups a share of those is held out, however few there are: nothing else tells whether what
-    was learned holds for other groups.
+    If rows belong to groups, it is a share of the groups, however few there are: only held-out groups show whether what
+    was learned holds for new groups.
     """
     if isinstance(early_stopping, str):
         early_stopping = max_iter > 0 and (rows.groups is not None or rows.n_groups >= MIN_ROWS_TO_JUDGE)

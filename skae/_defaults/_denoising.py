@@ -1,6 +1,6 @@
 """What "auto" means for the networks of the outlier detector: a fixed amount of training.
 
-Where rows may contain outliers it is short: trained long, a network learns the outliers as well.
+Training is short if the rows may contain outliers, because a network that is trained long learns the outliers too.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ LEARNING_RATE = 0.003
 
 @dataclass(frozen=True)
 class Amount:
-    """Steps of training, at most so many per row; rows in each; widths of the hidden layers; and the L2 decay."""
+    """The number of steps and its limit per row, the rows per step, the widths of the hidden layers, and the L2 decay.
+
+    The decay is ``min(max_alpha, alpha_times_rows / n_rows)``.
+    """
 
     n_steps: int
     steps_per_row: float
@@ -27,12 +30,12 @@ class Amount:
 
 
 DENOISERS = Amount(400, 1.0, 64, (96, 96, 96), 1e-3, 1e9)
-# Of a batch each member learns from two thirds.
+# Each member learns from two thirds of a batch.
 MASKED_AUTOENCODERS = Amount(900, 2.0, 64, (128, 128, 128), 3.0, 1500.0)
 
 
 def denoising_settings(parameters: TrainingParameters, amount: Amount, n_rows: int) -> TrainingSettings:
-    """The settings of a fit to so many rows."""
+    """The settings of a fit to `n_rows` rows."""
     batch_size = min(n_rows, resolved(parameters.batch_size, lambda: amount.batch_size))
     max_iter = resolved(parameters.max_iter, lambda: _max_iter(amount, n_rows))
     return TrainingSettings(
@@ -46,7 +49,7 @@ def denoising_settings(parameters: TrainingParameters, amount: Amount, n_rows: i
 
 
 def _max_iter(amount: Amount, n_rows: int) -> int:
-    """As many epochs as make the steps, at least one; none where rows are too few for a network."""
+    """The number of epochs that makes the number of steps, at least 1; 0 if rows are too few for a network."""
     if n_rows < MIN_ROWS_TO_TRAIN:
         return 0
     n_steps = min(amount.n_steps, amount.steps_per_row * n_rows)

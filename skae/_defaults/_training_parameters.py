@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class TrainingParameters:
-    """Parameters of the constructors that concern training; "auto" where a rule decides."""
+    """Parameters of the constructors that concern training; "auto" means that a rule decides."""
 
     alpha: float | str
     batch_size: int | str
@@ -21,5 +21,5 @@ class TrainingParameters:
 
 
 def resolved(value: Any, rule: Callable[[], Any]) -> Any:
-    """A parameter, or what its rule says where it is "auto"."""
+    """The value of a parameter or, if it is "auto", the result of its rule."""
     return rule() if isinstance(value, str) else value

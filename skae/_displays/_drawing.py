@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-# From Okabe & Ito's palette, distinguishable in every kind of colour blindness.
+# From the palette of Okabe & Ito, whose colours can be told apart in every kind of colour blindness.
 BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#777777"
-# Petroff's ten colours, chosen for the same readers: https://arxiv.org/abs/2107.02270
+# Petroff's ten colours, which are chosen for colour blindness as well: https://arxiv.org/abs/2107.02270
 CLASS_COLORS = (
     "#3f90da",
     "#ffa90e",
@@ -76,7 +76,7 @@ def class_colors(n_classes: int) -> list[Any]:
 
 
 def names_fit(ax: Any, names: list[str]) -> bool:
-    """Whether the names fit side by side below the axes. Their width is an estimate, because nothing is drawn yet."""
+    """Whether the names fit side by side below the axes. The width is estimated, because nothing is drawn yet."""
     width_in_points = 72.0 * ax.get_window_extent().width / ax.figure.dpi
     return sum(len(name) + 2 for name in names) * 5.5 < width_in_points
 

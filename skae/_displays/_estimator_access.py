@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 
 
 def check_estimator(estimator: Any, *attributes: str) -> None:
-    """Raise, worded as scikit-learn does, unless `estimator` is fitted and has all of the attributes."""
+    """Raise an error in the words of scikit-learn unless `estimator` is fitted and has all of the attributes."""
     check_is_fitted(estimator)
     missing = [name for name in attributes if not hasattr(estimator, name)]
     if missing:
@@ -67,7 +67,7 @@ def feature_names(X: Any, n_features: int, estimator: Any = None) -> np.ndarray:
 
 
 def take_row(X: Any, row: int) -> Any:
-    """One row of X, still 2d and in the container of X."""
+    """One row of X as a 2d array, sparse matrix or DataFrame, as X is."""
     if hasattr(X, "iloc"):
         return X.iloc[[row]]
     if sparse.issparse(X):

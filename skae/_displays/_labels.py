@@ -43,7 +43,7 @@ def start_name(estimator: Any) -> str:
     code = getattr(estimator, "code", "dense")
     if code == "sparse":
         return "linear sparse code"
-    # Nothing is known about a corruption given as a function: training then starts from PCA.
+    # The moments of a callable corruption are not known, so that training starts from PCA.
     named = isinstance(getattr(estimator, "corruption", None), str)
     if named and getattr(estimator, "corruption_level", "auto") != 0:
         return "best linear denoiser"

@@ -1,4 +1,4 @@
-"""LossCurveDisplay: the losses of training, and the loss before it."""
+"""LossCurveDisplay: the loss during training, and the loss before it."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ ROUNDING = 1e-9
 class LossCurveDisplay:
     """Training and held-out loss of every epoch, and the loss of PCA, or another linear model, before training.
 
-    A marker shows the epoch and the loss of the weights that were kept: epoch 0 if no epoch improved on the start.
-    There is no marker if a warm start kept its previous weights, whose loss is not on the curve. Without a hold-out the
-    last weights are kept, and their loss and that of the start are losses on the training rows. A denoising detector
-    leaves the worst tenth of each batch out of training and of its curve, but not out of the loss of the start and of
-    the kept weights. It is recommended to use :meth:`from_estimator` to create a `LossCurveDisplay`. All parameters are
-    stored as attributes.
+    A marker shows the epoch and the loss of the weights that were kept: epoch 0 if no epoch was better than the
+    starting point. There is no marker if a warm start kept its previous weights, whose loss is not on the curve.
+    Without a hold-out the last weights are kept, and the losses of these and of the starting point are those on the
+    training rows. A denoising detector leaves the worst tenth of each batch out of training and of its curve, but not
+    out of the losses of the starting point and of the kept weights. It is recommended to use :meth:`from_estimator` to
+    create a `LossCurveDisplay`. All parameters are stored as attributes.
 
     Parameters
     ----------

@@ -174,7 +174,7 @@ class OutlierScoreDisplay:
             self.threshold_line_ = ax.axvline(self.offset, color="black", linestyle="--", linewidth=1.5, label=label)
         ax.set_xlabel("score_samples (the lower, the more unusual)")
         ax.set_ylabel("rows" if self.outlier is None else "rows (% of their class)")
-        # Room for the legend, which would hide bars.
+        # Room for the legend, which would otherwise hide bars.
         ax.set_ylim(top=1.3 * ax.get_ylim()[1])
         if self.outlier is None:
             ax.yaxis.get_major_locator().set_params(integer=True)

@@ -174,12 +174,15 @@ class ReconstructionDisplay:
         names = feature_names(X, reconstructed.shape[1], estimator)
         X = dense(X, allow_nan=True)
         if X.shape != reconstructed.shape:
-            raise ValueError(f"X has shape {X.shape}, but its reconstruction has shape {reconstructed.shape}.")
+            raise ValueError(
+                f"X has shape {X.shape}, but its reconstruction has shape {reconstructed.shape}. Pass a reconstruction "
+                "of the same rows and features."
+            )
         if image_shape is not None:
             image_shape = _checked_shape(image_shape, X.shape[1])
         observed = ~np.isnan(X)
         if not observed.any():
-            raise ValueError("X has no observed entry: all of them are NaN.")
+            raise ValueError("X has no observed entry: all of them are NaN. Pass rows with observed entries.")
         scale = None
         if (image_shape is None) if standardize is None else standardize:
             # Constant features, such as all features of a single row, keep their unit.

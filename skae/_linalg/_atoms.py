@@ -1,4 +1,4 @@
-"""Atoms of which few are enough for each row, found in closed steps."""
+"""Atoms for sparse codes, found by k-means and ridge regression."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from sklearn.cluster import KMeans
 from skae._linalg._moments import FloatArray
 from skae._rows._strata import stratified_rows
 
-# Atoms are learned from at least so many different directions, in all and for each atom.
+# Atoms are learned from at least this many different directions, in total and per atom.
 MIN_ROWS, MIN_ROWS_PER_ATOM = 50, 3
-# Directions equal to so many digits count as one.
+# Directions that are equal to this many digits count as one.
 DIGITS = 6
-# One row of four is not learned from: it tells whether atoms are better than axes.
+# One row of four is held out, to compare atoms with axes.
 JUDGED = 4
 N_ITERATIONS = 20
-# Share of the codes' mean square that regularises the regression of rows on codes.
+# Ridge penalty in the regression of rows on codes, as a share of the mean square of the codes.
 RIDGE = 0.03
 
 
@@ -28,11 +28,11 @@ def sparse_dictionary(
     weight: FloatArray | None,
     random_state: np.random.RandomState,
 ) -> tuple[FloatArray, FloatArray] | None:
-    """Find E and D such that ``keep_largest(rows @ E) @ D`` is near the rows; None where the axes do better.
+    """Find E and D such that ``keep_largest(rows @ E) @ D`` is near the rows; None if the axes are better.
 
-    The columns of E are directions of clusters of directions (k-means on rows of unit length, each with its square as
-    its weight), D is the ridge regression of rows on their codes. A row has several atoms near it, whose sum would be
-    too long: the regression sees to that. Axes and atoms are compared on rows that neither E nor D was fitted to.
+    The columns of E are the centres that k-means finds among the rows, scaled to unit length; each row is weighted by
+    its squared length. D is the ridge regression of the rows on their codes. The regression is needed because several
+    atoms are near a row, and their sum would be too long. Axes and atoms are compared on held-out rows.
 
     Parameters
     ----------

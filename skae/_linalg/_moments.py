@@ -1,4 +1,4 @@
-"""Weighted mean, scale and covariance of rows, read a block at a time."""
+"""Weighted mean, scale and covariance of rows, computed in blocks."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from skae._rows._blocks import dense_rows, row_blocks
 from skae._rows._row_source import RowSource
 from skae._rows._standardised_rows import float32_holds
 
-# Sums of more products lose digits in float32.
+# Sums of more products than these lose digits in float32.
 FLOAT32_SUM_ROWS = 2048
 
 FloatArray = NDArray[np.float64]
 
 
 def total_weight(rows: RowSource, sample_weight: FloatArray | None) -> float:
-    """The sum of the weights; the number of rows where all weigh the same."""
+    """The sum of the weights; the number of rows if there are none."""
     return float(rows.n_rows if sample_weight is None else sample_weight.sum())
 
 
@@ -47,10 +47,10 @@ def missing_share(rows: RowSource) -> float:
 
 
 def observed_moments(rows: RowSource, sample_weight: FloatArray | None = None) -> tuple[FloatArray, FloatArray]:
-    """Mean and variance of each feature over its entries that are not NaN; NaN where there are none."""
+    """Mean and variance of the observed entries of each feature; NaN if there are none."""
     weight = np.ones(rows.n_rows) if sample_weight is None else sample_weight
     count, first, second = np.zeros((3, rows.n_features))
-    # About a typical row, so that large means cost no digits.
+    # Relative to a typical row, so that large means cause no loss of digits.
     shift = rows.broadcast(_typical_row(rows.local))
     for part, block in rows.blocks():
         block = block.astype(np.float64)
@@ -66,14 +66,14 @@ def observed_moments(rows: RowSource, sample_weight: FloatArray | None = None) -
 
 
 def _typical_row(X) -> FloatArray:
-    """Mean of the first rows over their observed entries; zero where there are none."""
+    """Mean of the observed entries of the first rows; zero if there are none."""
     block = dense_rows(X, next(row_blocks(*X.shape), slice(0))).astype(np.float64)
     observed = (~np.isnan(block)).sum(axis=0)
     return np.divide(np.nansum(block, axis=0), observed, out=np.zeros(X.shape[1]), where=observed > 0)
 
 
 def feature_ranges(rows: RowSource) -> tuple[FloatArray, FloatArray]:
-    """Lowest and highest entry of each feature, NaN left out."""
+    """Lowest and highest observed entry of each feature."""
     lowest, highest = np.full(rows.n_features, np.nan), np.full(rows.n_features, np.nan)
     for _, block in rows.blocks():
         lowest = np.fmin(lowest, np.fmin.reduce(block, axis=0))
@@ -97,7 +97,7 @@ def weighted_covariance(
 ) -> FloatArray:
     """Covariance of ``(X - mean) / scale`` (divided by the total weight), in float64.
 
-    float32 rows are centred and multiplied in float32, and added up in float64.
+    float32 rows are centred and multiplied in float32, and the products are summed in float64.
     """
     covariance = np.zeros((rows.n_features, rows.n_features))
     in_float32 = rows.dtype == np.float32 and float32_holds(mean, scale)
@@ -114,10 +114,10 @@ def weighted_covariance(
 
 
 def _scatter(rows: np.ndarray) -> FloatArray:
-    """The sum of the rows' outer products, in float64."""
+    """The sum of the outer products of the rows, in float64."""
     if rows.dtype == np.float64:
         return rows.T @ rows
-    # Squares of numbers below one: those of float32's largest and smallest numbers are beyond its range.
+    # Entries are scaled to at most one, because squares of the largest float32 numbers are beyond its range.
     exponent = np.frexp(np.abs(rows).max())[1]
     rows = np.ldexp(rows, -exponent)
     total = np.zeros((rows.shape[1], rows.shape[1]))
@@ -129,7 +129,10 @@ def _scatter(rows: np.ndarray) -> FloatArray:
 def check_variance(variance) -> None:
     """Raise ValueError if a variance is beyond float64."""
     if not np.isfinite(variance).all():
-        raise ValueError("The variance of X is too large for float64: divide X by a constant first.")
+        raise ValueError(
+            "The variance of X is too large for float64: divide X by a constant first. See "
+            "docs/guide_troubleshooting.md."
+        )
 
 
 def constant_safe_scale(mean: FloatArray, variance: FloatArray, n_rows: int) -> FloatArray:

@@ -1,4 +1,4 @@
-"""Principal axes of weighted rows: exact where the width allows, randomised beyond."""
+"""Principal axes of weighted rows: exact if the number of features allows it, else randomised."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from skae._linalg._moments import (
 )
 from skae._rows._row_source import RowSource
 
-# Up to this width the covariance matrix (32 MB) and its leading eigenvectors take about a second at worst.
+# Up to this number of features, the covariance matrix (32 MB) and its leading eigenvectors take about a second at most.
 MAX_COVARIANCE_WIDTH = 2000
-# Below this share of the smaller side, a randomised SVD needs far less work than an exact one.
+# If fewer axes are requested than this share of the smaller side, a randomised SVD is much faster than an exact one.
 RANDOMIZED_SHARE = 0.25
-# Rows of more numbers (512 MB in float64) are not made dense all at once, but read in blocks, several times.
+# More numbers (512 MB in float64) are not made dense all at once; rows are read in blocks, several times.
 MAX_DENSE_NUMBERS = 1 << 26
-# Axes computed besides those requested, and passes over the rows to find them (Halko et al. 2011).
+# Number of axes that are computed in addition, and of passes over the rows (Halko et al. 2011).
 N_EXTRA_AXES, N_PASSES = 10, 8
 
 
@@ -33,8 +33,8 @@ N_EXTRA_AXES, N_PASSES = 10, 8
 class PrincipalAxes:
     """Mean, scale and leading principal axes of ``(X - mean) / scale``.
 
-    `components` has shape (n_components, n_features); axes beyond the rank are zero. `variances` are about the mean,
-    divided by the total weight; `total_variance` is their sum over *all* axes.
+    `components` has shape (n_components, n_features); axes beyond the rank are zero. `variances` are those along the
+    axes, divided by the total weight. `total_variance` is their sum over *all* axes, not only the leading ones.
     """
 
     mean: FloatArray
@@ -101,7 +101,7 @@ def _cut_or_padded(variances, components, total, n_components) -> tuple[FloatArr
 
 
 def n_axes_for_share(variances: FloatArray, total_variance: float, share: float) -> int:
-    """The smallest number of leading axes that explains more than a share of the variance; rows alike need one."""
+    """The smallest number of leading axes that explains more than a share of the variance; 1 if all rows are equal."""
     explained = np.cumsum(variances) / total_variance if total_variance > 0 else np.ones_like(variances)
     return int(np.searchsorted(explained, share, side="right")) + 1
 
@@ -137,7 +137,7 @@ class _CentredRows:
         return 1.0 if self.sample_weight is None else self.sample_weight[part, np.newaxis]
 
     def times_scatter(self, basis: FloatArray) -> FloatArray:
-        """The sum of the rows' outer products, times a basis; sparse rows stay sparse."""
+        """The sum of the outer products of the rows, times a basis; sparse rows stay sparse."""
         local = self.rows.local
         if sparse.issparse(local):
             products = local @ (basis / self.scale[:, np.newaxis]) - (self.mean / self.scale) @ basis
@@ -178,7 +178,7 @@ def _leading_axes_in_blocks(
     for _ in range(N_PASSES):
         basis, _ = linalg.qr(basis, mode="economic", check_finite=False)
         previous, basis = basis, centred_rows.times_scatter(basis) / centred_rows.total_weight
-    # The covariance within the subspace: exact for the last basis but one, of which the last is the image.
+    # The covariance within the subspace of the previous basis, of which `basis` is the image.
     variances, rotation = linalg.eigh(previous.T @ basis, check_finite=False)
     components = (previous @ rotation[:, ::-1][:, :n_components]).T
     _, components = svd_flip(None, components, u_based_decision=False)

@@ -10,15 +10,15 @@ from skae._linalg._moments import FloatArray
 def weighted_quantile(values: FloatArray, probability: float, sample_weight: FloatArray | None = None) -> float:
     """The averaged inverted CDF of weighted values.
 
-    A weight of two is the same as the value given twice, which interpolating definitions do not grant. Where the
-    cumulative weight meets the probability exactly, the mean of the two neighbours is taken (Hyndman & Fan 1996, 2).
+    A weight of two is equivalent to the value given twice, which is not so with interpolation. If the cumulative weight
+    equals the probability exactly, the quantile is the mean of the two neighbours (Hyndman & Fan 1996, definition 2).
     """
     order = np.argsort(values, kind="stable")
     values = values[order]
     weight = np.ones(len(values)) if sample_weight is None else sample_weight[order]
     cumulative = np.cumsum(weight)
     target = probability * cumulative[-1]
-    # Sums of weights differ from the target by rounding where they should meet it.
+    # Sums of weights that should equal the target may differ from it by rounding.
     slack = 1e-10 * cumulative[-1]
     lower = min(int(np.searchsorted(cumulative, target - slack)), len(values) - 1)
     upper = min(int(np.searchsorted(cumulative, target + slack)), len(values) - 1)
@@ -26,7 +26,7 @@ def weighted_quantile(values: FloatArray, probability: float, sample_weight: Flo
 
 
 def observed(values: FloatArray, weight: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """The values that are not NaN, or one zero if all are, and their weights."""
+    """The values that are not NaN, with their weights; a single zero if all are NaN."""
     known = ~np.isnan(values)
     if known.all():
         return values, weight
@@ -36,15 +36,16 @@ def observed(values: FloatArray, weight: FloatArray) -> tuple[FloatArray, FloatA
 def lower_tail_threshold(
     values: FloatArray, share: float, sample_weight: FloatArray | None = None, margin: float = 1e-4
 ) -> float:
-    """A threshold below which lie the lowest values that make up at most this share of the weight.
+    """The threshold below which are the lowest values, as many as make up at most this share of the weight.
 
-    It is at most `margin` above the highest of them, not halfway to the next: the chance that a new value, exchangeable
-    with n given ones, is at most the k-th lowest is k / (n + 1) and so at most the share.
+    It is at most `margin` above the highest of these values, not halfway to the next value. A new value that is
+    exchangeable with the n given ones is at most the k-th lowest with probability k / (n + 1), which is at most the
+    share.
     """
     order = np.argsort(values, kind="stable")
     weight = np.ones(len(values)) if sample_weight is None else sample_weight[order]
     cumulative = np.cumsum(weight)
-    # Equal values share a side: where they do not all fit, all stay above.
+    # Equal values are on the same side: if not all of them fit below the threshold, all are above.
     levels, first = np.unique(values[order], return_index=True)
     weight_up_to = np.append(cumulative[first[1:] - 1], cumulative[-1])
     n_below = int(np.searchsorted(weight_up_to, (share + 1e-10) * cumulative[-1], side="right"))

@@ -1,4 +1,4 @@
-"""Principal axes of the bulk of the rows: mean and covariance that a minority of outliers cannot bend."""
+"""Robust principal axes, from a mean and covariance that a minority of outliers hardly changes."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from skae._rows._blocks import dense_rows, row_blocks
 from skae._rows._row_source import RowSource
 from skae._rows._strata import stratified_rows
 
-# Each step keeps this share of the rows, those nearest in the last step's metric.
+# Each step keeps this share of the rows: those nearest to the centre in the metric of the previous step.
 BULK = 0.8
 N_STEPS = 3
-# Added to the variances of standardised features when distances are measured: axes of less are mostly rounding or ties.
+# Added to variances when distances are computed, because axes with less variance are mostly rounding errors or ties.
 VARIANCE_FLOOR = 0.05
-# Standard deviations beyond which a value counts as this far: one extreme value must not drown all others.
+# Values are clipped at this many standard deviations, so that one extreme value does not outweigh all others.
 CLIP = 20.0
-# Values further from the median than this many times the 95th percentile (in a Gaussian: CLIP deviations) count as this
-# far in mean and deviation: one of them could make all others look alike. Quantiles are those of at most so many rows.
+# For mean and deviation, distances from the median are clipped at EXTREME times their quantile USUAL (in a Gaussian:
+# CLIP deviations). Otherwise one extreme value could make all others look equal. Quantiles are those of a sample.
 USUAL, EXTREME, MAX_QUANTILE_ROWS = 0.95, CLIP / 1.96, 20_000
-# Rows this close to the span of the axes, in shares of their length, are off it by rounding only.
+# Rows whose distance from the span of the axes is below this share of their length differ from it by rounding only.
 ON_SPAN = 1e-9
 
 
@@ -40,8 +40,8 @@ ON_SPAN = 1e-9
 class RobustAxes:
     """Orthonormal axes for standardised, clipped rows, in the order of the bulk's variance along them.
 
-    ``coordinates(X) = (clip((X - mean) / scale) - centre) @ axes``; where there are fewer rows than features the axes
-    span the training rows, and a last coordinate holds the distance from that span.
+    ``coordinates(X) = (clip((X - mean) / scale) - centre) @ axes``. If there are fewer rows than features, the axes
+    span the training rows, and an additional last coordinate is the distance from this span.
     """
 
     mean: FloatArray
@@ -72,9 +72,9 @@ class RobustAxes:
 
 @np.errstate(over="ignore", invalid="ignore")
 def robust_axes(source: RowSource, scale_features: bool, sample_weight: FloatArray | None = None) -> RobustAxes:
-    """Axes of the bulk of the rows, by concentration steps (Rousseeuw & Van Driessen 1999) from all rows.
+    """Axes of the bulk of the rows, found by concentration steps (Rousseeuw & Van Driessen 1999) from all rows.
 
-    Robust to outliers that are far away; a cluster of more than a fifth of the rows is part of the bulk.
+    They are robust to outliers that are far away. A cluster of more than a fifth of the rows is part of the bulk.
     """
     n_rows, n_features = source.shape
     mean = weighted_mean(source, sample_weight)
@@ -109,12 +109,12 @@ def robust_axes(source: RowSource, scale_features: bool, sample_weight: FloatArr
 
 
 def _winsorise(source: RowSource, mean: FloatArray, variance: FloatArray, sample_weight: FloatArray | None) -> None:
-    """Replace mean and variance of features that have extreme values by those of the values clipped."""
+    """Replace the mean and variance of features with extreme values by those of the clipped values."""
     chosen = stratified_rows(source.n_rows, MAX_QUANTILE_ROWS)
     weight = None if sample_weight is None else sample_weight[chosen]
     lowest, highest = feature_ranges(source)
     for feature in range(source.n_features):
-        # Cheap and safe: nothing is extreme that is within a few deviations.
+        # This is fast to check, and values within a few deviations cannot be extreme.
         if max(highest[feature] - mean[feature], mean[feature] - lowest[feature]) ** 2 <= EXTREME * variance[feature]:
             continue
         column = dense_rows(source.local[:, [feature]], slice(None))[:, 0]

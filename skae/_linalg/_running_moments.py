@@ -1,4 +1,4 @@
-"""Mean and covariance of rows that come in chunks, as exact as if they came at once."""
+"""Mean and covariance of rows that come in chunks, as exact as if all rows came at once."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class RunningMoments:
 
     @classmethod
     def from_axes(cls, axes: PrincipalAxes, n_rows: int, weight: float) -> RunningMoments:
-        """Moments of rows of which the leading axes are known: what these leave is taken as equal in all directions."""
+        """Moments from the leading axes; the remaining variance is assumed to be equal in all other directions."""
         n_components, n_features = axes.components.shape
         left = max(0.0, axes.total_variance - axes.variances.sum()) / max(1, n_features - n_components)
         covariance = (axes.components.T * (axes.variances - left)) @ axes.components
@@ -45,7 +45,7 @@ class RunningMoments:
 
     @np.errstate(over="ignore", invalid="ignore")
     def merged(self, other: RunningMoments) -> RunningMoments:
-        """Moments of the rows of both (Chan, Golub & LeVeque 1983)."""
+        """Moments of the rows of both together (Chan, Golub & LeVeque 1983)."""
         weight = self.weight + other.weight
         share, difference = other.weight / weight, other.mean - self.mean
         covariance = self.covariance * (1.0 - share) + other.covariance * share

@@ -173,8 +173,8 @@ def _check_detectors(estimator: Any, transforms: bool = False) -> None:
     """Raise if a detector's codes are the input of other steps: skl2onnx would pass on its labels."""
     if isinstance(estimator, AutoencoderOutlierDetector) and transforms:
         raise NotImplementedError(
-            "to_onnx converts an AutoencoderOutlierDetector as last step only. Use an AutoencoderTransformer for codes: "
-            "see docs/saving.md."
+            "to_onnx converts an AutoencoderOutlierDetector as last step only. Use an AutoencoderTransformer for "
+            "codes: see docs/saving.md."
         )
     for part, gives_input in _parts(estimator, transforms):
         _check_detectors(part, gives_input)
@@ -246,8 +246,8 @@ def _convert_detector(scope: Any, operator: Any, container: Any) -> None:
     scorer, calibration = detector._scorer, detector._calibration
     if type(scorer) not in COMPONENTS:
         raise NotImplementedError(
-            f"to_onnx cannot convert a detector that scores by {type(scorer).__name__}. Save it with joblib or skops: see "
-            "docs/saving.md."
+            f"to_onnx cannot convert a detector that scores by {type(scorer).__name__}. Save it with joblib or skops: "
+            "see docs/saving.md."
         )
     fill_missing = _REQUEST.get()[1]
     if fill_missing == "auto":

@@ -49,8 +49,8 @@ def add_module(module: nn.Module, scope: Any, operator: Any, container: Any) -> 
             )
         except torch.onnx.OnnxExporterError as error:
             raise NotImplementedError(
-                "to_onnx cannot convert a network that torch.onnx.export cannot convert. The error above says why. Branches "
-                "and shapes must not depend on the input: see docs/saving.md."
+                "to_onnx cannot convert a network that torch.onnx.export cannot convert. The error above says why. "
+                "Branches and shapes must not depend on the input: see the notes in the documentation of to_onnx."
             ) from error
     assert program is not None
     add_prefix, prefix = import_module("onnx.compose").add_prefix, f"{scope.get_unique_operator_name('skae')}."

@@ -1,1 +1,1 @@
-"""Rows of X: read in blocks, standardised, compared, sampled, and shared between processes."""
+"""Rows of X: reading in blocks, standardising, finding duplicates, sampling, and sharing between processes."""

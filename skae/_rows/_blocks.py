@@ -1,4 +1,4 @@
-"""Rows of arrays, memmaps, CSR matrices and tensors that this process holds, as slices and dense blocks."""
+"""Slices and dense blocks of rows of arrays, memmaps, CSR matrices and tensors."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-# 4 million numbers (32 MB in float64): large enough for BLAS, small beside any data that needs blocks.
+# 4 million numbers (32 MB in float64): large enough for BLAS, and small compared with data that need blocks.
 BLOCK_ELEMENTS = 1 << 22
-# A quarter of a gigabyte: smaller files stay in memory once they were read.
+# A quarter of a gigabyte: smaller files stay in memory after the first pass.
 LARGE_FILE_BYTES = 1 << 28
-# Of a large file so many numbers (1 MB in float32) are read that lie together, and 64 times as many are in memory.
+# Large files are read in runs of consecutive numbers (1 MB in float32); a window of 64 runs is in memory.
 RUN_ELEMENTS, WINDOW_ELEMENTS = 1 << 18, 1 << 24
 
 
 def row_blocks(n_rows: int, n_features: int, elements: int = BLOCK_ELEMENTS) -> Iterator[slice]:
-    """Slices that cover `n_rows` rows with about `elements` numbers in each."""
+    """Slices that cover `n_rows` rows, with about `elements` numbers per slice."""
     size = max(1, elements // max(1, n_features))
     for start in range(0, n_rows, size):
         yield slice(start, min(start + size, n_rows))
 
 
 def row_indices(n_rows: int) -> NDArray[np.integer]:
-    """Indices of all rows, in four bytes each where they fit: those of a large file are most of a fit's memory."""
+    """Indices of all rows, as int32 if possible: for a large file, indices take most of the memory of a fit."""
     return np.arange(n_rows, dtype=np.int32 if n_rows <= np.iinfo(np.int32).max else np.int64)
 
 
@@ -35,7 +35,7 @@ def dense_rows(X, rows):
 
 
 def stacked_rows(X, other: np.ndarray):
-    """The rows of both; sparse if X is."""
+    """The rows of X followed by those of `other`; sparse if X is."""
     if sparse.issparse(X):
         return sparse.vstack([X, sparse.csr_array(other)], format="csr")
     return np.concatenate([X, other])

@@ -8,14 +8,15 @@ from scipy import sparse
 
 from skae._rows._row_source import RowSource
 
-# Among more rows duplicates are not sought.
+# Duplicates are not searched among more rows than these.
 MAX_ROWS = 1_000_000
-# Equal rows that are more than this share of all are a state that new rows will often be in, rather than duplicates.
+# If equal rows are more than this share of all rows, they are a common state, in which new rows will often be, and do
+# not count as duplicates.
 MAX_SHARE = 0.1
 
 
 def first_occurrences(rows: RowSource) -> NDArray[np.intp] | None:
-    """For each row the index of the first row equal to it, which may be itself; None where all are different."""
+    """For each row the index of the first row that equals it, or its own; None if all rows are different."""
     if rows.n_rows > MAX_ROWS:
         return None
     _, first, group, count = np.unique(row_hashes(rows), return_index=True, return_inverse=True, return_counts=True)
@@ -24,16 +25,16 @@ def first_occurrences(rows: RowSource) -> NDArray[np.intp] | None:
 
 
 def n_distinct_rows(rows: RowSource) -> int:
-    """How many different rows there are, up to `MAX_ROWS`; beyond, how many rows."""
+    """The number of different rows; for more than `MAX_ROWS` rows, the number of rows."""
     return rows.n_rows if rows.n_rows > MAX_ROWS else len(np.unique(row_hashes(rows)))
 
 
 def row_hashes(rows: RowSource) -> NDArray[np.int64]:
-    """A number for each row, equal for equal rows: sums of products with random odd numbers, modulo 2^64."""
+    """Hashes of the rows: the sum of products with random odd numbers, modulo 2^64."""
     multipliers = np.random.RandomState(0).randint(2**64, size=rows.n_features, dtype=np.uint64) | np.uint64(1)
     hashes = np.zeros(rows.n_rows, dtype=np.uint64)
     local = rows.local
-    if sparse.issparse(local):  # what is not stored is zero, and adds nothing
+    if sparse.issparse(local):  # entries that are not stored are zero and add nothing
         if not local.has_canonical_format:
             local = local.copy()
             local.sum_duplicates()
@@ -46,9 +47,9 @@ def row_hashes(rows: RowSource) -> NDArray[np.int64]:
 
 
 def _mixed_bits(values: np.ndarray) -> NDArray[np.uint64]:
-    """The bits of numbers, the same for both zeros and for all NaN, so that short numbers differ in low ones as well.
+    """The bits of numbers, with high bits mixed into low ones; both zeros are equal, and all NaN.
 
-    Products carry differences to higher digits only.
+    Products modulo 2^64 carry differences to higher bits only, and short numbers differ in high bits only.
     """
     numbers = np.ascontiguousarray(values + 0.0, dtype=np.float64)
     numbers[np.isnan(numbers)] = np.nan

@@ -7,30 +7,31 @@ import numpy as np
 from skae._rows._blocks import row_indices
 from skae._rows._training_rows import TrainingRows
 
-# A hold-out of this many rows tells a trained network from its start; beyond a twentieth of the rows, more are better
-# trained on.
+# A hold-out of this many rows is enough to compare a trained network with its start. With many rows it is a twentieth of
+# them, up to the maximum; more rows are better used for training.
 HOLD_OUT_ROWS = 100
 MAX_HOLD_OUT_ROWS = 2000
-# Of more rows a random sample makes the strata.
+# For more rows than these, strata are made from a random sample.
 MAX_ROWS_IN_STRATA = 1_000_000
-# Fewer groups gain all by chance too often: so many are held out, or half of all if there are fewer than twice as many.
+# At least this many groups are held out, or half of all groups if there are fewer than twice as many. With fewer groups
+# it is too likely that all of them improve by chance.
 MIN_GROUPS_TO_JUDGE = 3
-# Of groups that are held out no more than this share of the rows, unless more groups are asked for.
+# Held-out groups have at most this share of the rows, unless a larger share of the groups is requested.
 MAX_SHARE_OF_GROUPS = 0.5
 
 
 def split_rows(
     rows: TrainingRows, fraction: float, random_state: np.random.RandomState, norms: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Random indices to train on and to hold out (None for a fraction of 0); both sorted, neither empty.
+    """Random indices of rows to train on and to hold out (None for a fraction of 0); both sorted, neither empty.
 
-    Of equal rows the first alone is held out, and then none of them is trained on: a row that was learned by heart
-    tells nothing. One row is drawn from each of as many strata, by the rows' `norms` where they are given, so that
-    extreme rows are on both sides. Where rows belong to groups, whole groups are held out, and `fraction` is a share of
-    the groups.
+    If a row that has equal rows is held out, it is the first of them, and none of the others is trained on: a row that
+    was memorised shows nothing. If `norms` of the rows are given, one row is drawn from each of as many strata of equal
+    size by norm, so that there are extreme rows on both sides. If rows belong to groups, whole groups are held out, and
+    `fraction` is a share of the groups.
     """
     indices = row_indices(rows.n_rows)
-    if not fraction or rows.n_rows < 2:  # of rows with weight there may be one
+    if not fraction or rows.n_rows < 2:  # only one row may have a positive weight
         return indices, None
     if rows.groups is not None and rows.n_groups > 1:
         is_held_out = draw_groups(rows.groups, fraction, random_state)[rows.groups]
@@ -56,9 +57,9 @@ def split_rows(
 
 
 def draw_groups(groups: np.ndarray, fraction: float, random_state: np.random.RandomState) -> np.ndarray:
-    """Mask of the groups to hold out, given the number of each row's group: a share of them, at least one.
+    """Mask of the groups to hold out, a share of them and at least one, given the group number of each row.
 
-    A group that would bring their rows beyond half of all is passed over.
+    A group is skipped if the held-out groups would then have more than half of all rows.
     """
     sizes = np.bincount(groups)
     present = np.flatnonzero(sizes)
@@ -74,7 +75,7 @@ def draw_groups(groups: np.ndarray, fraction: float, random_state: np.random.Ran
 
 
 def _at_most(indices: np.ndarray, number: int, random_state: np.random.RandomState) -> np.ndarray:
-    """All indices, or so many of them, drawn at random and sorted: groups may be large."""
+    """At most `number` of the indices, drawn at random and sorted, because groups may be large."""
     return indices if len(indices) <= number else np.sort(random_state.choice(indices, number, replace=False))
 
 

@@ -1,4 +1,4 @@
-"""The only file that knows torch.distributed: sums and messages between processes, and errors that reach them all."""
+"""Sums and messages between processes, and errors that all of them raise. No other file uses torch.distributed."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ import torch.distributed as dist
 
 
 class ErrorOnRank(ValueError):
-    """An error that all processes know of."""
+    """An error that all processes raise."""
 
 
 class ProcessGroup:
     """The processes of torch's default group, which all run the same fit.
 
-    Whatever they do together starts with messages from each to all: a process that has failed sends its error instead
-    of the requested value, and all of them raise.
+    Every joint operation starts with a message from each process to all others. A process that has failed sends its
+    error instead of the requested value, and then all processes raise.
     """
 
     def __init__(self) -> None:
         self.rank, self.size = dist.get_rank(), dist.get_world_size()
-        # Set when the user asks this process to stop: all of them will at their next exchange.
+        # Set if the user interrupts this process. All processes stop at their next exchange.
         self.interrupted = False
 
     def exchange(self, purpose: str, value: Any = None, error: BaseException | None = None) -> list[Any]:
-        """The values of all processes, in the order of their ranks; raises on all if one has an error.
+        """The values of all processes, in the order of their ranks. All processes raise if one has an error.
 
-        `purpose` tells processes that are out of step from each other.
+        `purpose` shows whether all processes are at the same place.
         """
         message = None if error is None else f"{type(error).__name__}: {error}"
         reports: list[Any] = [None] * self.size
@@ -46,7 +46,8 @@ class ProcessGroup:
         if len(set(purposes)) > 1:
             places = ", ".join(f"rank {rank}: {place}" for rank, place in enumerate(purposes))
             raise ErrorOnRank(
-                f"Processes are at different places ({places}): they need the same parameters and callbacks."
+                f"Processes are at different places ({places}): they need the same parameters and callbacks. See "
+                "docs/guide_distributed.md."
             )
         return list(values)
 
@@ -55,18 +56,18 @@ class ProcessGroup:
         if not told:
             return
         if own is not None and len(told) == self.size and len(set(messages)) == 1:
-            raise own  # the same everywhere: a parameter out of its range, and the like
+            raise own  # all processes have the same error, such as a parameter out of its range
         rank, message = told[0]
         raise ErrorOnRank(f"Rank {rank} of {self.size} raised {message}") from own
 
     def broadcast(self, value: Any) -> Any:
-        """The value of rank 0, which alone is sent."""
+        """The value of rank 0; the values of other ranks are not sent."""
         values = self.exchange("broadcasting a value", value if self.rank == 0 else None)
         return value if self.rank == 0 else values[0]
 
     def sum(self, array: np.ndarray) -> np.ndarray:
         """The sum of the arrays of all processes."""
-        # NCCL adds up what lies on a GPU.
+        # NCCL sums only tensors on a GPU.
         device = "cuda" if dist.get_backend() == "nccl" else "cpu"
         total = torch.tensor(array, device=device)
         self.exchange(f"summing arrays of shape {array.shape}")
@@ -74,11 +75,11 @@ class ProcessGroup:
         return total.cpu().numpy()
 
     def all_reduce(self, vector: torch.Tensor) -> None:
-        """Replace a vector by the sum of those of all processes: the one thing done together without messages."""
+        """Replace a vector by the sum of those of all processes. This is the only operation without a message."""
         dist.all_reduce(vector)
 
     def stopping_together(self, on_epoch: Callable[..., bool]) -> Callable[..., bool]:
-        """`on_epoch`, but a process that asks to stop, or is interrupted, stops all."""
+        """Wrap `on_epoch` so that all processes stop if one of them stops or is interrupted."""
 
         def agreed(*losses) -> bool:
             stop = False
@@ -91,24 +92,26 @@ class ProcessGroup:
         return agreed
 
 
-# Whether fits of this thread are those of all processes together.
+# Whether this thread is within `distributed`.
 _requested: ContextVar[bool] = ContextVar("_requested", default=False)
 
 
 @contextmanager
 def distributed() -> Iterator[None]:
-    """Fit estimators in the body together with the other processes of a torch.distributed group.
+    """Fit one transformer in several processes together.
 
-    Each process passes the shard of the rows that it holds, of at least two rows, and all of them end with the same
-    fit: that of one process given the shards in the order of ranks. An error of one process is raised by all.
+    Within the ``with`` block, `AutoencoderTransformer.fit` works together with the other processes of a
+    torch.distributed group. Each process passes its own shard of at least two rows. All processes end with the same
+    fitted estimator, which is that of one process given all shards in the order of ranks. If one process raises an
+    error, all of them raise it.
 
-    Supported by `AutoencoderTransformer.fit`, except with ``corruption="swap"`` or a callable corruption, which look at
-    all rows of a batch. `partial_fit` and `AutoencoderOutlierDetector` raise a ValueError.
+    ``corruption="swap"`` and callable corruptions are not supported, because they need all rows of a batch.
+    `partial_fit` and `AutoencoderOutlierDetector` raise a ValueError.
 
     Yields
     ------
     None
-        Nothing: only the body's place matters.
+        There is no value.
 
     Raises
     ------
@@ -130,7 +133,7 @@ def distributed() -> Iterator[None]:
     if not (dist.is_available() and dist.is_initialized()):
         raise RuntimeError(
             "skae.distributed() needs a process group: launch with torchrun and call "
-            "torch.distributed.init_process_group() first."
+            "torch.distributed.init_process_group() first. See docs/guide_distributed.md."
         )
     token = _requested.set(True)
     try:
@@ -146,7 +149,7 @@ def is_distributed() -> bool:
 
 @contextmanager
 def processes_of_fit() -> Iterator[ProcessGroup | None]:
-    """The processes that fit together (None: this one alone); what one of them raises, all raise."""
+    """The processes that fit together (None: this one alone). An error in the body of one is raised by all."""
     if not is_distributed():
         yield None
         return
@@ -155,7 +158,7 @@ def processes_of_fit() -> Iterator[ProcessGroup | None]:
         try:
             yield processes
         except (ErrorOnRank, KeyboardInterrupt):
-            raise  # all know
+            raise  # all processes raise these
         except BaseException as error:
             failure = error
         processes.exchange("the end of fit", error=failure)
@@ -163,9 +166,9 @@ def processes_of_fit() -> Iterator[ProcessGroup | None]:
 
 @contextmanager
 def _interruptions_noted(processes: ProcessGroup) -> Iterator[None]:
-    """Have Ctrl-C noted, not raised: a process that left an exchange half done would leave the others waiting.
+    """Record Ctrl-C instead of raising KeyboardInterrupt, which would leave other processes waiting in an exchange.
 
-    A second one is raised as ever. Python tells signals to its main thread only.
+    A second Ctrl-C raises. Python delivers signals to the main thread only.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

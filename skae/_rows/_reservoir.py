@@ -1,4 +1,4 @@
-"""A random sample of the rows of a stream, each with a random priority that says how long it stays."""
+"""A random sample of the rows of a stream. A random priority decides how long each row stays in it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Reservoir:
 
 
 def highest_priorities(priorities: np.ndarray, at_most: int) -> np.ndarray:
-    """Mask of the priorities that are highest."""
+    """Mask of the `at_most` highest priorities."""
     mask = np.ones(len(priorities), dtype=bool)
     if len(priorities) > at_most:
         mask[np.argpartition(priorities, len(priorities) - at_most)[: len(priorities) - at_most]] = False

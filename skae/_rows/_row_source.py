@@ -1,4 +1,4 @@
-"""The rows of X, whoever holds them: what statistics and training read."""
+"""The rows of X, from which statistics and training read, whether one process has them all or several share them."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from skae._rows._standardised_rows import StandardisedRows
 class RowSource:
     """Rows of an array, memmap, CSR matrix or tensor, all of them held by this process.
 
-    `ShardedRowSource` has the same interface for rows that several processes hold. Statistics are computed over
-    `blocks` and combined by `total`, and so need not know which of the two they read.
+    `ShardedRowSource` has the same interface for rows that are shared between processes. Statistics are computed from
+    `blocks` and combined by `total`, so that the same code works for both classes.
     """
 
     is_distributed = False
@@ -33,7 +33,7 @@ class RowSource:
         self.local = X
         self.shape: tuple[int, int] = tuple(X.shape)
         self.dtype = X.dtype
-        # Where the rows of `local` are among all rows.
+        # The position of the rows of `local` among all rows.
         self.own = slice(0, X.shape[0])
 
     @property
@@ -57,7 +57,7 @@ class RowSource:
         return dense_rows(self.local, rows)
 
     def gathered(self, rows: np.ndarray) -> Any:
-        """The given rows, read in the order in which they lie."""
+        """The given rows, which are read from a large file in the order of the file."""
         if not self.is_large_file:
             return self.take(rows)
         order = np.argsort(rows)
@@ -69,8 +69,8 @@ class RowSource:
     def shuffled(self, rows: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:
         """The rows, given by sorted indices, in random order.
 
-        Those of a large file are read a window at a time, made of so many runs of neighbours from all over the file:
-        one by one each of them would be a page from the disk. Rows are in random order within a window.
+        For a large file, the order consists of windows. A window has runs of consecutive rows from random places of the
+        file, and its rows are in random order. In a completely random order, each row would read a page from the disk.
         """
         if not self.is_large_file:
             return random_state.permutation(rows)
@@ -87,7 +87,7 @@ class RowSource:
         return RowSource(self.local[mask])
 
     def blocks(self, elements: int = BLOCK_ELEMENTS) -> Iterator[tuple[slice, np.ndarray]]:
-        """The rows that this process holds, a dense block at a time, and their indices."""
+        """The rows of this process as dense blocks, with their indices."""
         for rows in row_blocks(self.local.shape[0], self.n_features, elements):
             yield slice(self.own.start + rows.start, self.own.start + rows.stop), dense_rows(self.local, rows)
 
@@ -110,5 +110,5 @@ class RowSource:
         return StandardisedRows(self, mean, scale, dtype, device)
 
     def stopping_together(self, on_epoch: Callable[..., bool]) -> Callable[..., bool]:
-        """`on_epoch`, but a process that asks to stop stops all."""
+        """Wrap `on_epoch` so that all processes stop if one of them does."""
         return on_epoch

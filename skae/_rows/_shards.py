@@ -1,4 +1,4 @@
-"""Rows that several processes hold, a shard each."""
+"""Rows of which several processes have a shard each."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from skae._support._validation import as_weights
 
 
 class ShardedRowSource(RowSource):
-    """The rows of all processes in the order of their ranks; this process holds `local`, and `own` says where.
+    """The rows of all processes in the order of their ranks. This process has `local`, at the position `own`.
 
-    Shape and indices are those of all rows. Every method is called by all processes.
+    Shape and indices are those of all rows. All processes must call the same methods.
     """
 
     is_distributed = True
-    # All processes need the same order, whatever holds their rows.
+    # All processes need the same order of rows, even if only some of them read from a file.
     is_large_file = False
 
     def __init__(self, local, first: int, n_rows: int, processes: ProcessGroup) -> None:
@@ -33,7 +33,7 @@ class ShardedRowSource(RowSource):
         self.own = slice(first, first + local.shape[0])
 
     def take(self, rows) -> np.ndarray:
-        """The given rows, brought to every process."""
+        """The given rows, in every process."""
         here, own = self.held(rows)
         block = np.zeros((len(here), self.n_features), self.dtype)
         block[here] = dense_rows(self.local, own)
@@ -44,7 +44,7 @@ class ShardedRowSource(RowSource):
         return ShardedRowSource(self.local[mask[self.own]], before, int(mask.sum()), self.processes)
 
     def held(self, rows: np.ndarray | slice) -> tuple[np.ndarray, np.ndarray]:
-        """Which of the given rows this process holds: a mask, and their indices in `local`."""
+        """A mask of the given rows that this process has, and their indices in `local`."""
         if isinstance(rows, slice):
             rows = np.arange(*rows.indices(self.n_rows))
         here = (rows >= self.own.start) & (rows < self.own.stop)
@@ -69,7 +69,7 @@ class ShardedRowSource(RowSource):
 
 
 class ShardedStandardisedRows(StandardisedRows):
-    """Standardised rows of shards: `take` brings rows to every process; a batch is the tensor of its rows' indices."""
+    """Standardised rows of shards. `take` returns rows in every process; a batch is the tensor of the row indices."""
 
     def __init__(
         self, source: ShardedRowSource, mean: np.ndarray, scale: np.ndarray, dtype: torch.dtype, device: torch.device
@@ -83,7 +83,7 @@ class ShardedStandardisedRows(StandardisedRows):
             yield indices, torch.from_numpy(indices)
 
     def part(self, indices: Tensor) -> tuple[Tensor, Tensor]:
-        """The rows of a batch that this process holds, and their positions in it."""
+        """The rows of a batch that this process has, and their positions in it."""
         here, own = self._held(indices.numpy())
         x = self._own.take(own)
         return x, torch.from_numpy(np.flatnonzero(here)).to(x.device)
@@ -94,7 +94,7 @@ def as_shards(
 ) -> tuple[ShardedRowSource, np.ndarray | None, np.ndarray | None]:
     """The rows of all processes, and the weights and groups of all rows in every process.
 
-    Raises ValueError where processes were given what does not go together.
+    Raises ValueError if the processes were given different parameters or kinds of input.
     """
     sample_weight = as_weights(sample_weight, X)
     must_agree = must_agree | {
@@ -107,7 +107,8 @@ def as_shards(
         for name, value in facts.items():
             if value != told[0][name]:
                 raise ValueError(
-                    f"Processes need the same {name}: rank 0 has {told[0][name]!r}, rank {rank} has {value!r}."
+                    f"Processes need the same {name}: rank 0 has {told[0][name]!r}, rank {rank} has {value!r}. See "
+                    "docs/guide_distributed.md."
                 )
     sizes = processes.exchange("the numbers of rows", X.shape[0])
     shards = ShardedRowSource(X, sum(sizes[: processes.rank]), sum(sizes), processes)

@@ -1,4 +1,4 @@
-"""Rows of X, standardised and moved to the device a block at a time."""
+"""Rows of X, standardised and moved to the device in blocks."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from skae._rows._blocks import WINDOW_ELEMENTS
 from skae._support._tensors import like
 from skae._support._torch import to_tensor
 
-# 1 million numbers: a block of standardised rows stays in the CPU's outer cache.
+# 1 million numbers: a block of standardised rows fits into the outer cache of the CPU.
 BLOCK_ELEMENTS = 1 << 20
 
 
 class StandardisedRows:
-    """Rows of a `RowSource` as ``(X - mean) / scale``; X itself is never copied whole.
+    """Rows of a `RowSource` as ``(X - mean) / scale``. X is never copied as a whole.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class StandardisedRows:
         self, source: Any, mean: np.ndarray, scale: np.ndarray, dtype: torch.dtype, device: torch.device
     ) -> None:
         self.source, self._dtype, self._device = source, dtype, device
-        # float32 rows are centred as they are: the rounding of the mean is no larger than their own.
+        # float32 rows are centred in float32: the mean has no larger rounding error than the rows.
         in_float32 = source.dtype.itemsize == 4 and dtype == torch.float32 and float32_holds(mean, scale)
         mean, scale = (array.astype(np.float32 if in_float32 else np.float64) for array in (mean, scale))
         self._mean, self._scale = like(mean, source.local), like(scale, source.local)
@@ -47,13 +47,13 @@ class StandardisedRows:
         return self._standardised(self.source.take(rows))
 
     def blocks(self) -> Iterator[tuple[slice, Tensor]]:
-        """The rows that this process holds, in order."""
+        """The rows of this process as blocks, in order, with their indices."""
         for rows, block in self.source.blocks(BLOCK_ELEMENTS):
             yield rows, self._standardised(block)
 
     @cached_property
     def norms(self) -> np.ndarray:
-        """The root mean square of the observed entries of each row; 0 where there are none."""
+        """The root mean square of the observed entries of each row; 0 if there are none."""
         norms = np.zeros(len(self), dtype=np.float32)
         for part, x in self.blocks():
             norms[part] = torch.nan_to_num(x.square_().nanmean(1)).sqrt_().cpu().numpy()
@@ -64,7 +64,7 @@ class StandardisedRows:
         return self.source.shuffled(rows, random_state)
 
     def batches(self, order: np.ndarray, batch_size: int) -> Iterator[tuple[np.ndarray, Tensor]]:
-        """The rows of `order` in batches of about `batch_size`, as even as can be: none is left with a single row."""
+        """The rows of `order` in batches of about `batch_size` rows, as equal as possible."""
         elements = WINDOW_ELEMENTS if self.source.is_large_file else BLOCK_ELEMENTS
         batches_at_once = max(1, elements // (batch_size * self.source.n_features))
         indices = split_evenly(order, batch_size)
@@ -75,19 +75,19 @@ class StandardisedRows:
 
     @np.errstate(over="ignore", invalid="ignore", divide="ignore")
     def _standardised(self, block) -> Tensor:
-        """Centred before a cast to lower precision, which large means would not survive."""
+        """Centre and scale, then cast: with large means, lower precision would round away differences between rows."""
         block = block - self._mean
         block /= self._scale
         return to_tensor(block, self._dtype, self._device)
 
 
 def split_evenly(array: np.ndarray, batch_size: int) -> list[np.ndarray]:
-    """Parts of about `batch_size`, as even as can be."""
+    """Split into parts of about `batch_size`, as equal as possible."""
     return np.array_split(array, n_batches(len(array), batch_size))
 
 
 def n_batches(n_rows: int, batch_size: int) -> int:
-    """How many batches of about `batch_size`, the last as large as others, rows make."""
+    """The number of batches of at least `batch_size` rows, as `split_evenly` makes them."""
     return max(1, n_rows // batch_size)
 
 

@@ -1,4 +1,4 @@
-"""The rows that an estimator is fitted to, checked, and how to compute with them."""
+"""The checked rows that an estimator is fitted to, with weights, groups, dtype and device."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from skae._rows._standardised_rows import StandardisedRows
 
 @dataclass(frozen=True)
 class TrainingRows:
-    """Checked rows and weights (None where all are equal), and the dtype and device to compute with.
+    """Checked rows and weights (None if all are equal), and the dtype and device to compute with.
 
-    `groups` are the numbers of the groups that rows belong to, if any are known. `missing_share` is the share of the
-    entries that are NaN. `n_seen` is the number of rows that "auto" goes by where these are the last of many.
+    `groups` are the group numbers of the rows, if groups are given. `missing_share` is the share of the entries that
+    are NaN. `n_seen` is the number of all rows seen if these are only the last chunk; "auto" depends on it.
     """
 
     source: RowSource
@@ -51,7 +51,7 @@ class TrainingRows:
 
     @property
     def n_groups(self) -> int:
-        """How many groups there are; of rows without groups, how many if duplicates, unless very many, count once."""
+        """The number of groups; without groups, the number of rows, where duplicates count once unless very many."""
         if self.groups is not None:
             return len(np.unique(self.groups))
         return self.n_rows if self.first_occurrences is None else len(np.unique(self.first_occurrences))
@@ -63,7 +63,7 @@ class TrainingRows:
         return replace(self, source=self.source.select(mask), sample_weight=weight, groups=groups)
 
     def without_empty_rows(self) -> TrainingRows:
-        """The rows of which anything is observed."""
+        """The rows with at least one observed entry."""
         if not self.missing_share:
             return self
         parts = [np.isnan(block).all(axis=1) for _, block in self.source.blocks()]
@@ -76,7 +76,7 @@ class TrainingRows:
 
     @cached_property
     def effective_counts(self) -> np.ndarray:
-        """How many rows each row stands for: its weight, raised where weights sum to less than the number of rows."""
+        """The number of rows that each row represents: its weight, increased if weights sum to less than all rows."""
         if self.sample_weight is None:
             return np.ones(self.n_rows)
         return self.sample_weight * max(1.0, self.n_rows / self.sample_weight.sum())

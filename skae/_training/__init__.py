@@ -1,1 +1,1 @@
-"""The training loop: a network, rows and settings in; the best parameters out."""
+"""The training loop: it takes a network, rows and settings, and finds the best parameters."""

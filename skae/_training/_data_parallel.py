@@ -1,4 +1,4 @@
-"""Training on shards: every process takes its rows of a batch, and one sum makes the gradient of all of them."""
+"""Training on shards: each process computes the gradient for its rows of a batch, and the gradients are summed."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from skae._training._loop import Network
 
 
 class DataParallel:
-    """A network whose loss and gradient over a batch are sums of what the processes find for their rows.
+    """A network whose loss and gradient over a batch are summed over the processes, each with its own rows.
 
-    Every process then takes the same step. Gradient, loss and a flag of failure travel in one vector.
+    All processes therefore take the same step. Gradient, loss and a flag for failure are summed as one vector.
 
     Parameters
     ----------
     network : Network
-        Starts at the parameters that the first process has.
+        The network. It starts at the parameters of the first process.
     rows : ShardedStandardisedRows
     generator : RowGenerator
-        What the network draws from.
+        The generator that the network uses.
     """
 
     def __init__(self, network: Network, rows: ShardedStandardisedRows, generator: RowGenerator) -> None:
@@ -32,12 +32,12 @@ class DataParallel:
         self.parameters.copy_(torch.from_numpy(start))
 
     def row_losses(self, x: Tensor) -> Tensor:
-        """The losses that the first process finds, so that all processes decide alike."""
+        """The losses that the first process computes, so that all processes take the same decisions."""
         losses = to_numpy(self._network.row_losses(x))
         return torch.from_numpy(self._processes.broadcast(losses))
 
     def bind_gradient(self, gradient: Tensor) -> None:
-        """Name the vector that `loss_and_gradient` writes to."""
+        """Set the vector that `loss_and_gradient` writes to."""
         self._gradient = gradient
         self._sums = gradient.new_zeros(len(gradient) + 2)
         self._network.bind_gradient(self._sums[:-2])
@@ -57,12 +57,12 @@ class DataParallel:
         return self._sums[-2].clone()
 
     def _add_own_rows(self, indices: Tensor, weight: Tensor | None) -> None:
-        """Write what this process' rows contribute to the means over the batch."""
+        """Write what the rows of this process contribute to the means over the batch."""
         x, positions = self._rows.part(indices)
         own = None if weight is None else weight[positions]
         share = len(x) / len(indices) if own is None else float(own.sum() / weight.sum())  # type: ignore[union-attr]
         if not share:
-            # A row that counts nothing: the generator must keep pace with those of the other processes.
+            # A row of weight zero is used, because the generators of all processes must draw the same numbers.
             x, positions, own = x.new_zeros(1, x.shape[1]), positions.new_zeros(1), None
         self._generator.part = len(indices), positions
         loss = self._network.loss_and_gradient(x, own)

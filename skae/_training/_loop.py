@@ -1,4 +1,4 @@
-"""One loop for every network: batches in, parameters moved, the best ones kept, the starting point among them."""
+"""The training loop of every network. It keeps the best parameters, which may be those it started from."""
 
 from __future__ import annotations
 
@@ -21,23 +21,24 @@ from skae._training._schedule import CosineSchedule, PlateauSchedule
 from skae._training._settings import TrainingSettings
 from skae._training._sign_flips import sign_flip_p_value
 
-# Without a hold-out the start and the end are compared on this many training rows.
+# Without a hold-out, the start and the end are compared on at most this many training rows.
 MAX_JUDGED_ROWS = 2048
-# In averages over the steps step t has about the weight t^8: the last ninth of the steps has most of it.
+# In averages over steps, step t has a weight of about t^8, so that the last ninth of the steps has most of the weight.
 AVERAGED_POWER = 8
-# Levels of one-sided tests. What replaces the start must be better at that of one standard error; an earlier epoch
-# replaces the last one sooner, where a mistake costs little.
+# Levels of one-sided tests. Parameters that replace the start must be better by about one standard error. An earlier
+# epoch replaces the last one more easily, because a mistake costs little there.
 LEVEL_OF_START, LEVEL_OF_LAST = 0.16, 0.3
-# From this many parameters times rows on (steps of some 25 ms) two threads take .6 to .8 of the time of one. Below they
-# gain less, and beside other busy processes they may take many times as long.
+# Two threads are used if the parameters times the rows of a step are at least this many (steps of some 25 ms): they
+# take .6 to .8 of the time of one. For smaller steps they gain less, and beside busy processes they may take many times
+# as long.
 MANY_NUMBERS = 1 << 28
 
-# Given the epoch, its losses, and whether another is to follow; True asks training to stop.
+# Called with the epoch, its losses, and whether another epoch follows. Returns True to stop training.
 OnEpoch = Callable[[int, float, float | None, bool], bool]
 
 
 class Network(Protocol):
-    """What the loop needs of a network."""
+    """The interface of a network that the loop can train."""
 
     parameters: Tensor
 
@@ -45,15 +46,15 @@ class Network(Protocol):
         """The loss of each row."""
 
     def bind_gradient(self, gradient: Tensor) -> None:
-        """Name the vector, as long as `parameters`, that `loss_and_gradient` writes to."""
+        """Set the vector, of the length of `parameters`, that `loss_and_gradient` writes to."""
 
     def loss_and_gradient(self, x: Tensor, weight: Tensor | None) -> Tensor:
-        """The weighted mean loss of a batch; its gradient goes into the bound vector."""
+        """The weighted mean loss of a batch. Its gradient is written to the vector given to `bind_gradient`."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """Indices of the rows to train on and to hold out (None: no hold-out), and the rows' weights and groups, if any."""
+    """Indices of the rows to train on and to hold out (None: no hold-out); weights and groups of all rows, if any."""
 
     train: np.ndarray
     held_out: np.ndarray | None
@@ -63,7 +64,7 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """Parameters after so many epochs, the losses of the rows that judge them, and the weighted mean of these."""
+    """Parameters after a number of epochs, with their losses on the rows for comparison and the weighted mean loss."""
 
     epoch: int
     parameters: Tensor
@@ -73,7 +74,7 @@ class Checkpoint:
 
 @dataclass
 class TrainingResult:
-    """What happened. Losses are means over rows of the row loss; index 0 of `held_out_losses` is the start's."""
+    """The course of training. Losses are means over rows; the first of `held_out_losses` is that of the start."""
 
     initial_loss: float = math.nan
     best_loss: float = math.nan
@@ -85,9 +86,9 @@ class TrainingResult:
 
     @property
     def unfinished_gain(self) -> float:
-        """Share of the loss that the last tenth of all epochs still removed; 0 if training stopped by itself.
+        """Share of the loss that the last tenth of all epochs removed; 0 if training stopped before `max_iter`.
 
-        The loss is the held-out one where there is one.
+        With a hold-out, it is the loss on the held-out rows.
         """
         if not self.reached_max_iter or not self.losses:
             return 0.0
@@ -102,7 +103,7 @@ class NonFiniteError(ArithmeticError):
 
 @contextmanager
 def _guarded(network: Network, settings: TrainingSettings) -> Iterator[None]:
-    """Run the body, which trains, with as many threads as its steps can use; report divergence as a ValueError."""
+    """Run the body, which trains, on as many threads as its steps can use. Raise ValueError if it diverges."""
     numbers_per_step = settings.batch_size * network.parameters.numel()
     try:
         with all_threads_if(numbers_per_step >= MANY_NUMBERS):
@@ -110,7 +111,7 @@ def _guarded(network: Network, settings: TrainingSettings) -> Iterator[None]:
     except NonFiniteError:
         raise ValueError(
             "Training met infinite or NaN values: scale X or lower learning_rate_init "
-            f"(now {settings.learning_rate_init:g})."
+            f"(now {settings.learning_rate_init:g}). See docs/guide_scaling.md."
         ) from None
 
 
@@ -125,14 +126,15 @@ def train(
     previous: Tensor | None = None,
     limit: Callable[[], None] = lambda: None,
 ) -> None:
-    """Move ``network.parameters`` to the last point, unless an earlier one is better.
+    """Train ``network.parameters`` and leave the best ones found there.
 
-    With a hold-out that is said by its rows: the point with the lowest loss is preferred to the last one, and the start
-    to either, unless chance alone would hardly explain the difference (see `BestCheckpoint.restore_best`). Without one
-    the last point is kept unless its training loss is above the start's. Training begins at `previous` parameters where
-    there are any, which with a hold-out are among the points met. `limit` is called before what was trained is compared
-    with the start, and may limit what the network does on new rows. `result` is filled in as training goes. Raises
-    ValueError if training diverges.
+    With a hold-out, the last parameters are kept unless an earlier epoch has a significantly lower held-out loss, and
+    the start is kept unless these are significantly better (see `BestCheckpoint.restore_best`). Without a hold-out, the
+    last parameters are kept unless their training loss is above that of the start.
+
+    Training begins at the `previous` parameters if they are given; with a hold-out, these may be kept as well. `limit`
+    is called before the trained parameters are compared with the start, and may limit what the network does on new
+    rows. `result` is filled in during training. Raises ValueError if training diverges.
     """
     with _guarded(network, settings):
         checkpoint = BestCheckpoint(network, rows, split, result)
@@ -148,9 +150,10 @@ def train(
 
 @dataclass(frozen=True)
 class OptimizerState:
-    """Where training stands that continues with every chunk of rows.
+    """The state of training that continues with every chunk of rows.
 
-    The parameters, their average over the last steps, the number of steps, and the optimiser's memory (empty: none).
+    It has the parameters, their average over the last steps, the number of steps, and the memory of the optimiser,
+    which is empty at first.
     """
 
     parameters: Tensor
@@ -169,11 +172,11 @@ def train_on_chunk(
     result: TrainingResult,
     limit: Callable[[], None] = lambda: None,
 ) -> OptimizerState:
-    """Continue from `state`, once through ``split.train`` at a constant rate; returns where training stands then.
+    """Continue from `state` with one pass over ``split.train`` at a constant rate; return the new state.
 
-    How many chunks will come is unknown, so that no schedule can end: the average of the last steps replaces a rate
-    that falls to zero. ``network.parameters`` are left there, or at the start under the rules of `train`. With
-    ``settings.max_iter`` of 0 no step is made.
+    The number of chunks to come is unknown, so that the learning rate cannot fall to zero at the end. The average over
+    the last steps takes its place. ``network.parameters`` become this average, or the start if the rules of `train`
+    prefer it. If ``settings.max_iter`` is 0, no step is made.
     """
     with _guarded(network, settings):
         checkpoint = BestCheckpoint(network, rows, split, result)
@@ -196,7 +199,7 @@ def _run_epochs(
     result: TrainingResult,
 ) -> None:
     schedule = stepper.schedule
-    # Of the start and of every epoch, on the held-out rows where there are any.
+    # Losses of the start and of every epoch, on the held-out rows if there are any.
     losses = [result.best_loss]
     for epoch in range(stepper.settings.max_iter):
         loss = stepper.run_epoch(random_state)
@@ -213,7 +216,7 @@ def _run_epochs(
 
 
 class _Stepper:
-    """The optimiser, its gradient buffer, its rows and its place in the schedule."""
+    """Runs epochs: the optimiser, the gradient, the rows and the schedule."""
 
     def __init__(self, network: Network, rows: StandardisedRows, split: Split, settings: TrainingSettings) -> None:
         self.settings = settings
@@ -228,7 +231,7 @@ class _Stepper:
 
     @torch.no_grad()
     def run_epoch(self, random_state: np.random.RandomState) -> float:
-        """One pass over the rows in random order; the mean loss over it, read from the device once."""
+        """Make one pass over the rows in random order; return its mean loss, which is read from the device once."""
         total = torch.zeros((), dtype=self._network.parameters.dtype, device=self._network.parameters.device)
         total_weight = 0.0
         for x, weight, share in self._batches(self._rows.shuffled(self._train, random_state)):
@@ -241,14 +244,15 @@ class _Stepper:
         return loss
 
     def _batches(self, order: np.ndarray) -> Iterator[tuple[Tensor, Tensor | None, float]]:
-        """Rows, their weights, and the sum of those (the number of rows where there are none), batch by batch."""
+        """Batches: the rows, their weights, and the sum of the weights (without weights, the number of rows)."""
         batches = self._rows.batches(order, self.settings.batch_size)
         if self._weight is None:
             yield from ((x, None, float(len(indices))) for indices, x in batches)
             return
-        # Copied once an epoch: a copy to a GPU waits until the GPU has done all that was asked of it before.
+        # Weights are copied once per epoch, because a copy to a GPU waits for all work that the GPU has yet to do.
         weight = split_evenly(self._weight[order], self.settings.batch_size)
-        # By powers of two near each batch's largest: float32 does not hold weights tiny beside other batches'.
+        # Weights are divided by a power of two near the largest of their batch: float32 could not represent them if
+        # those of other batches were much larger.
         scaled = np.concatenate([np.ldexp(part, -np.frexp(part.max())[1]) for part in weight])
         moved = to_tensor(scaled, self._network.parameters.dtype, self._network.parameters.device)
         parts = moved.split([len(part) for part in weight])
@@ -261,7 +265,7 @@ class _Stepper:
 
 
 class _AveragingStepper(_Stepper):
-    """Steps at a constant rate from an optimiser state, and averages the parameters met."""
+    """Continues from the state of an optimiser at a constant rate, and averages the parameters over the steps."""
 
     def __init__(
         self,
@@ -287,7 +291,7 @@ class _AveragingStepper(_Stepper):
 
 
 class BestCheckpoint:
-    """Keeps the parameters with the lowest held-out loss and the last ones, to choose between them in the end."""
+    """Keeps the start, the parameters with the lowest held-out loss and the last ones, and chooses between them."""
 
     def __init__(self, network: Network, rows: StandardisedRows, split: Split, result: TrainingResult) -> None:
         self._network, self._split, self._rows = network, split, rows
@@ -299,9 +303,9 @@ class BestCheckpoint:
             result.held_out_losses.append(self._start.loss)
 
     def update(self, epoch: int, result: TrainingResult, *, on_curve: bool = False) -> float | None:
-        """Held-out loss of the present parameters (None without a hold-out); they are kept if they are the best.
+        """Compare the present parameters with the best ones; return their held-out loss (None without a hold-out).
 
-        `on_curve` adds the loss to ``result.held_out_losses``.
+        If `on_curve`, the loss is added to ``result.held_out_losses``.
         """
         if self.held_out is None:
             return None
@@ -314,10 +318,11 @@ class BestCheckpoint:
         return self._last.loss
 
     def restore_best(self, result: TrainingResult, limit: Callable[[], None]) -> None:
-        """Set the parameters to keep.
+        """Set the network to the parameters to keep.
 
-        The lowest of many losses on few rows is low by chance: the last point, where the rate has fallen to zero, is
-        kept unless the best one beats it. The start is kept unless it is beaten.
+        The lowest of many losses on few rows is partly low by chance. Therefore the last parameters, at which the rate
+        has fallen to zero, are kept unless the best ones are significantly better. The start is kept unless the result
+        is significantly better.
         """
         if torch.equal(self._network.parameters, self._start.parameters):  # nothing was trained
             return
@@ -335,7 +340,7 @@ class BestCheckpoint:
 
     @torch.no_grad()
     def _checkpoint(self, epoch: int) -> Checkpoint:
-        """The present parameters and their losses on the hold-out, or on training rows where there is none."""
+        """The present parameters and their losses on the held-out rows, or without a hold-out on training rows."""
         if self.held_out is not None:
             parts = [self._network.row_losses(self.held_out)]
         else:
@@ -349,7 +354,7 @@ class BestCheckpoint:
         return None if self._split.sample_weight is None else self._split.sample_weight[chosen]
 
     def _beats(self, one: Checkpoint, other: Checkpoint, level: float) -> bool:
-        """Whether chance would hardly make the held-out loss of one so much lower than that of the other."""
+        """Whether the held-out loss of `one` is significantly lower than that of `other`."""
         gains, groups = other.row_losses - one.row_losses, self._split.groups
         if (weight := self._weight()) is not None:
             gains = gains * weight / weight.max()

@@ -1,4 +1,4 @@
-"""Steps of training in bfloat16 for a network that is otherwise float32."""
+"""Training steps in bfloat16 for a network that is otherwise in float32."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from skae._training._loop import Network
 
 
 class MixedPrecision:
-    """A network whose gradients are those of its twin in lower precision.
+    """A network whose gradients are computed by a copy of it in lower precision.
 
-    Parameters, the optimiser that moves them and the losses that choose between them stay the network's own: a step
-    changes a parameter by about its thousandth, which bfloat16, of three digits, would round away.
+    The parameters, the optimiser and the held-out losses stay in the precision of the network: a step changes a
+    parameter by about a thousandth, which bfloat16, with three digits, would round away.
 
     Parameters
     ----------
     network : Network
-        What is trained, judged and kept.
+        The network that is trained, compared and kept.
     twin : Network
         The same network in lower precision. Its parameters are overwritten before every step.
     """
@@ -29,12 +29,12 @@ class MixedPrecision:
         return self._network.row_losses(x)
 
     def bind_gradient(self, gradient: Tensor) -> None:
-        """Name the vector, in the network's precision, that `loss_and_gradient` writes to."""
+        """Set the vector, in the precision of the network, that `loss_and_gradient` writes to."""
         self._gradient, self._twin_gradient = gradient, gradient.to(self._twin.parameters.dtype)
         self._twin.bind_gradient(self._twin_gradient)
 
     def loss_and_gradient(self, x: Tensor, weight: Tensor | None) -> Tensor:
-        """The twin's loss and gradient, both in the network's precision."""
+        """Loss and gradient of the twin, converted to the precision of the network."""
         low = self._twin.parameters.dtype
         self._twin.parameters.copy_(self.parameters)
         loss = self._twin.loss_and_gradient(x.to(low), None if weight is None else weight.to(low))

@@ -1,7 +1,7 @@
 """AdamW on one flat vector of parameters.
 
-The update is torch's own fused kernel, called directly: the bookkeeping of `torch.optim` takes several times as long as
-updating a small network does.
+The update calls torch's fused kernel directly, because the bookkeeping of `torch.optim` takes several times as long as
+the update of a small network.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-# beta_2 = .98 forgets the large first gradients soon enough for runs of a few hundred steps.
+# With beta_2 = .98 the large first gradients are forgotten soon enough, even in runs of a few hundred steps.
 BETAS = (0.9, 0.98)
 EPSILON = 1e-8
-# A private name, which another version of torch may lack: the update is then written out.
+# A private function, which another version of torch may not have. The update is then made by `_unfused_step`.
 _FUSED_KERNEL: Any = getattr(torch, "_fused_adamw_", None)
 
 
 class AdamW:
-    """Adam with decoupled L2 decay (Loshchilov & Hutter 2019); moves the parameters it was made with.
+    """Adam with decoupled L2 decay (Loshchilov & Hutter 2019), which updates `parameters` in place.
 
-    `memory` is what later steps need of previous ones.
+    `memory` holds the moments and the number of steps, from which training can continue.
     """
 
     def __init__(self, parameters: Tensor, gradient: Tensor, alpha: float) -> None:

@@ -10,17 +10,17 @@ import numpy as np
 WARM_UP_SHARE = 0.05
 # A warm-up of more epochs than these gains nothing.
 MAX_WARM_UP_EPOCHS = 2
-# The rate is constant for up to this share of the epochs, and then falls for half as many as it was constant.
+# The rate is constant for at most this share of the epochs. Then it falls, over half as many epochs.
 CONSTANT_SHARE = 2 / 3
 
 
 class CosineSchedule:
-    """A number of epochs: linear warm-up over the first 5 % of the steps, under a half cosine that ends near zero.
+    """A half cosine that ends near zero, times a linear warm-up over the first 5 % of the steps.
 
-    Without warm-up the first steps, taken before Adam's second moments are settled, lose what the start gained.
-    Training ends early where `patience` epochs did not lower the loss by the share `tol`.
+    Without warm-up, the first steps would make the start worse, because Adam's second moments are not settled yet.
+    Training ends early if `patience` epochs did not lower the loss by the share `tol`.
 
-    `n_epochs` is the number of epochs that there will be. `is_cut_short` says that the loss was not seen to settle.
+    `n_epochs` is the number of epochs to run. `is_cut_short` says that training ends although the loss still falls.
     """
 
     def __init__(self, max_iter: int, steps_per_epoch: int, patience: int, tol: float) -> None:
@@ -34,7 +34,7 @@ class CosineSchedule:
         return min(1.0, (step + 1) / (WARM_UP_SHARE * n_steps)) * _half_cosine(step / n_steps)
 
     def update(self, losses: Sequence[float]) -> None:
-        """Take note of the losses before training and after each epoch so far."""
+        """Update the number of epochs, given the losses before training and after each epoch so far."""
         if len(losses) == 2:
             self._best = losses[0]
         if losses[-1] < self._best - self._tol * abs(self._best):
@@ -44,18 +44,18 @@ class CosineSchedule:
 
 
 class PlateauSchedule:
-    """A constant rate for as long as the loss falls, then a half cosine over half as many epochs as that was.
+    """A constant rate for as long as the loss falls, then a half cosine over half as many epochs.
 
-    The loss no longer falls where its mean over `patience` epochs is less than the share `tol` below that over as
-    many before (a rate that stays high makes single losses noisy). The rate falls in any case in time to end with
-    `max_iter` epochs. Attributes are those of `CosineSchedule`.
+    The loss no longer falls if its mean over `patience` epochs is less than the share `tol` below the mean over as many
+    epochs before. Means are compared because at a constant rate single losses are noisy. The rate falls early enough to
+    end after `max_iter` epochs. The attributes are those of `CosineSchedule`.
     """
 
     def __init__(self, max_iter: int, steps_per_epoch: int, patience: int, tol: float) -> None:
         self.n_epochs, self.is_cut_short = max_iter, True
         self._steps_per_epoch, self._patience, self._tol = steps_per_epoch, patience, tol
         self._warm_up_steps = min(MAX_WARM_UP_EPOCHS, WARM_UP_SHARE * max_iter) * steps_per_epoch
-        # The number of epochs after which the rate falls.
+        # The number of epochs after which the rate starts to fall.
         self._n_constant = int(CONSTANT_SHARE * max_iter)
 
     def factor(self, step: int) -> float:
@@ -65,7 +65,7 @@ class PlateauSchedule:
         return min(1.0, (step + 1) / self._warm_up_steps) * _half_cosine(max(0, step - first) / n_steps)
 
     def update(self, losses: Sequence[float]) -> None:
-        """Take note of the losses before training and after each epoch so far."""
+        """Update the number of epochs, given the losses before training and after each epoch so far."""
         n_done, patience = len(losses) - 1, self._patience
         if n_done >= self._n_constant or n_done < 2 * patience or n_done % patience:
             return

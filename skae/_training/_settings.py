@@ -1,4 +1,4 @@
-"""What training needs to know."""
+"""The settings of a training run."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """Settings of one training run, every "auto" resolved.
+    """Settings of one training run, in which no value is "auto".
 
-    `alpha` is the L2 decay, decoupled from the gradient. `max_iter`, `n_iter_no_change` (there: `patience`) and `tol`
-    are those of the schedule: `PlateauSchedule` if `decays_at_plateau`, else `CosineSchedule`. `validation_fraction` is
-    the share of the rows to hold out, 0 for none. With `mixed_precision` the products of training are in bfloat16.
+    `alpha` is the L2 decay, decoupled from the gradient. `max_iter`, `n_iter_no_change` and `tol` are the arguments
+    `max_iter`, `patience` and `tol` of the schedule, which is `PlateauSchedule` if `decays_at_plateau`, else
+    `CosineSchedule`. `validation_fraction` is the share of the rows to hold out, or 0. If `mixed_precision`, the matrix
+    products of training are in bfloat16.
     """
 
     alpha: float

@@ -1,4 +1,4 @@
-"""A test of whether gains are more than chance, which holds where a few of them carry the sum."""
+"""A test of whether a sum of gains is more than chance, which is valid even if few gains make up the sum."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ from functools import lru_cache
 
 import numpy as np
 
-# So many combinations of signs; all there are where those are fewer.
+# Number of random combinations of signs. For at most MAX_ENUMERATED gains all combinations are used.
 N_FLIPS = 2000
 MAX_ENUMERATED = 10
-# Sums that differ by less than this share are equal: they may be sums of the same gains in another order.
+# Sums that differ by less than this share count as equal: they may be sums of the same gains in another order.
 TOLERANCE = 1e-9
 
 
 def sign_flip_p_value(gains: np.ndarray) -> float:
-    """The share of all combinations of signs with which the gains would sum to as much or more (Fisher 1935).
+    """The share of all combinations of signs for which the sum of the gains would be as large or larger (Fisher 1935).
 
-    Gains and losses of the same size are equally likely if nothing was gained. Among many gains of like size a p-value
-    of .16 is a sum of one standard error. A sum that a single row carries has a p-value of at least .25 unless the
-    others sum to a gain as well, of which the standard error knows nothing: that row is both in it and in the sum.
+    If there is no true gain, gains and losses of the same size are equally likely. For many gains of similar size, a
+    p-value of .16 corresponds to a sum of one standard error. If a single row makes up the sum, the p-value is at least
+    .25 unless the other rows gain as well. A standard error does not show this, because the row increases it as much as
+    the sum.
     """
     gains = gains[gains != 0.0]
     if not len(gains):
@@ -29,7 +30,7 @@ def sign_flip_p_value(gains: np.ndarray) -> float:
 
 @lru_cache(maxsize=4)
 def _signs(n: int) -> np.ndarray:
-    """Rows of signs: all combinations of a few, random ones (from a fixed generator) of many, all +1 among them."""
+    """Combinations of n signs, one per row: all of them if n is small, else random ones, always with that of all +1."""
     if n <= MAX_ENUMERATED:
         return 1.0 - 2.0 * (np.arange(2**n)[:, np.newaxis] >> np.arange(n) & 1)
     signs = np.random.RandomState(0).choice(np.array([-1, 1], dtype=np.int8), size=(N_FLIPS, n))
