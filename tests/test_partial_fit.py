@@ -248,7 +248,7 @@ class TestFailureChangesNothing:
     @pytest.mark.parametrize(
         ("change", "X", "message"),
         [
-            ({}, np.full((3, 64), np.nan), "Only fit learns from rows with missing entries"),
+            ({}, np.full((3, 64), np.nan), "Call fit, which learns from rows with missing entries"),
             ({}, np.zeros((3, 63)), "X has 63 features, but AutoencoderTransformer is expecting 64"),
             ({}, np.zeros((0, 64)), "minimum of 1 is required"),
             ({}, np.full((3, 64), 1e200), "divide X"),

@@ -40,8 +40,8 @@ class CodeDensity:
         if self.mixture is None:
             drawn = np.zeros((n_samples, len(self.centre)))
         else:
-            # GaussianMixture draws from its own random_state. It is replaced so that each call gives other rows, and in a
-            # copy because several threads may draw.
+            # GaussianMixture draws from its own random_state. It is replaced so that each call gives other rows, and in
+            # a copy, because several threads may draw.
             mixture = copy.copy(self.mixture).set_params(random_state=random_state.randint(np.iinfo(np.int32).max))
             drawn = mixture.sample(n_samples)[0][random_state.permutation(n_samples)]
         return self.code.code(torch.from_numpy(drawn * self.spread + self.centre)).numpy()

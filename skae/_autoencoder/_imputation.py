@@ -30,10 +30,10 @@ MIN_NOISE_SHARE = 1e-2
 # Minimum of the deviation of a feature, as a share of the largest one, so that float32 can divide by those of constant
 # features.
 MIN_DEVIATION_SHARE = 1e-12
-# Entries are clipped at this many deviations: a feature that is constant for nearly all rows may vary by thousands.
+# Entries are clipped at this many deviations: a feature that is constant in most rows may vary by thousands.
 CLIP = 10.0
-# Steps of conjugate gradients. On 64 pixels the remaining error was .003 deviations with a tenth of the entries missing,
-# and .03 with half of them.
+# Steps of conjugate gradients. On 64 pixels the remaining error was .003 deviations with a tenth of the entries
+# missing, and .03 with half of them.
 N_STEPS = 10
 # Expectation-maximisation: number of iterations, the share of them before moments are averaged, and limits of rows.
 N_ITERATIONS, AVERAGED = 20, 0.5

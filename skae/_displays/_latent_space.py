@@ -21,7 +21,7 @@ from skae._support._constraints import OneOf, check_parameters
 
 # y with at most this many different integer values holds classes; otherwise it is a quantity.
 MAX_CLASSES = 20
-# Colours of errors saturate at this quantile: a single huge error would leave all others dark.
+# Colours of errors saturate at this quantile. Otherwise a single huge error would make all others dark.
 HIGHEST_ERROR_COLORED = 0.98
 GOLDEN_RATIO = (5**0.5 - 1) / 2
 

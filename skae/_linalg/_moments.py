@@ -138,8 +138,9 @@ def check_variance(variance) -> None:
 def constant_safe_scale(mean: FloatArray, variance: FloatArray, n_rows: int) -> FloatArray:
     """Standard deviations, with 1 for features that are constant up to rounding.
 
-    The mean of `n_rows` equal numbers is off by up to `n_rows` units of rounding. A spread within that carries no
-    information, and dividing by it would turn rounding into signal (scikit-learn's StandardScaler has the same bound).
+    The mean of `n_rows` equal numbers has a rounding error of up to `n_rows` units in the last place. A deviation that
+    is not larger has no information, and division by it would turn rounding errors into signal. scikit-learn's
+    StandardScaler has the same bound.
     """
     check_variance(variance)
     rounding = n_rows * np.finfo(np.float64).eps * np.abs(mean)

@@ -55,8 +55,9 @@ def principal_axes(
 ) -> PrincipalAxes:
     """Principal axes of rows.
 
-    An int `n_components` may exceed the rank: the axes beyond it are zero. A float in (0, 1) asks for the smallest
-    number of axes that explains more than that share of the variance. None asks for ``min(n_samples, n_features)``.
+    If `n_components` is an int, it may exceed the rank; axes beyond the rank are zero. A float in (0, 1) finds the
+    smallest number of axes that explains more than that share of the variance. None finds
+    ``min(n_samples, n_features)`` axes.
     """
     n_rows, n_features = rows.shape
     mean = weighted_mean(rows, sample_weight)

@@ -53,12 +53,12 @@ class DenoisingComponents:
     """`DenoisingScorer.component_scores`."""
 
     def __init__(self, scorer: DenoisingScorer, fill_missing: bool) -> None:
-        found_by, self._fill_missing, self._takes_missing = scorer.distances, fill_missing, scorer.takes_missing
-        self._systems, self._distances = _Systems(found_by.coordinates, fill_missing), OnDevice(found_by, CPU)
-        self._masks = _tensor(found_by.masks, torch.float64)
-        self._tolerance = _tensor(2.0 * found_by.coordinates.scale.tolerance, torch.float64)
-        self._references = _tensor(found_by.references, torch.float64) / self._tolerance
-        self._single = _tensor(found_by.single, torch.bool)
+        distances, self._fill_missing, self._takes_missing = scorer.distances, fill_missing, scorer.takes_missing
+        self._systems, self._distances = _Systems(distances.coordinates, fill_missing), OnDevice(distances, CPU)
+        self._masks = _tensor(distances.masks, torch.float64)
+        self._tolerance = _tensor(2.0 * distances.coordinates.scale.tolerance, torch.float64)
+        self._references = _tensor(distances.references, torch.float64) / self._tolerance
+        self._single = _tensor(distances.single, torch.bool)
         self._surprisals = Surprisals(scorer.space_surprisals)
         assert isinstance(scorer.network, MaskedScores | DenoiserScores)
         self._network = (
@@ -73,7 +73,7 @@ class DenoisingComponents:
         of_spaces = self._of_spaces(distances[:, N_SYSTEMS:], observed)
         of_network = self._network(deviations, ranks, observed)[:, None]
         of_systems = distances[:, :N_SYSTEMS].split(1, 1)
-        if observed is not None and not self._takes_missing:  # what is NaN there must count as usual
+        if observed is not None and not self._takes_missing:  # incomplete rows then have no whitened distance
             is_complete = observed.sum(1, keepdim=True) == observed.shape[1]
             whitened = torch.where(is_complete, of_systems[WHITENED], -torch.inf)
             of_systems = (*of_systems[:WHITENED], whitened, *of_systems[WHITENED + 1 :])
@@ -88,10 +88,10 @@ class DenoisingComponents:
         return total / known.double().sum(1, keepdim=True).clamp_min(1.0)
 
     def _left_out(self, x: Tensor) -> Tensor:
-        """The references that rows coincide with, if those are single ones.
+        """A mask of the references that equal each row, among those that represent a single training row.
 
-        Differences are measured in tolerances, of which products of float64 tell a part: by their mean square, since
-        the largest of a row would take a number for each feature of each reference.
+        A row equals a reference if the mean square of their differences, in units of the tolerance, is at most one. The
+        largest difference would be the better test, but needs memory for each feature of each reference.
         """
         scaled = x.double() / self._tolerance
         norms = scaled.square().sum(1, keepdim=True)

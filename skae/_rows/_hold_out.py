@@ -7,8 +7,8 @@ import numpy as np
 from skae._rows._blocks import row_indices
 from skae._rows._training_rows import TrainingRows
 
-# A hold-out of this many rows is enough to compare a trained network with its start. With many rows it is a twentieth of
-# them, up to the maximum; more rows are better used for training.
+# A hold-out of this many rows is enough to compare a trained network with its start. With many rows it is a twentieth
+# of them, up to the maximum; more rows are better used for training.
 HOLD_OUT_ROWS = 100
 MAX_HOLD_OUT_ROWS = 2000
 # For more rows than these, strata are made from a random sample.

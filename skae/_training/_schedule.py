@@ -20,7 +20,7 @@ class CosineSchedule:
     Without warm-up, the first steps would make the start worse, because Adam's second moments are not settled yet.
     Training ends early if `patience` epochs did not lower the loss by the share `tol`.
 
-    `n_epochs` is the number of epochs to run. `is_cut_short` says that training ends although the loss still falls.
+    `n_epochs` is the number of epochs to run. `is_cut_short` is True if the loss was not seen to settle.
     """
 
     def __init__(self, max_iter: int, steps_per_epoch: int, patience: int, tol: float) -> None:
