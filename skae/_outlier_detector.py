@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import OutlierMixin
 from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_array, validate_data
 
 from skae._detector._calibration import Calibration, threshold
 from skae._detector._denoising import DenoisingScorer
@@ -20,10 +21,19 @@ from skae._rows._reservoir import Reservoir, draw_priorities, highest_priorities
 from skae._rows._row_source import RowSource
 from skae._rows._training_rows import TrainingRows
 from skae._support._callbacks import with_callbacks
-from skae._support._constraints import Boolean, Float, OneOf, layer_sizes, plain_number
+from skae._support._categories import (
+    ENCODE,
+    Categories,
+    advice_on_strings,
+    as_table,
+    categorical_places,
+    encoded,
+    find_categories,
+)
+from skae._support._constraints import Boolean, FeatureSelection, Float, OneOf, layer_sizes, plain_number
 from skae._support._frames import frame_like
 from skae._support._random_state import local_random_state, random_state_after
-from skae._support._tensors import like
+from skae._support._tensors import as_array, like
 from skae._support._threads import single_thread
 from skae._support._torch import resolve_dtype
 from skae._support._validation import check_features_observed, unchanged_on_error
@@ -191,7 +201,10 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         "method": (OneOf(SCORERS),),
         "novelty": (Boolean(),),
         "contamination": (Float(0, 0.5, low_open=True), AUTO),
+        "categorical_features": (OneOf(("from_dtype", None)), FeatureSelection()),
     }
+
+    categories_: Categories
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -213,6 +226,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         learning_rate_init="auto",
         max_iter="auto",
         n_iter_no_change="auto",
+        categorical_features="from_dtype",
         dtype="auto",
         device="auto",
         verbose=False,
@@ -230,6 +244,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         self.learning_rate_init = learning_rate_init
         self.max_iter = max_iter
         self.n_iter_no_change = n_iter_no_change
+        self.categorical_features = categorical_features
         self.dtype = dtype
         self.device = device
         self.verbose = verbose
@@ -433,6 +448,30 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         """
         return like(self._codes(self._check_fitted_X(X)), X)
 
+    def _check_X(self, X, *, reset: bool, min_samples: int = 1):
+        """Numbers, with codes for categories."""
+        categories: Categories = {} if reset else self.categories_
+        if reset:
+            table = X if isinstance(self.categorical_features, str | None) else as_table(X)
+            places = categorical_places(table, self.categorical_features)
+            if len(places):
+                categories = find_categories(table, places)
+        if not categories:
+            checked = super()._check_X(X, reset=reset, min_samples=min_samples)
+        elif self.method == "reconstruction":
+            raise ValueError(
+                f"Categorical features need method='denoising'. With method='reconstruction' use {ENCODE}."
+            )
+        else:
+            X = as_table(as_array(X))
+            validate_data(self, X, reset=reset, skip_check_array=True)
+            with advice_on_strings():
+                X = encoded(X, categories)
+            checked = check_array(X, ensure_min_samples=min_samples, ensure_all_finite="allow-nan")
+        if reset:
+            self.categories_ = categories
+        return checked
+
     def _fit(self, rows: TrainingRows, random_state: np.random.RandomState) -> dict[str, Any]:
         """The fitted attributes."""
         if is_distributed():
@@ -475,7 +514,15 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
             bool(self.scale),
             self._training_parameters(),
             self.device,
+            self._n_categories(),
         )
+
+    def _n_categories(self) -> np.ndarray:
+        """How many categories each feature has, 0 for numbers."""
+        counts = np.zeros(self.n_features_in_, dtype=np.intp)
+        for place, known in self.categories_.items():
+            counts[place] = len(known)
+        return counts
 
     def _sampled(
         self, chunk: TrainingRows, before: Reservoir | None, max_rows: int, max_numbers: int

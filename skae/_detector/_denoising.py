@@ -56,7 +56,7 @@ class DenoisingScorer:
                 f"AutoencoderOutlierDetector takes at most {MAX_FEATURES} features with method='denoising'. Got "
                 f"{rows.n_features}: reduce them first, for instance by TruncatedSVD or AutoencoderTransformer."
             )
-        entries = Entries.of(rows, parameters.novelty, random_state)
+        entries = Entries.of(rows, parameters.novelty, random_state).with_categories(parameters.n_categories)
         order, dtype = np.arange(len(entries)), str(rows.dtype).removeprefix("torch.")
         if not parameters.novelty:
             order = most_usual_first(entries, parameters, dtype, random_state)
@@ -106,7 +106,7 @@ class DenoisingScorer:
             total = sum(share * weight[:, np.newaxis] for share, weight in zip(of_components, weights.T, strict=True))
             shares[part] = normalised(np.asarray(total))
 
-        parts = row_blocks(X.shape[0], X.shape[1] * self.distances.bags.size)
+        parts = row_blocks(X.shape[0], self.distances.references.shape[1] * self.distances.bags.size)
         map_parts(compute, parts, resolve_device(device))
         return shares
 
