@@ -4,9 +4,9 @@
 
 Eleven tables. Seven are made, of 1,500 training rows; their outliers contradict themselves across columns, are mixed
 from two rows, or have more rare categories. Four are scikit-learn's own data (breast_cancer, wine, digits, diabetes),
-with every other column cut into 5 categories at quantiles; their outliers are malignant cells, the third wine, the digit
-8, and rows whose columns are each of another patient. Categories of binned columns keep the order of the values in their
-names, which ordinal codes then have; those of made tables have none.
+with every other column cut into 5 categories at quantiles; their outliers are malignant cells, the third wine, the
+digit 8, and rows whose columns are each of another patient. Categories of binned columns keep the order of the values
+in their names, which ordinal codes then have; those of made tables have none.
 
 Protocol N: training rows are normal, ``novelty=True``. Protocol U: 5 % of the training rows are outliers,
 ``novelty=False``. Test rows are new, half of them outliers (of real tables, all that there are). Printed are the means

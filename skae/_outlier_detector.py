@@ -109,6 +109,11 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
     n_iter_no_change : int or "auto", default="auto"
         With "denoising" training stops after this many epochs that did not lower the loss by 0.01 %, and "auto" is
         `max_iter`. For "reconstruction" it is as in `AutoencoderTransformer`.
+    categorical_features : "from_dtype", array-like of bool, int or str, or None, default="from_dtype"
+        Which features are categorical, as in `HistGradientBoostingClassifier`: with "from_dtype" the columns of a
+        DataFrame of pandas or polars whose dtype is categorical (or, in polars, an enum), else those that a mask,
+        indices or column names choose; None means none. Categories may be strings or numbers. One that `fit` has not
+        seen is unusual, and a missing one is a missing value. Needs ``method="denoising"``.
     dtype : {"auto", "bfloat16", "float32", "float64"}, default="auto"
         Precision of the networks. "auto" is float64 up to 256 rows and float32 beyond. "bfloat16": the products of
         training are in bfloat16, which is faster where the CPU (AMX, AVX-512-BF16) or GPU supports it. Scores are
@@ -137,6 +142,8 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         Loss of the parameters kept.
     initial_loss_ : float
         Loss before training: that of marginal frequencies, of the Wiener filter, or of PCA.
+    categories_ : dict of int to ndarray
+        The sorted categories of each categorical feature, by its place in X; of `partial_fit`, those of the first call.
     n_samples_seen_ : int
         Number of rows seen by `fit`, and by `partial_fit` since.
     n_features_in_ : int
@@ -147,7 +154,8 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
     Raises
     ------
     ValueError
-        If a parameter is out of its range, the input is not finite, or training diverges.
+        If a parameter is out of its range, columns of X are strings but not categorical, the input is not finite, or
+        training diverges.
 
     See Also
     --------
@@ -169,6 +177,10 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
     Where `fit` is given `groups`, folds consist of whole groups. Training rows are recognised by their values, and
     their nearest rows are those of other groups (not in ONNX graphs, where they are judged as new rows are). p-values
     count groups: with G groups of equal size none is below 1 / (G + 1). `partial_fit` knows no groups.
+
+    A categorical feature is indicators of its categories in all coordinate systems, and masked as a whole. Together its
+    indicators count as one feature: two rows are on average as far apart in it as in a number. Of all categorical
+    features together 1,280 categories have indicators; beyond that, the rare ones of a feature share one.
 
     Given a torch tensor, methods return tensors on its device; coordinates are found in main memory.
 
@@ -291,7 +303,8 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
 
         At most 20,000 rows and 20 million numbers are kept, each row as likely as any other (or as its weight says);
         after `fit` 4,096 rows and 1 million numbers. A call takes as long as `fit` on those: pass few large chunks.
-        While all rows are kept the result is that of `fit`.
+        While all rows are kept the result is that of `fit`. Categories are those of the first call: later ones are
+        unusual, however often they come.
 
         Parameters
         ----------
@@ -517,8 +530,10 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
             self._n_categories(),
         )
 
-    def _n_categories(self) -> np.ndarray:
-        """How many categories each feature has, 0 for numbers."""
+    def _n_categories(self) -> np.ndarray | None:
+        """How many categories each feature has, 0 for numbers; None if all are."""
+        if not self.categories_:
+            return None
         counts = np.zeros(self.n_features_in_, dtype=np.intp)
         for place, known in self.categories_.items():
             counts[place] = len(known)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 FORMAT_KEY = "_skae_format"
 
 # For `skops.io.load(file, trusted=SKOPS_TRUSTED)`: fitted state is NumPy arrays and plain values, and no other types
@@ -145,5 +145,18 @@ def _from_format_3(state: State) -> State:
     return state | {"_scorer": scorer | {"autoencoder": scorer["autoencoder"] | {"training_range": unlimited}}}
 
 
+def _from_format_4(state: State) -> State:
+    """The format of 0.1.0.dev0 before categorical features."""
+    if "contamination" not in state:
+        return state
+    added = {"categorical_features": "from_dtype"} | ({"categories_": {}} if "n_components_" in state else {})
+    return state | added
+
+
 # By the format that a function turns into the next.
-UPGRADES: dict[int, Callable[[State], State]] = {1: _from_format_1, 2: _from_format_2, 3: _from_format_3}
+UPGRADES: dict[int, Callable[[State], State]] = {
+    1: _from_format_1,
+    2: _from_format_2,
+    3: _from_format_3,
+    4: _from_format_4,
+}

@@ -56,7 +56,9 @@ class DenoisingScorer:
                 f"AutoencoderOutlierDetector takes at most {MAX_FEATURES} features with method='denoising'. Got "
                 f"{rows.n_features}: reduce them first, for instance by TruncatedSVD or AutoencoderTransformer."
             )
-        entries = Entries.of(rows, parameters.novelty, random_state).with_categories(parameters.n_categories)
+        entries = Entries.of(rows, parameters.novelty, random_state)
+        if parameters.n_categories is not None:
+            entries = entries.with_categories(parameters.n_categories)
         order, dtype = np.arange(len(entries)), str(rows.dtype).removeprefix("torch.")
         if not parameters.novelty:
             order = most_usual_first(entries, parameters, dtype, random_state)

@@ -85,8 +85,7 @@ class Entries:
 
     def with_categories(self, n_categories: np.ndarray) -> Entries:
         """The same, where features of which this is not 0 are codes of as many categories."""
-        columns = FeatureColumns.of(self.rows, self.weight, n_categories) if n_categories.any() else None
-        return replace(self, columns=columns)
+        return replace(self, columns=FeatureColumns.of(self.rows, self.weight, n_categories))
 
 
 def _without_rounding(count: np.ndarray) -> np.ndarray:

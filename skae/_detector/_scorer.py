@@ -17,7 +17,8 @@ from skae._training._loop import TrainingResult
 class ScorerParameters:
     """The parameters of the detector that its scorer is fitted with; "auto" where a rule of the scorer decides.
 
-    `n_categories` says for each feature how many categories it has, of which rows contain codes; 0 stands for numbers.
+    `n_categories` says for each feature how many categories it has, of which rows contain codes, 0 for numbers; None
+    stands for numbers only.
     """
 
     novelty: bool
@@ -27,7 +28,7 @@ class ScorerParameters:
     scale: bool
     training: TrainingParameters
     device: str
-    n_categories: np.ndarray
+    n_categories: np.ndarray | None = None
 
 
 class Scorer(Protocol):

@@ -215,6 +215,8 @@ def _convert_transformer(scope: Any, operator: Any, container: Any) -> None:
 
 def _convert_detector(scope: Any, operator: Any, container: Any) -> None:
     detector = operator.raw_operator
+    if detector.categories_:
+        raise NotImplementedError("to_onnx cannot convert a detector with categorical features.")
     scorer, calibration = detector._scorer, detector._calibration
     if type(scorer) not in COMPONENTS:
         raise NotImplementedError(f"to_onnx cannot convert a detector that scores by {type(scorer).__name__}.")
