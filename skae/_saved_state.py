@@ -149,8 +149,8 @@ def _from_format_4(state: State) -> State:
     """The format of 0.1.0.dev0 before categorical features."""
     if "contamination" not in state:
         return state
-    added = {"categorical_features": "from_dtype"} | ({"categories_": {}} if "n_components_" in state else {})
-    return state | added
+    fitted: State = {"categories_": {}} if "n_components_" in state else {}
+    return state | {"categorical_features": "from_dtype"} | fitted
 
 
 # By the format that a function turns into the next.

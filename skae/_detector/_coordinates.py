@@ -86,8 +86,11 @@ class FeatureScale:
     """Centre and unit of each feature.
 
     The unit is a standard deviation, robust to extreme values; of a constant feature it is a tenth of its value, so
-    that what is noticed of it does not depend on how it is measured. Where features are categorical, there is one of
-    each column: all indicators of a feature share a unit, and two rows are as far apart on average as in a number.
+    that what is noticed of it does not depend on how it is measured.
+
+    Where features are categorical, these are of columns: all indicators of a feature share a unit, so that two rows are
+    as far apart on average as in a number. `rarity` is what deviations of indicators are multiplied by in place of
+    ranks: the same on average, but the square of it is proportional to the share of the category to the power of -1/2.
     """
 
     centre: np.ndarray
@@ -95,6 +98,7 @@ class FeatureScale:
     tolerance: np.ndarray
     dtype: str = "float32"
     columns: FeatureColumns | None = None
+    rarity: np.ndarray | None = None
 
     @classmethod
     def of(
@@ -128,7 +132,8 @@ class FeatureScale:
         cls, X: np.ndarray, weight: np.ndarray, scale_features: bool, dtype: str, columns: FeatureColumns
     ) -> FeatureScale:
         """Of numbers and indicators."""
-        centre, unit, tolerance = np.zeros(X.shape[1]), np.ones(X.shape[1]), np.full(X.shape[1], ROUNDING)
+        centre, tolerance = np.zeros(X.shape[1]), np.full(X.shape[1], ROUNDING)
+        unit, rarity = np.ones(X.shape[1]), np.ones(X.shape[1])
         if columns.is_numeric.any():
             scale = cls.of(X[:, columns.is_numeric], weight, scale_features, dtype)
             for array, of_numbers in ((centre, scale.centre), (unit, scale.unit), (tolerance, scale.tolerance)):
@@ -138,10 +143,13 @@ class FeatureScale:
             if not known.any():  # of a feature that was never observed nothing is known
                 unit[own] = np.inf
                 continue
-            centre[own] = np.average(X[known, own], axis=0, weights=weight[known])
-            # The chance that two rows differ, half the mean square of their difference.
-            unit[own] = math.sqrt(max(MIN_CHANCE, 1.0 - np.square(centre[own]).sum()))
-        return cls(centre, unit, tolerance, dtype, columns)
+            share = centre[own] = np.average(X[known, own], axis=0, weights=weight[known])
+            # Half the mean square of the difference of two rows: the chance that they differ, times these weights.
+            unit[own] = math.sqrt(max(MIN_CHANCE, float(share @ (1.0 - share))))
+            weights = np.maximum(share, 0.5 / weight[known].sum()) ** -0.5
+            weights /= max(MIN_CHANCE, share @ ((1.0 - share) * weights))
+            rarity[own] = np.minimum(np.sqrt(weights), CLIP) * unit[own]
+        return cls(centre, unit, tolerance, dtype, columns, rarity)
 
     @np.errstate(over="ignore")  # infinite deviations are clipped like other large ones
     def deviations(self, X, rows=slice(None)) -> np.ndarray:
@@ -361,7 +369,7 @@ def _filled_at_random(deviations: np.ndarray, weight: np.ndarray) -> np.ndarray:
 class Coordinates:
     """Three coordinate systems: standardised features, those whitened, and normal quantiles of their ranks.
 
-    Categories have no ranks: their indicators stay as they are.
+    Categories have no ranks: instead, indicators of rare ones are longer.
     """
 
     scale: FeatureScale
@@ -405,7 +413,7 @@ class Coordinates:
         if columns is None:
             ranks = self.ranks(deviations)
         else:
-            ranks = deviations.copy()
+            ranks = (deviations * self.scale.rarity).astype(deviations.dtype, copy=False)
             ranks[:, columns.is_numeric] = self.ranks(deviations[:, columns.is_numeric])
         return Systems(deviations, self.whitening(deviations), ranks, missing, columns)
 

@@ -78,7 +78,7 @@ class DenoisingScorer:
             network, of_network = training.network_scores().calibrated(systems, fold, weight, groups)
             components = _joined(distances, of_spaces, of_network)
             scorer, component_weight = cls(row_distances, tails, network), np.ones(components.shape[1])
-            if parameters.novelty:
+            if parameters.novelty or entries.columns is not None:
                 of_corrupted = scorer.component_scores(corrupted, parameters.device)
                 component_weight = reliability(components, weight, of_corrupted)
             variances = row_distances.coordinates.whitening.variances

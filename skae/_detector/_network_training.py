@@ -49,7 +49,8 @@ class NetworkTraining:
         self._parameters, self._rows, self._random_state = parameters, rows, random_state
         # Few rows are scored in float64, so that a row's score does not depend on others; training need not be.
         self._dtype = torch.float32 if parameters.training.dtype == "auto" else rows.dtype
-        is_masked = parameters.novelty and rows.n_features <= MAX_BINNED_FEATURES
+        # What contradicts itself across categories is a matter of exact matches: distances and denoisers hardly see it.
+        is_masked = (parameters.novelty or entries.columns is not None) and rows.n_features <= MAX_BINNED_FEATURES
         amount = MASKED_AUTOENCODERS if is_masked else DENOISERS
         self._sizes = tuple(resolved(parameters.hidden_layer_sizes, lambda: amount.hidden_layer_sizes))
         self.settings = denoising_settings(parameters.training, amount, len(entries))
