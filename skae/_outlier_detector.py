@@ -21,19 +21,11 @@ from skae._rows._reservoir import Reservoir, draw_priorities, highest_priorities
 from skae._rows._row_source import RowSource
 from skae._rows._training_rows import TrainingRows
 from skae._support._callbacks import with_callbacks
-from skae._support._categories import (
-    ENCODE,
-    Categories,
-    advice_on_strings,
-    as_table,
-    categorical_places,
-    encoded,
-    find_categories,
-)
+from skae._support._categories import ENCODE, Categories, as_table, encoded, find_categories
 from skae._support._constraints import Boolean, FeatureSelection, Float, OneOf, layer_sizes, plain_number
 from skae._support._frames import frame_like
 from skae._support._random_state import local_random_state, random_state_after
-from skae._support._tensors import as_array, like
+from skae._support._tensors import like
 from skae._support._threads import single_thread
 from skae._support._torch import resolve_dtype
 from skae._support._validation import check_features_observed, unchanged_on_error
@@ -463,27 +455,18 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
 
     def _check_X(self, X, *, reset: bool, min_samples: int = 1):
         """Numbers, with codes for categories."""
-        categories: Categories = {} if reset else self.categories_
-        if reset:
-            table = X if isinstance(self.categorical_features, str | None) else as_table(X)
-            places = categorical_places(table, self.categorical_features)
-            if len(places):
-                categories = find_categories(table, places)
-        if not categories:
-            checked = super()._check_X(X, reset=reset, min_samples=min_samples)
-        elif self.method == "reconstruction":
-            raise ValueError(
-                f"Categorical features need method='denoising'. With method='reconstruction' use {ENCODE}."
-            )
-        else:
-            X = as_table(as_array(X))
+        categories = find_categories(X, self.categorical_features) if reset else self.categories_
+        if categories and self.method == "reconstruction":
+            raise ValueError(f"method='reconstruction' takes no categorical features: use {ENCODE}, or 'denoising'.")
+        if categories:
+            X = as_table(X)
             validate_data(self, X, reset=reset, skip_check_array=True)
-            with advice_on_strings():
-                X = encoded(X, categories)
-            checked = check_array(X, ensure_min_samples=min_samples, ensure_all_finite="allow-nan")
+            X = check_array(encoded(X, categories), ensure_min_samples=min_samples, ensure_all_finite="allow-nan")
+        else:
+            X = super()._check_X(X, reset=reset, min_samples=min_samples)
         if reset:
             self.categories_ = categories
-        return checked
+        return X
 
     def _fit(self, rows: TrainingRows, random_state: np.random.RandomState) -> dict[str, Any]:
         """The fitted attributes."""

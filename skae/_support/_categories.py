@@ -17,6 +17,7 @@ from scipy import sparse
 from sklearn.utils.validation import check_array
 
 from skae._support._frames import is_pandas, is_polars
+from skae._support._tensors import as_array
 from skae._support._validation import is_missing
 
 ENCODE = "OneHotEncoder within a ColumnTransformer"
@@ -43,7 +44,7 @@ def refuse_categorical(X, owner: str) -> None:
     found = categorical_columns(X)
     if len(found):
         names = [str(X.columns[place]) for place in found]
-        raise ValueError(f"{owner} takes numbers only. Got categorical columns {names}: use {ENCODE}.")
+        raise ValueError(f"{owner} got categorical columns {names} where it takes numbers only: use {ENCODE}.")
 
 
 @contextmanager
@@ -57,22 +58,26 @@ def advice_on_strings() -> Iterator[None]:
         raise ValueError(f"{error}. {ADVICE}") from error
 
 
-def categorical_places(X, categorical_features) -> np.ndarray:
-    """The places of the features that `categorical_features` says are categorical.
+def find_categories(X, categorical_features) -> Categories:
+    """The categories of the features of X that `categorical_features` says are categorical.
 
     Raises ValueError or TypeError where it does not fit X, in the words of scikit-learn's
     `HistGradientBoostingClassifier`.
     """
-    if categorical_features is None:
-        return np.empty(0, dtype=np.intp)
     if isinstance(categorical_features, str):  # "from_dtype"
-        return categorical_columns(X)
-    chosen = np.asarray(categorical_features)
-    n_features = X.shape[1]
-    if chosen.size == 0:
-        return np.empty(0, dtype=np.intp)
+        places = categorical_columns(X)
+    elif categorical_features is None or not len(categorical_features):
+        return {}
+    else:
+        X = as_table(X)
+        places = _places(np.asarray(categorical_features), X.shape[1], list(getattr(X, "columns", ())))
+    return {place: _sorted(_factorised(X, place)[1]) for place in places.tolist()}
+
+
+def _places(chosen: np.ndarray, n_features: int, names: list) -> np.ndarray:
+    """The places of features chosen by a mask, by indices or by names."""
     if chosen.dtype.kind == "b":
-        if chosen.shape != (n_features,):
+        if len(chosen) != n_features:
             raise ValueError(
                 "categorical_features set as a boolean mask must have shape (n_features,), got: "
                 f"{chosen.shape} for {n_features} features"
@@ -82,21 +87,23 @@ def categorical_places(X, categorical_features) -> np.ndarray:
         if chosen.max() >= n_features or chosen.min() < 0:
             raise ValueError(
                 "categorical_features set as integer indices must be in [0, n_features - 1]. Got "
-                f"{sorted(set(chosen.tolist()))} for {n_features} features"
+                f"{chosen.tolist()} for {n_features} features"
             )
         return np.unique(chosen)
-    names = list(getattr(X, "columns", ()))
     unknown = [name for name in chosen.tolist() if name not in names]
     if unknown:
-        raise ValueError(
-            f"categorical_features has names {unknown} that are not columns of X. Names need a DataFrame as X."
-        )
+        raise ValueError(f"categorical_features has names that are not columns of X: {unknown}")
     return np.unique([names.index(name) for name in chosen.tolist()])
 
 
-def find_categories(X, places: np.ndarray) -> Categories:
-    """The categories of some features of X."""
-    return {int(place): _sorted(_factorised(X, place)[1]) for place in places}
+def as_table(X):
+    """X, or an array of objects for a sequence of rows. Raises ValueError or TypeError for what is no table."""
+    if sparse.issparse(X):
+        raise TypeError("Sparse input is not supported with categorical features. Use X.toarray().")
+    X = as_array(X) if hasattr(X, "shape") else np.asarray(X, dtype=object)
+    if len(X.shape) != 2:
+        raise ValueError(f"Expected 2D array, got {len(X.shape)}D array instead. Reshape your data.")
+    return X
 
 
 def encoded(X, categories: Categories) -> np.ndarray:
@@ -105,7 +112,8 @@ def encoded(X, categories: Categories) -> np.ndarray:
     dtype: Any = np.float64
     if numeric:
         numbers = X.iloc[:, numeric] if is_pandas(X) else X[:, numeric]
-        numbers = check_array(numbers, dtype=(np.float64, np.float32), ensure_all_finite="allow-nan")
+        with advice_on_strings():
+            numbers = check_array(numbers, dtype=(np.float64, np.float32), ensure_all_finite="allow-nan")
         dtype = numbers.dtype
     result = np.empty(X.shape, dtype)
     if numeric:
@@ -164,10 +172,3 @@ def _factorised_array(column: np.ndarray) -> tuple[np.ndarray, list]:
     if values.dtype.kind == "f" and len(values) and np.isnan(values[-1]):
         return np.where(index == len(values) - 1, -1, index), values[:-1].tolist()
     return index, values.tolist()
-
-
-def as_table(X):
-    """X, a sequence of rows as an array of objects. Raises TypeError for a sparse matrix."""
-    if sparse.issparse(X):
-        raise TypeError("Sparse input is not supported with categorical features. Use X.toarray().")
-    return X if hasattr(X, "shape") else np.asarray(X, dtype=object)
