@@ -51,14 +51,11 @@ class DenoisingScorer:
     def fit(
         cls, rows: TrainingRows, parameters: ScorerParameters, random_state: np.random.RandomState, report: Report
     ) -> ScorerFit:
-        if rows.n_features > MAX_FEATURES:
-            raise ValueError(
-                f"AutoencoderOutlierDetector takes at most {MAX_FEATURES} features with method='denoising'. Got "
-                f"{rows.n_features}: reduce them first, for instance by TruncatedSVD or AutoencoderTransformer."
-            )
+        _check_width(rows.n_features)
         entries = Entries.of(rows, parameters.novelty, random_state)
         if parameters.n_categories is not None:
             entries = entries.with_categories(parameters.n_categories)
+            _check_width(entries.n_columns)
         order, dtype = np.arange(len(entries)), str(rows.dtype).removeprefix("torch.")
         if not parameters.novelty:
             order = most_usual_first(entries, parameters, dtype, random_state)
@@ -142,6 +139,15 @@ class DenoisingScorer:
         if systems.missing is not None:
             components[systems.missing.all(axis=1)] = np.nan
         return components
+
+
+def _check_width(n_columns: int) -> None:
+    if n_columns > MAX_FEATURES:
+        raise ValueError(
+            f"AutoencoderOutlierDetector takes at most {MAX_FEATURES} features with method='denoising', of which each "
+            f"category counts as one. Got {n_columns}: reduce them first, for instance by TruncatedSVD or "
+            "AutoencoderTransformer."
+        )
 
 
 def _joined(distances: np.ndarray, of_spaces: np.ndarray, of_network: np.ndarray) -> np.ndarray:

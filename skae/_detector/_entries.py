@@ -87,6 +87,11 @@ class Entries:
         """The same, where features of which this is not 0 are codes of as many categories."""
         return replace(self, columns=FeatureColumns.of(self.rows, self.weight, n_categories))
 
+    @property
+    def n_columns(self) -> int:
+        """How many columns stand for the features in coordinates."""
+        return self.rows.shape[1] if self.columns is None else len(self.columns.feature_of)
+
 
 def _without_rounding(count: np.ndarray) -> np.ndarray:
     """Sums of weights, rounded to whole numbers where they differ from one by rounding errors only."""

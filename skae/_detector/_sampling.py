@@ -32,11 +32,10 @@ class Sampler:
     ) -> None:
         self.entries, self.parameters, self._dtype, self._random_state = entries, parameters, dtype, random_state
         novelty, n_features = parameters.novelty, entries.rows.shape[1]
-        n_columns = n_features if entries.columns is None else len(entries.columns.feature_of)
         self._left_out = 0.0 if novelty else MAX_LEFT_OUT
         self._known = None if entries.group is None else KnownRows.of(entries.rows, entries.group)
         n_bags, bag_size = (CLEAN_BAGS, CLEAN_BAG_SIZE) if novelty else (BAGS, BAG_SIZE)
-        self._n_bags = max(1, min(n_bags, MAX_REFERENCE_NUMBERS // (bag_size * n_columns)))
+        self._n_bags = max(1, min(n_bags, MAX_REFERENCE_NUMBERS // (bag_size * entries.n_columns)))
         # No more than there are outside of a fold: calibration rows are compared with bags as large as new rows are.
         self._bag_size = self._at_most_half(bag_size, 1.0 - self._left_out)
         self._subspaces = _draw_subspaces(n_features, random_state) if novelty else []
