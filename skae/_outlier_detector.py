@@ -213,6 +213,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
+        tags.input_tags.sparse = self.categorical_features is None or isinstance(self.categorical_features, str)
         return tags
 
     def __init__(

@@ -101,8 +101,12 @@ def as_table(X):
     if sparse.issparse(X):
         raise TypeError("Sparse input is not supported with categorical features. Use X.toarray().")
     X = as_array(X) if hasattr(X, "shape") else np.asarray(X, dtype=object)
+    if getattr(getattr(X, "dtype", None), "kind", "") == "c":
+        raise ValueError("Complex data not supported with categorical features.")
     if len(X.shape) != 2:
         raise ValueError(f"Expected 2D array, got {len(X.shape)}D array instead. Reshape your data.")
+    if not X.shape[1]:
+        raise ValueError(f"Found array with 0 feature(s) (shape={X.shape}) while a minimum of 1 is required.")
     return X
 
 
@@ -166,7 +170,10 @@ def _factorised_polars(column) -> tuple[np.ndarray, list]:
 def _factorised_array(column: np.ndarray) -> tuple[np.ndarray, list]:
     if column.dtype.kind == "O":
         places: dict[Any, int] = {}
-        found = [-1 if is_missing(value) else places.setdefault(value, len(places)) for value in column.tolist()]
+        try:
+            found = [-1 if is_missing(value) else places.setdefault(value, len(places)) for value in column.tolist()]
+        except TypeError as error:  # what cannot be hashed
+            raise TypeError(f"A category: argument must be a string or a number. Got {error}") from error
         return np.array(found, dtype=np.intp), list(places)
     values, index = np.unique(column, return_inverse=True)
     if values.dtype.kind == "f" and len(values) and np.isnan(values[-1]):

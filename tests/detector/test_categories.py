@@ -12,6 +12,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
+from sklearn.utils.estimator_checks import check_estimator
 
 from skae import AutoencoderOutlierDetector, AutoencoderTransformer
 
@@ -202,6 +203,10 @@ class TestFrames:
 
 
 class TestEstimator:
+    @pytest.mark.slow
+    def test_scikit_learns_checks(self):
+        check_estimator(AutoencoderOutlierDetector(categorical_features=[0], max_iter=0), on_skip=None)
+
     def test_clone_and_parameters(self):
         detector = AutoencoderOutlierDetector(categorical_features=["a"])
         assert clone(detector).get_params()["categorical_features"] == ["a"]
@@ -299,5 +304,5 @@ class TestEstimator:
 
 def test_too_many_categorical_features():
     codes = np.random.RandomState(0).randint(9, size=(30, 900))
-    with pytest.raises(ValueError, match="at most 2000 features.* Got 2700"):
+    with pytest.raises(ValueError, match=r"at most 2000 features.* Got 2700"):
         AutoencoderOutlierDetector(categorical_features=np.ones(900, dtype=bool)).fit(codes)

@@ -67,6 +67,10 @@ class TestArrays:
     def test_tables_only(self):
         with pytest.raises(TypeError, match="Sparse input is not supported with categorical features"):
             find_categories(sparse.eye_array(3).tocsr(), [0])
+        with pytest.raises(ValueError, match="Complex data not supported"):
+            find_categories(np.full((3, 1), 1j), [0])
+        with pytest.raises(TypeError, match="argument must be a string or a number"):
+            find_categories(np.array([[{}], [1]], dtype=object), [0])
         with pytest.raises(ValueError, match="Expected 2D array, got 1D array"):
             find_categories(np.arange(3), [0])
 
