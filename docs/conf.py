@@ -1,7 +1,7 @@
 """Sphinx settings.
 
-`sphinx-build -W --keep-going docs docs/_build` builds the site and runs the examples; with `-D plot_gallery=0`
-it does not run them.
+`sphinx-build -W --keep-going docs docs/_build` builds the site, runs the code blocks of its pages and the examples;
+`-D plot_gallery=0` leaves the examples out, `-D run_pages=0` the code blocks.
 """
 
 import re
@@ -29,7 +29,9 @@ extensions = [
     "sphinx.ext.intersphinx",
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
+    "benchmark_figures",
     "mathml",
+    "page_outputs",
 ]
 root_doc = "index"
 exclude_patterns = ["_build", "_ext", "_templates"]
@@ -87,6 +89,7 @@ sphinx_gallery_conf = {
 
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
+copybutton_selector = "div:not(.output) > div.highlight pre"
 
 html_theme = "pydata_sphinx_theme"
 html_title = "skae"

@@ -1,7 +1,11 @@
 """The documentation leads somewhere: links and pictures exist, snippets compile, those of the guide run."""
 
 import ast
+import json
 import re
+import runpy
+import subprocess
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -13,12 +17,10 @@ import skae.networks
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
+RUNNER = DOCS / "_ext" / "run_page.py"
 SITE = DOCS / "_build"
 MARKDOWN = sorted([*ROOT.glob("*.md"), *DOCS.glob("*.md")])
 SOURCES = [*MARKDOWN, *DOCS.glob("*.rst"), *(ROOT / "examples").glob("*.rst")]
-# Blocks of a page run one after the other, as a reader would run them. These leave the model to the reader, and are run
-# by `test_distributed.py` and `test_dask.py`.
-PAGES_THAT_DO_NOT_RUN = {DOCS / "saving.md", DOCS / "guide_distributed.md"}
 # Pages whose blocks take more than a few seconds.
 PAGES_AT_NIGHT = {
     "guide_code_size.md",
@@ -30,6 +32,8 @@ PAGES_AT_NIGHT = {
     "guide_variational.md",
 }
 
+NOT_RUN, blocks_of = (runpy.run_path(str(RUNNER))[name] for name in ("NOT_RUN", "blocks_of"))
+
 
 def name_of(path):
     return str(path.relative_to(ROOT))
@@ -38,10 +42,6 @@ def name_of(path):
 def text_of(path):
     """A page without its fenced blocks, in which neither headings nor links are any."""
     return re.sub(r"^```.*?^```$", "", path.read_text(encoding="utf-8"), flags=re.M | re.S)
-
-
-def snippets(path):
-    return re.findall(r"^```python\n(.*?)^```$", path.read_text(encoding="utf-8"), flags=re.M | re.S)
 
 
 def anchors(path):
@@ -91,32 +91,31 @@ def test_every_picture_is_shown():
     assert {path for path in (DOCS / "images").iterdir() if path.resolve() not in shown} == set()
 
 
-PAGES = [path for path in MARKDOWN if snippets(path)]
+PAGES = [path for path in MARKDOWN if blocks_of(path)]
 
 
 @pytest.mark.parametrize("path", PAGES, ids=name_of)
 def test_snippets_compile(path):
-    for snippet in snippets(path):
+    for snippet in blocks_of(path):
         ast.parse(snippet, filename=str(path))
 
 
 def pages_that_run():
     """Pages to run, those that take long at night."""
     for path in PAGES:
-        if path not in PAGES_THAT_DO_NOT_RUN:
+        if path.stem not in NOT_RUN:
             mark = pytest.mark.nightly if path.name in PAGES_AT_NIGHT else pytest.mark.slow
             yield pytest.param(path, id=name_of(path), marks=mark)
 
 
 @pytest.mark.parametrize("path", pages_that_run())
-def test_snippets_run(path, tmp_path, monkeypatch):
-    plt = pytest.importorskip("matplotlib.pyplot")
-    monkeypatch.chdir(tmp_path)
-    plt.switch_backend("agg")
-    try:
-        exec(compile("\n".join(snippets(path)), name_of(path), "exec"), {"__name__": "page"})
-    finally:
-        plt.close("all")
+def test_blocks_run(path, tmp_path):
+    """As the site runs them: one after the other, in a fresh interpreter, without a warning."""
+    pytest.importorskip("matplotlib")
+    command = [sys.executable, "-W", "error", str(RUNNER), str(path), str(tmp_path)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert len(json.loads((tmp_path / "blocks.json").read_text(encoding="utf-8"))) == len(blocks_of(path))
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("plot_*.py")), ids=name_of)
