@@ -18,12 +18,12 @@ FOLDER = "generated/pages"
 logger = logging.getLogger(__name__)
 
 
-def run_page(page, folder):
+def run_page(page, folder, docname):
     """What the blocks of a page print and draw; nothing, and a warning, if one fails."""
     command = [sys.executable, "-W", "error", str(RUNNER), str(page), str(folder)]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode:
-        logger.warning("a block fails: %s", result.stderr, location=str(page))
+        logger.warning("a block fails: %s", result.stderr, location=docname)
         return []
     return json.loads((folder / "blocks.json").read_text(encoding="utf-8"))
 
@@ -53,7 +53,7 @@ class PageOutputs(SphinxTransform):
         if not self.config.run_pages or page.suffix != ".md" or page.stem in NOT_RUN or not blocks_of(page):
             return
         code = [node for node in self.document.findall(nodes.literal_block) if node.get("language") == "python"]
-        shown = run_page(page, Path(self.app.srcdir) / FOLDER)
+        shown = run_page(page, Path(self.env.srcdir) / FOLDER, self.env.docname)
         for node, block in zip(code, shown, strict=len(shown) > 0):
             parent, position = node.parent, node.parent.index(node) + 1
             if position < len(parent) and is_end_of_details(parent[position]):
