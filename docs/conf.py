@@ -30,6 +30,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
     "benchmark_figures",
+    "gallery_settings",
     "mathml",
     "page_outputs",
 ]
@@ -76,13 +77,13 @@ sphinx_gallery_conf = {
     "gallery_dirs": "auto_examples",
     "backreferences_dir": "generated/backreferences",
     "doc_module": ("skae",),
-    # Examples save their pictures into --out; the gallery takes the figures that stay open.
+    # Some examples save their pictures into --out; the gallery takes the figures that stay open.
     "reset_argv": "gallery_settings.into_a_temporary_folder",
     "within_subsection_order": "gallery_settings.TeachingOrder",
     "remove_config_comments": True,
     "show_memory": False,
     "write_computation_times": False,
-    "thumbnail_size": (540, 360),
+    "thumbnail_size": (480, 360),
     "download_all_examples": False,
     "plot_gallery": "True",
 }

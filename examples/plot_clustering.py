@@ -8,9 +8,6 @@ digits (8 by 8 pixels): PCA's, and an autoencoder's of the same length. The adju
 with digits; it is 1 if they agree and 0 on average if clusters are drawn by lot.
 """
 
-import argparse
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -20,11 +17,6 @@ from sklearn.decomposition import PCA
 from sklearn.metrics import adjusted_rand_score, confusion_matrix
 
 from skae import AutoencoderTransformer
-
-parser = argparse.ArgumentParser()
-parser.add_argument("--out", type=Path, default=Path("."), help="folder for the pictures")
-out = parser.parse_known_args()[0].out
-out.mkdir(parents=True, exist_ok=True)
 
 # %%
 # Codes of equal length
@@ -75,13 +67,12 @@ for (clustering, name), values in agreement.items():
 #
 # Beneath each cluster stands its centre, decoded: a code of an autoencoder can be looked at wherever it lies.
 
+# sphinx_gallery_start_ignore
 colors = {"PCA": "#D55E00", "Autoencoder": "#0072B2"}
 styles = {"KMeans": ("-", "o"), "HDBSCAN": ("--", "s")}
 shown_size = 4
 
-figure = plt.figure(figsize=(13, 4.9), layout="constrained")
-left, *panels = figure.subfigures(1, 3, width_ratios=[1, 1, 1], wspace=0.02)
-ax = left.subplots()
+ax = plt.figure(figsize=(6, 4.6), layout="constrained").subplots()
 for (clustering, name), values in agreement.items():
     style, marker = styles[clustering]
     ax.plot(
@@ -94,7 +85,8 @@ ax.minorticks_off()
 ax.grid(alpha=0.3)
 ax.legend(frameon=False, loc="upper left", ncols=1, fontsize="small")
 
-for panel, (name, fitted) in zip(panels, reducers.items(), strict=True):
+for name, fitted in reducers.items():
+    panel = plt.figure(figsize=(5.4, 5.6), layout="constrained")
     clusters = KMeans(10, n_init=10, random_state=0).fit(fitted[shown_size].transform(X))
     shares = confusion_matrix(y, clusters.labels_, normalize="true")
     order = linear_sum_assignment(-shares)[1]
@@ -121,5 +113,6 @@ for panel, (name, fitted) in zip(panels, reducers.items(), strict=True):
         np.hstack(centres.reshape(-1, 8, 8)), cmap="gray_r", vmin=0, vmax=16, aspect="auto"
     )
     pictures.set(xlabel="clusters and their decoded centres", xticks=[], yticks=[])
+# sphinx_gallery_end_ignore
 
-figure.savefig(out / "plot_clustering_1.png", dpi=120)
+plt.show()

@@ -11,9 +11,6 @@ a picture survives the code? Do codes that lie close together belong to the same
 look like?
 """
 
-import argparse
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
@@ -22,11 +19,6 @@ from sklearn.model_selection import train_test_split
 from sklearn.neighbors import KNeighborsClassifier
 
 from skae import AutoencoderTransformer
-
-parser = argparse.ArgumentParser()
-parser.add_argument("--out", type=Path, default=Path("."), help="folder for the pictures")
-out = parser.parse_known_args()[0].out
-out.mkdir(parents=True, exist_ok=True)
 
 # %%
 # Fit both at several code sizes
@@ -90,20 +82,18 @@ for i, size in enumerate(code_sizes):
 # numbers per picture most digits form separate islands where PCA piles them on top of each other. At the larger codes
 # PCA's neighbours are as good as the autoencoder's; what remains of the gain is the reconstruction.
 
+# sphinx_gallery_start_ignore
 colors = {"PCA": "#D55E00", "Autoencoder": "#0072B2"}
 markers = {"PCA": "s", "Autoencoder": "o"}
 shown_size = 8
 shown = X_test[:7]
 
-figure = plt.figure(figsize=(12, 8.2), layout="constrained")
-top, bottom = figure.subfigures(2, 1, height_ratios=[0.68, 1], hspace=0.04)
-curves, pictures = top.subfigures(1, 2, width_ratios=[1, 1.05], wspace=0.03)
-
 panels = [
     (r2, "Variance explained", "R² on test pictures"),
     (accuracy, "Neighbours", "5-NN accuracy on test codes"),
 ]
-for ax, (values, title, label) in zip(curves.subplots(1, 2), panels, strict=True):
+for values, title, label in panels:
+    ax = plt.figure(figsize=(6, 4.2), layout="constrained").subplots()
     for name, line in values.items():
         ax.plot(code_sizes, line, marker=markers[name], color=colors[name], label=name)
     ax.set(xscale="log", xlabel="numbers per picture", ylabel=label, title=title, ylim=(0, 1.03))
@@ -112,6 +102,7 @@ for ax, (values, title, label) in zip(curves.subplots(1, 2), panels, strict=True
     ax.grid(alpha=0.3)
     ax.legend(loc="lower right", frameon=False)
 
+pictures = plt.figure(figsize=(6.5, 3.2), layout="constrained")
 pictures.suptitle(f"Test pictures from {shown_size} numbers each", fontsize="large")
 at_size = code_sizes.index(shown_size)
 rows = {"original": shown} | {
@@ -124,7 +115,8 @@ for axes_row, (name, images) in zip(axes, rows.items(), strict=True):
         ax.set(xticks=[], yticks=[])
     axes_row[0].set_ylabel(name, color=colors.get(name, "black"), fontsize="medium")
 
-for ax, (name, fitted) in zip(bottom.subplots(1, 2), models.items(), strict=True):
+for name, fitted in models.items():
+    ax = plt.figure(figsize=(6, 5), layout="constrained").subplots()
     codes = fitted[code_sizes.index(2)].transform(X_test)
     for digit in range(10):
         ax.scatter(
@@ -135,5 +127,6 @@ for ax, (name, fitted) in zip(bottom.subplots(1, 2), models.items(), strict=True
         f"{name}: 2 numbers per picture, 5-NN accuracy {accuracy[name][code_sizes.index(2)]:.2f}",
         color=colors[name],
     )
+# sphinx_gallery_end_ignore
 
-figure.savefig(out / "plot_replace_pca_1.png", dpi=120)
+plt.show()
