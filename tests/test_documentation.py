@@ -132,16 +132,20 @@ def test_every_public_name_is_in_the_api():
 
 
 class Page(HTMLParser):
-    """What a built page links to, what it fetches from elsewhere, and which anchors it has."""
+    """What a built page links to and fetches from elsewhere, its anchors, and what its code prints and draws."""
 
     def __init__(self, path):
         super().__init__()
-        self.targets, self.fetched, self.anchors = [], [], set()
+        self.targets, self.fetched, self.anchors, self.n_outputs, self.without_text = [], [], set(), 0, []
         self.feed(path.read_text(encoding="utf-8"))
 
     def handle_starttag(self, tag, attrs):
         attributes = dict(attrs)
         self.anchors.update(value for name, value in attrs if name in ("id", "name") and value)
+        classes = (attributes.get("class") or "").split()
+        self.n_outputs += "output" in classes or "figure-of-block" in classes
+        if tag == "img" and "figure-of-block" in classes and not attributes.get("alt"):
+            self.without_text.append(attributes.get("src"))
         target = attributes.get("href" if tag in ("a", "link") else "src") or ""
         parts = urlsplit(target)
         if parts.netloc and tag != "a":
@@ -181,3 +185,11 @@ def test_built_pages_lead_somewhere(built_pages):
             if not found.exists() or missing_anchor:
                 dead.append((name_of(path), target))
     assert dead == []
+
+
+def test_built_pages_show_what_their_code_does(built_pages):
+    """A page whose blocks fail shows nothing."""
+    pages = {path: built_pages[(SITE / f"{path.stem}.html").resolve()] for path in PAGES if path.parent == DOCS}
+    silent = [path.name for path, page in pages.items() if path.stem not in NOT_RUN and not page.n_outputs]
+    assert silent == []
+    assert [page.without_text for page in pages.values() if page.without_text] == []
