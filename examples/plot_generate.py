@@ -117,6 +117,7 @@ bottom.set(
 for ax in (top, bottom):
     ax.grid(alpha=0.3)
 top.legend(loc="lower left", edgecolor="none", framealpha=1)
+bottom.legend(loc="upper left", edgecolor="none", framealpha=1)
 # sphinx_gallery_end_ignore
 
 plt.show()

@@ -189,8 +189,8 @@ for method, rank in ranks.items():
 #
 # What the detector adds are the reasons. A reading that is ordinary by itself moves the row away from the middle of the
 # scores, and ``feature_contributions`` names the broken feature first in most rows and among the first three in nearly
-# all. The largest deviation names it in fewer than half of them. Linear regression does better still on these rows: it
-# names features only, ranks no rows and knows straight lines only, but where those are enough it is hard to beat.
+# all. The largest deviation names it in fewer than half of them. Linear regression names it about as often. It names
+# features only, ranks no rows and knows straight lines only, but where those are enough it is hard to beat.
 
 # sphinx_gallery_start_ignore
 colors = dict(zip(methods, ["#0072B2", "#D55E00", "#009E73", "#CC79A7"], strict=True))
