@@ -114,8 +114,8 @@ for table, (X, is_outlier) in tables.items():
         print(f"{table + ', ' + title:32s}{line}")
 
 # %%
-# The case at a glance
-# --------------------
+# What the figures show
+# ---------------------
 #
 # On clean rows ``novelty=True`` follows the arc and sees the outliers inside of it, which ``novelty=False`` takes for
 # half normal. With outliers among the training rows the places where they lie become normal to ``novelty=True``, and

@@ -112,8 +112,8 @@ for n, repeats in n_repeats.items():
     print("  anomalies found (%) " + "".join(f"{100 * rate:17.1f}" for rate in found))
 
 # %%
-# The case at a glance
-# --------------------
+# What the figures show
+# ---------------------
 #
 # On average over detectors, the observed rates lie in or near the band that perfect p-values would have. With 50 and
 # 500 training rows they tend to its lower end or below: there the calibration scores come from references and networks

@@ -103,8 +103,8 @@ for title, shown in strips.items():
     print(f"{title:38s}", *(int(digit) for digit in y_test[shown]))
 
 # %%
-# The case at a glance
-# --------------------
+# What the figures show
+# ---------------------
 #
 # With ``novelty=True`` the detector separates the digits as well as the autoencoder with a bottleneck and the local
 # outlier factor do. At its default it is ready for outliers among the training pictures, which are not there, and pays

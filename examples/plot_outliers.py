@@ -179,8 +179,8 @@ for method, rank in ranks.items():
     )
 
 # %%
-# The case at a glance
-# --------------------
+# What the figures show
+# ---------------------
 #
 # On these rows the forest ranks best, with the autoencoder and the local outlier factor close behind: no method wins
 # everywhere. Nor is every outlier malignant: benign rows with odd measurements rank high, too. With the threshold at

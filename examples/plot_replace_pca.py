@@ -75,8 +75,8 @@ for i, size in enumerate(code_sizes):
     )
 
 # %%
-# The case at a glance
-# --------------------
+# What the figures show
+# ---------------------
 #
 # The smaller the code, the more the autoencoder gains. Its reconstructions keep strokes that PCA blurs, and with two
 # numbers per picture most digits form separate islands where PCA piles them on top of each other. At the larger codes
