@@ -68,9 +68,9 @@ for model in [autoencoder, PCA(n_components=8).fit(X_train)]:
 # How are the codes laid out?
 # ---------------------------
 #
-# :class:`~skae.LatentSpaceDisplay` is a map of the first two columns of the codes. The first is coloured by the labels,
-# the second by how badly the rows are reconstructed: the worst pictures are those in the crowded middle,
-# where two numbers tell digits apart no longer.
+# :class:`~skae.LatentSpaceDisplay` is a map of the first two columns of the codes. The first map is coloured by the
+# labels, the second by the reconstruction error: the worst pictures are those in the crowded middle, where two numbers
+# no longer distinguish the digits.
 
 plane = AutoencoderTransformer(n_components=2, random_state=0).fit(X_train)
 labels = pd.Series(y_test, name="digit")

@@ -178,7 +178,8 @@ for name, values in accuracy.items():
 
 # %%
 # The autoencoder sees the whole word, not just two letters of it, and that is worth most where one letter is missing.
-# To the right, words that were drawn at random: what it guessed is in colour, with the right letter below a wrong one.
+# Training adds little to its linear start here. The second figure has words that were drawn at random: guesses are in
+# colour, with the right letter below a wrong one.
 
 # sphinx_gallery_start_ignore
 colors = {

@@ -11,6 +11,8 @@ windows of two sequences that look irregular but follow a rule, and of the same 
 
 Shuffling keeps every value and destroys the rule. It is the control: without it, one cannot say how much of a
 compressor's success comes from the rule.
+
+It takes about half a minute on one core.
 """
 
 import matplotlib.pyplot as plt
