@@ -9,8 +9,6 @@ of training rows.
 
 This example makes rows whose distribution is known, fits many detectors and counts. All rows that are scored are new:
 of the rows that a detector was fitted to, a share α is flagged by construction, however many outliers are among them.
-
-It takes about half a minute on one core.
 """
 
 import matplotlib.pyplot as plt
