@@ -14,6 +14,7 @@ from skae._detector._denoising import DenoisingScorer
 from skae._detector._reconstruction import ReconstructionScorer
 from skae._detector._scorer import Scorer, ScorerFit, ScorerParameters
 from skae._estimator import AUTO, BaseAutoencoder, training_attributes
+from skae._linalg._moments import feature_ranges
 from skae._rows._processes import is_distributed
 from skae._rows._reservoir import Reservoir, draw_priorities, highest_priorities
 from skae._rows._row_source import RowSource
@@ -25,7 +26,7 @@ from skae._support._random_state import local_random_state, random_state_after
 from skae._support._tensors import like
 from skae._support._threads import single_thread
 from skae._support._torch import resolve_dtype
-from skae._support._validation import unchanged_on_error
+from skae._support._validation import check_features_observed, unchanged_on_error
 
 # Rows of a stream, and numbers in them, that are kept to fit to.
 MAX_STREAM_ROWS, MAX_STREAM_NUMBERS = 20_000, 20_000_000
@@ -191,6 +192,11 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         "novelty": (Boolean(),),
         "contamination": (Float(0, 0.5, low_open=True), AUTO),
     }
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
 
     def __init__(
         self,
@@ -431,6 +437,8 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         """The fitted attributes."""
         if is_distributed():
             raise ValueError("AutoencoderOutlierDetector fits in one process: call it outside of skae.distributed().")
+        check_features_observed(~np.isnan(feature_ranges(rows.source)[0]))
+        rows = rows.without_empty_rows()  # they say nothing
         X = rows.source.local
 
         def attributes(fitted: ScorerFit) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from skae._rows._standardised_rows import StandardisedRows
 from skae._rows._strata import stratified_rows
 from skae._rows._training_rows import TrainingRows
 from skae._support._torch import make_generator
+from skae._support._validation import check_features_observed
 
 # Rows that atoms are learned from.
 MAX_ATOM_ROWS = 20_000
@@ -59,10 +60,7 @@ def _initialise_incomplete(
 ) -> Initialisation:
     n_rows, sample_weight = rows.n_rows, rows.sample_weight
     mean, variance = observed_moments(rows.source, sample_weight)
-    if np.isnan(mean).any():
-        raise ValueError(
-            f"X has features without any observed value: {np.flatnonzero(np.isnan(mean)).tolist()}. Drop them."
-        )
+    check_features_observed(~np.isnan(mean))
     deviation = constant_safe_scale(mean, variance, n_rows)
     chosen = stratified_rows(n_rows, MAX_ROWS)
     x = torch.from_numpy((rows.source.take(chosen) - mean) / deviation)

@@ -81,8 +81,10 @@ class Calibration:
         return conformal_p_values(-scores, -self.scores, self.weight)
 
     def _surprisals_of(self, components: np.ndarray) -> np.ndarray:
+        """Zero where components are NaN: a row of which nothing is observed is no surprise."""
         pairs = zip(self.surprisals, components.T, strict=True)
-        return np.stack([tail(values) for tail, values in pairs], axis=1) * self.component_weight
+        surprisals = np.stack([tail(values) for tail, values in pairs], axis=1) * self.component_weight
+        return np.nan_to_num(surprisals, posinf=np.inf)
 
 
 def threshold(

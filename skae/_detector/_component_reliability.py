@@ -20,7 +20,8 @@ def corrupted_rows(entries: Entries, unit: np.ndarray, random_state: np.random.R
     drawn = random_state.choice(len(entries), size=(N_ROWS, n_features + 1), p=share)
     shuffled = entries.rows[drawn[:, 1:], np.arange(n_features)]
     noisy = entries.rows[drawn[:, 0]] + NOISE * unit * random_state.normal(size=shuffled.shape)
-    return np.concatenate([shuffled, noisy])
+    rows = np.concatenate([shuffled, noisy])
+    return rows[~np.isnan(rows).all(axis=1)]
 
 
 def reliability(components: np.ndarray, weight: np.ndarray, of_corrupted: np.ndarray) -> np.ndarray:

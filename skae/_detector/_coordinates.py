@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from scipy import linalg, special
 from sklearn.utils.extmath import svd_flip
 
-from skae._linalg._quantiles import weighted_quantile
+from skae._autoencoder._imputation import GaussianImputer, estimate_moments
+from skae._linalg._quantiles import observed, weighted_quantile
 from skae._rows._blocks import dense_rows
 from skae._support._state import fields_of
 
@@ -36,9 +38,34 @@ STEP_FLOOR, WHITENING_FLOOR = 0.05, 0.1
 # Along an axis that was found with few rows, these rows are unlike new ones: an axis for so many rows at most.
 MIN_ROWS_PER_AXIS = 5
 
-# Rows in the three coordinate systems.
+# Deviations beyond which a value counts as this far where the moments of rows with missing entries are estimated.
+MOMENTS_CLIP = 4.0
+
 N_SYSTEMS = 3
-Systems = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+class Systems(NamedTuple):
+    """Rows in the three coordinate systems, missing entries filled, and which those are (None: there are none)."""
+
+    deviations: np.ndarray
+    whitened: np.ndarray
+    ranks: np.ndarray
+    missing: np.ndarray | None = None
+
+    @property
+    def filled(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The rows alone."""
+        return self.deviations, self.whitened, self.ranks
+
+    @property
+    def observed(self) -> np.ndarray:
+        """Deviations, with NaN for what is missing."""
+        return self.deviations if self.missing is None else np.where(self.missing, np.nan, self.deviations)
+
+    def select(self, part) -> Systems:
+        """Some of the rows."""
+        missing = None if self.missing is None else self.missing[part]
+        return Systems(self.deviations[part], self.whitened[part], self.ranks[part], missing)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +87,7 @@ class FeatureScale:
         n_features = X.shape[1]
         centre, unit = np.empty(n_features), np.empty(n_features)
         for feature in range(n_features):
-            centre[feature], unit[feature] = _centre_and_unit(X[:, feature], weight)
+            centre[feature], unit[feature] = _centre_and_unit(*observed(X[:, feature], weight))
         constant = unit == 0.0
         if not scale_features:
             largest = unit.max() or 1.0
@@ -68,12 +95,13 @@ class FeatureScale:
             constant = np.zeros(n_features, dtype=bool)
         of_constant = np.where(centre == 0.0, 1.0, UNIT_OF_CONSTANT * np.abs(centre))
         unit = np.where(constant, of_constant, unit)
+        unit[np.isnan(X).all(axis=0)] = np.inf  # of a feature that was never observed nothing is known
         rounding = np.minimum(ROUNDING * (np.abs(centre) / unit + CLIP), MAX_TOLERANCE)
         return cls(centre, unit, np.where(constant, MAX_TOLERANCE, rounding), dtype)
 
     @np.errstate(over="ignore")  # infinite deviations are clipped like other large ones
     def deviations(self, X, rows=slice(None)) -> np.ndarray:
-        """Clipped ``(X - centre) / unit`` of some rows, in `dtype`."""
+        """Clipped ``(X - centre) / unit`` of some rows, in `dtype`; NaN stays NaN."""
         deviations = (dense_rows(X, rows) - self.centre) / self.unit
         deviations[np.abs(deviations) <= self.tolerance] = 0.0  # of a constant nothing is left
         return np.clip(deviations, -CLIP, CLIP, out=deviations).astype(self.dtype, copy=False)
@@ -116,15 +144,19 @@ class RankTransform:
     @classmethod
     def of(cls, deviations: np.ndarray, weight: np.ndarray, tolerance: np.ndarray) -> RankTransform:
         """Of weighted rows in the units of a `FeatureScale`."""
-        total, parts = weight.sum(), [_knots(column, weight) for column in deviations.T]
+        parts = [_knots(*observed(column, weight)) for column in deviations.T]
         starts = np.append(0, np.cumsum([len(values) for values, _, _, _ in parts]))
         *tables, interpolated = zip(*parts, strict=True)
         values, at, between = (np.concatenate(table) for table in tables)
-        # A value below all others has half the share of the lowest row, at most.
-        lowest = min(0.5, max(0.5 / total, np.finfo(np.float32).eps))
-        shares = (np.clip(share / total, lowest, 1.0 - lowest) for share in (at, between))
-        at, between = (special.ndtri(share).astype(np.float32) for share in shares)
+        at, between = at.astype(np.float32), between.astype(np.float32)
         return cls(starts, values, at, between, np.array(interpolated), tolerance)
+
+    def nearest_known(self, deviations: np.ndarray, where: np.ndarray) -> np.ndarray:
+        """Deviations in which entries are replaced by the nearest knot of their feature."""
+        for feature, column in enumerate(deviations.T):
+            knots, chosen = self.values[self.starts[feature] : self.starts[feature + 1]], where[:, feature]
+            column[chosen] = knots[np.searchsorted(0.5 * (knots[1:] + knots[:-1]), column[chosen])]
+        return deviations
 
     def __call__(self, deviations: np.ndarray) -> np.ndarray:
         """Rank coordinates of rows in the units of the `FeatureScale`, in their dtype."""
@@ -146,10 +178,7 @@ class RankTransform:
 
 
 def _knots(column: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool]:
-    """Distinct values of a feature, the weight below them and half of their own, the weight up to each gap.
-
-    And whether values were left out.
-    """
+    """Distinct values of a feature, normal quantiles of their mid-ranks and of the gaps; whether not all are kept."""
     values, group = np.unique(column, return_inverse=True)
     counts = np.bincount(group, weights=weight)
     up_to = np.cumsum(counts)
@@ -158,7 +187,12 @@ def _knots(column: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarr
     if too_many:
         kept = np.unique(np.searchsorted(middle, np.linspace(middle[0], middle[-1], MAX_KNOTS)))
         values, middle, up_to = values[kept], middle[kept], up_to[kept]
-    return values, middle, np.append(0.0, up_to), too_many
+    # A value below all others has half the share of the lowest row, at most.
+    lowest = min(0.5, max(0.5 / weight.sum(), np.finfo(np.float32).eps))
+    at, between = (
+        special.ndtri(np.clip(share / weight.sum(), lowest, 1.0 - lowest)) for share in (middle, np.append(0.0, up_to))
+    )
+    return values, at, between, too_many
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,6 +236,15 @@ class Whitening:
         return deviations @ self.product.astype(deviations.dtype, copy=False)
 
     @cached_property
+    def imputer(self) -> GaussianImputer:
+        """Fills missing deviations by their expectation given the others, for rows with these axes and variances."""
+        n_features, n_axes = self.axes.shape
+        floor = (self.variances[0] + WHITENING_FLOOR) * (self.factors[0] / self.rest) ** 2 - WHITENING_FLOOR
+        total = self.variances.sum(dtype=np.float64) + max(floor, 0.0) * (n_features - n_axes)
+        # In float64: a row is filled in the same way whichever other rows it comes with.
+        return GaussianImputer.from_axes(self.axes.T.astype(np.float64), self.variances.astype(np.float64), total)
+
+    @cached_property
     def product(self) -> np.ndarray:
         """What deviations are multiplied by."""
         product = (self.axes * (self.factors - np.float32(self.rest))) @ self.axes.T
@@ -242,6 +285,19 @@ def _shrunk_axes(rows: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.n
     return centre, axes, (1.0 - shrinkage) * variances + shrinkage * mean, float(shrinkage * mean)
 
 
+def _filled_at_random(deviations: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Deviations with missing entries drawn from what is possible there, so that rows vary as complete ones do."""
+    if not np.isnan(deviations.sum()):
+        return deviations
+    generator = torch.Generator().manual_seed(0)
+    rows = torch.from_numpy(deviations.astype(np.float64))
+    mean, covariance = estimate_moments(
+        rows.clamp(-MOMENTS_CLIP, MOMENTS_CLIP), torch.from_numpy(weight.astype(np.float64)), generator
+    )
+    filled = GaussianImputer.from_covariance(covariance).draw(rows - mean, generator) + mean
+    return filled.numpy().astype(deviations.dtype)
+
+
 @dataclass(frozen=True, eq=False)
 class Coordinates:
     """Three coordinate systems: standardised features, those whitened, and normal quantiles of their ranks."""
@@ -255,11 +311,26 @@ class Coordinates:
         """Of dense weighted rows; coordinates are in the given dtype."""
         scale = FeatureScale.of(X, weight, scale_features, dtype)
         deviations = scale.deviations(X)
-        return cls(scale, Whitening.of(deviations, weight), RankTransform.of(deviations, weight, scale.tolerance))
+        ranks = RankTransform.of(deviations, weight, scale.tolerance)
+        return cls(scale, Whitening.of(_filled_at_random(deviations, weight), weight), ranks)
 
-    def __call__(self, deviations: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def filled(self, deviations: np.ndarray) -> np.ndarray:
+        """Deviations with missing entries replaced by the feature's known value nearest to their expectation.
+
+        Expected given the other features; between the values of a discrete feature rows would look unlike any other.
+        """
+        if not np.isnan(deviations.sum()):
+            return deviations
+        incomplete = np.isnan(deviations).any(axis=1)
+        rows = torch.from_numpy(deviations[incomplete].astype(np.float64))
+        deviations[incomplete] = self.ranks.nearest_known(self.whitening.imputer(rows).numpy(), rows.isnan().numpy())
+        return deviations
+
+    def __call__(self, deviations: np.ndarray) -> Systems:
         """Rows, given in the units of `scale`, in the three systems."""
-        return deviations, self.whitening(deviations), self.ranks(deviations)
+        missing = np.isnan(deviations) if np.isnan(deviations.sum()) else None
+        deviations = self.filled(deviations)
+        return Systems(deviations, self.whitening(deviations), self.ranks(deviations), missing)
 
     def to_state(self) -> dict[str, Any]:
         """Arrays and plain values for a file."""

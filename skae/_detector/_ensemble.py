@@ -44,6 +44,11 @@ class PerceptronEnsemble:
             start = stop
         return layers
 
+    def _skips(self, depth: int) -> bool:
+        """Whether the input of a layer is added to its value: both belong to hidden layers, and are as wide."""
+        is_hidden = 0 < depth < len(self.layers) - 1
+        return is_hidden and self._sizes[depth] == self._sizes[depth + 1]
+
     def initialise(self, generator: torch.Generator) -> None:
         """Draw the hidden layers; the last one stays zero."""
         for weight, _ in self.layers[:-1]:
@@ -55,20 +60,20 @@ class PerceptronEnsemble:
 
     def run(self, inputs: Tensor, layers: Layers) -> Tensor:
         """Outputs of one member, given by its layers."""
-        for weight, bias in layers[:-1]:
+        for depth, (weight, bias) in enumerate(layers[:-1]):
             value = self._activation.function(torch.addmm(bias, inputs, weight))
-            inputs = inputs + value if weight.shape[0] == weight.shape[1] else value
+            inputs = inputs + value if self._skips(depth) else value
         weight, bias = layers[-1]
         return torch.addmm(bias, inputs, weight)
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, Tape]:
         """Outputs of all members, and the tape for `backward`: the input, argument and value of each layer."""
         tape = []
-        for weight, bias in self.layers[:-1]:
+        for depth, (weight, bias) in enumerate(self.layers[:-1]):
             argument = torch.baddbmm(bias, inputs, weight)
             value = self._activation.function(argument)
             tape.append((inputs, argument, value))
-            inputs = inputs + value if weight.shape[1] == weight.shape[2] else value
+            inputs = inputs + value if self._skips(depth) else value
         weight, bias = self.layers[-1]
         tape.append((inputs, inputs, inputs))
         return torch.baddbmm(bias, inputs, weight), tape
@@ -84,6 +89,5 @@ class PerceptronEnsemble:
             torch.bmm(inputs.transpose(1, 2), gradient, out=into[depth][0])
             torch.sum(gradient, 1, keepdim=True, out=into[depth][1])
             if depth > 0:
-                skipped = depth < len(self.layers) - 1 and weight.shape[1] == weight.shape[2]
                 gradient = gradient.bmm(weight.transpose(1, 2))
-                gradient = gradient.add_(before) if skipped else gradient
+                gradient = gradient.add_(before) if self._skips(depth) else gradient

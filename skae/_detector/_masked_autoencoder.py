@@ -12,6 +12,7 @@ from torch import Tensor
 
 from skae._detector._coordinates import CLIP
 from skae._detector._ensemble import Layers, PerceptronEnsemble
+from skae._linalg._quantiles import observed
 from skae._support._torch import to_tensor
 
 # At most so many, with so many rows in each on average.
@@ -23,6 +24,8 @@ INPUT_CLIP = 8.0
 PASSES = (2, 2, 3)
 # Logits beyond this size would overflow.
 MAX_LOGIT = 60.0
+# The bin of a missing entry.
+MISSING = -1
 # A logit that no bin of a feature has which does not exist.
 NO_BIN = -1e4
 
@@ -46,19 +49,20 @@ class Bins:
 
     @classmethod
     def of(cls, deviations: np.ndarray, weight: np.ndarray, member_weight: np.ndarray, tolerance: np.ndarray) -> Bins:
-        """Of weighted rows in the units of a `FeatureScale`, and what they weigh for each member."""
+        """Of weighted rows in the units of a `FeatureScale`, NaN where missing, and what they weigh for each member."""
         n_features = deviations.shape[1]
         edges = np.full((n_features, MAX_BINS - 1), np.inf, np.float32)
         values = np.full((n_features, MAX_BINS), np.inf, np.float32)
         log_widths = np.zeros((n_features, MAX_BINS), np.float32)
         n_bins = max(1, min(MAX_BINS, len(deviations) // MIN_ROWS_PER_BIN))
         for feature, column in enumerate(deviations.T):
+            column, weight_of_column = observed(column, weight)
             distinct, group = np.unique(column, return_inverse=True)
             if len(distinct) <= n_bins:
                 edges[feature, : len(distinct) - 1] = 0.5 * (distinct[1:] + distinct[:-1])
                 values[feature, : len(distinct)] = distinct
                 continue
-            cumulative = np.cumsum(np.bincount(group, weights=weight))
+            cumulative = np.cumsum(np.bincount(group, weights=weight_of_column))
             places = np.searchsorted(cumulative, np.linspace(0.0, 1.0, n_bins + 1) * cumulative[-1])
             places = np.unique(np.clip(places[1:-1], 1, len(distinct) - 1))
             inner = 0.5 * (distinct[places - 1] + distinct[places])  # where no value is, roundings do not matter
@@ -66,7 +70,9 @@ class Bins:
             log_widths[feature, : len(widths)] = np.log(widths / np.median(widths))
             edges[feature, : len(inner)] = inner
         own = [deviations[weight_of > 0] for weight_of in member_weight.T]
-        lowest, highest = np.stack([x.min(axis=0) for x in own]), np.stack([x.max(axis=0) for x in own])
+        # A member that never saw a feature takes the range of all rows.
+        ranges = [np.stack([reduce.reduce(x, axis=0) for x in [*own, deviations]]) for reduce in (np.fmin, np.fmax)]
+        lowest, highest = (np.nan_to_num(np.where(np.isnan(each[:-1]), each[-1], each[:-1])) for each in ranges)
         return cls(edges, values, log_widths, lowest, highest, tolerance, math.log(weight.sum() + 1.0))
 
     @property
@@ -75,14 +81,16 @@ class Bins:
         return np.isfinite(self.edges).sum(axis=1) + 1
 
     def index(self, deviations: np.ndarray) -> np.ndarray:
-        """Bin of each entry."""
+        """Bin of each entry, -1 for NaN."""
         columns = zip(self.edges, deviations.T, strict=True)
-        return np.stack([np.searchsorted(edges, column, side="right") for edges, column in columns], axis=1)
+        index = np.stack([np.searchsorted(edges, column, side="right") for edges, column in columns], axis=1)
+        index[np.isnan(deviations)] = MISSING
+        return index
 
     def offset(self, deviations: np.ndarray, index: np.ndarray, member: int | None = None) -> np.ndarray:
         """What is added to the surprisal of each entry: the log-width of its bin, and a penalty for unseen values.
 
-        Unseen by the given member, or by all.
+        Unseen by the given member, or by all. NaN stays NaN.
         """
         features = np.arange(deviations.shape[1])
         lowest = self.lowest.min(axis=0) if member is None else self.lowest[member]
@@ -90,7 +98,7 @@ class Bins:
         beyond = np.clip(np.maximum(deviations - highest, lowest - deviations), 0.0, CLIP)
         nearest = self.values[features, index]
         off = np.abs(deviations - np.where(np.isfinite(nearest), nearest, deviations))
-        penalty = np.where(off > self.tolerance, 0.5 * self.log_weight + np.minimum(off, CLIP), 0.0)
+        penalty = np.where(off <= self.tolerance, 0.0, 0.5 * self.log_weight + np.minimum(off, CLIP))
         return self.log_widths[features, index] + np.where(np.isfinite(nearest), penalty, beyond)
 
 
@@ -98,7 +106,8 @@ def log_marginals(index: np.ndarray, n_bins: np.ndarray, weight: np.ndarray) -> 
     """Logarithms of the weighted frequencies of bins, shape (n_features, MAX_BINS)."""
     result = np.full((len(n_bins), MAX_BINS), NO_BIN, np.float32)
     for feature, count in enumerate(n_bins):
-        frequency = np.bincount(index[:, feature], weights=weight, minlength=count) + 0.5
+        known = index[:, feature] != MISSING
+        frequency = np.bincount(index[known, feature], weights=weight[known], minlength=count) + 0.5
         result[feature, :count] = np.log(frequency / frequency.sum())
     return result
 
@@ -147,8 +156,10 @@ class MaskedAutoencoder:
 
     @staticmethod
     def inputs(deviations: np.ndarray, ranks: np.ndarray) -> np.ndarray:
-        """Values and rank coordinates side by side."""
-        return np.concatenate([np.clip(deviations, -INPUT_CLIP, INPUT_CLIP), ranks], axis=1)
+        """Values and rank coordinates side by side, zeros where deviations are NaN."""
+        known = ~np.isnan(deviations)
+        inputs = np.concatenate([np.clip(deviations, -INPUT_CLIP, INPUT_CLIP), ranks], axis=1)
+        return inputs if known.all() else np.where(np.tile(known, 2), inputs, np.float32(0.0))
 
     def initialise(self, generator: torch.Generator) -> None:
         """Draw the hidden layers; every member still gives the marginal frequencies."""
@@ -183,14 +194,19 @@ class MaskedAutoencoder:
         return loss
 
     def _masked_logits(self, x: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor, Tensor, Any]:
-        """Logits of rows of which a random share of the entries is masked; the mask, the targets, and the tape."""
+        """Logits of rows of which a random share of the entries is masked; the mask, the targets, and the tape.
+
+        Missing entries are neither shown nor among the targets.
+        """
         n_features, shape = self._n_features, (self._n_members, len(x), self._n_features)
         inputs, targets = x[:, : 2 * n_features], x[:, 2 * n_features :].long()
+        known = (targets != MISSING).to(x.dtype)
         share = torch.rand((*shape[:2], 1), generator=generator, dtype=x.dtype, device=x.device)
-        shown = (torch.rand(shape, generator=generator, dtype=x.dtype, device=x.device) >= share).to(x.dtype)
+        shown = torch.rand(shape, generator=generator, dtype=x.dtype, device=x.device) >= share
+        shown = shown.to(x.dtype).mul_(known)
         outputs, tape = self._ensemble.forward(torch.cat([inputs * shown.repeat(1, 1, 2), shown], 2))
         logits = outputs.view(*shape, self._n_bins) + self._log_marginals[:, None]
-        return logits, 1.0 - shown, targets.expand(shape)[..., None], tape
+        return logits, known - shown, targets.clamp_min(0).expand(shape)[..., None], tape
 
     def prepared(self, passes: list[Pass], member: int | None = None) -> Prepared:
         """The layers of each pass, all of them of the given member, if any, else each of its own."""
@@ -202,24 +218,35 @@ class MaskedAutoencoder:
         return Prepared(layers, order)
 
     def surprisals(self, inputs: Tensor, index: Tensor, prepared: Prepared) -> Tensor:
-        """Minus the logarithm of each bin's probability, averaged over the passes that mask its feature."""
+        """Minus the logarithm of each bin's probability, averaged over the passes that mask its feature.
+
+        `inputs` may have one column more for each feature that is 1 where it is missing. What is returned there is no
+        surprisal.
+        """
+        index = index.clamp_min(0)
         found = [self._surprisals_of(inputs, index[:, masked], layers) for masked, layers in prepared.layers]
         # Every member's passes mask each feature once: in the order of the features, their results lie side by side.
         return torch.cat(found, 1)[:, prepared.order].view(inputs.shape[0], self._n_features, -1).mean(2)
 
     def _surprisals_of(self, inputs: Tensor, index: Tensor, layers: Layers) -> Tensor:
-        logits = self._ensemble.run(inputs, layers).view(*index.shape, self._n_bins)
+        (weight, bias), *others = layers
+        logits = self._ensemble.run(inputs, [(weight[: inputs.shape[1]], bias), *others])
+        logits = logits.view(*index.shape, self._n_bins)
         own = logits.gather(2, index[..., None])[..., 0]
         # Half the time of logsumexp; logits are logarithms of frequencies and corrections.
         return logits.clamp_(2.0 * NO_BIN, MAX_LOGIT).exp_().sum(2).clamp_min_(math.exp(-MAX_LOGIT)).log_() - own
 
     def _layers_for(self, masked: Tensor, member: int) -> Layers:
-        """A member's layers without the inputs that are masked, and with the outputs of those features only."""
+        """A member's layers without the inputs that are masked, and with the outputs of those features only.
+
+        Indicators of what is shown are constant, and part of the bias; indicators of what is missing take that back.
+        """
         layers, n_features = self._ensemble.member(member), self._n_features
         shown = torch.ones(n_features, dtype=self.parameters.dtype, device=self.parameters.device)
         shown[masked] = 0.0
         weight, bias = layers[0]
-        layers[0] = (weight[: 2 * n_features] * shown.repeat(2)[:, None], bias + shown @ weight[2 * n_features :])
+        values, indicators = (weight * shown.repeat(3)[:, None]).split([2 * n_features, n_features])
+        layers[0] = (torch.cat([values, -indicators]), bias + indicators.sum(0))
         weight, bias = layers[-1]
         bias = bias.view(n_features, -1)[masked] + self._log_marginals[member, masked]
         layers[-1] = (weight.view(len(weight), n_features, -1)[:, masked].flatten(1), bias.flatten())

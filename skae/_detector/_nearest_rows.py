@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -45,31 +47,41 @@ class NearestRows:
         factors = torch.cat([-2.0 * self._references, torch.ones_like(norms), norms], 2)
         self._factors = factors.transpose(1, 2).contiguous()
 
-    def log_distances(self, x: Tensor, left_out: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def log_distances(
+        self, x: Tensor, left_out: Tensor | None = None, observed: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Mean over the bags of the log-distance to the nearest row; and which rows may coincide with a reference.
 
         Both of shape (n_spaces, n_rows), as x is (n_spaces, n_rows, n_coordinates). `left_out` of shape (n_rows,
-        n_references) says which references do not count for a row.
+        n_references) says which references do not count for a row. `observed`, of the shape of x, is 1 for the
+        coordinates that count and 0 for others; distances are NaN in a space where none does.
         """
-        nearest = self._by_bag(x, left_out).amin(3)
+        nearest = self._by_bag(x, left_out, observed).amin(3)
         is_empty = nearest.isinf()
         coincide = nearest.amin(2) <= COINCIDENCE * (x.square().sum(2) + self._n_coordinates)
         # Surprisals go by order: the distances of rows that coincide must not differ by rounding errors.
         nearest = nearest.masked_fill(is_empty | (nearest <= COINCIDENCE * self._n_coordinates[:, :, None]), 0.0)
         log_squares = (nearest + SQUARED_FLOOR * self._n_coordinates[:, :, None]).log()
+        if observed is not None:
+            log_squares.masked_fill_(observed.sum(2, keepdim=True) == 0, torch.nan)
         if left_out is None:
             return log_squares.mean(2) * 0.5, coincide
         # A bag that is left out as a whole says nothing, unless all are.
         counts = (~is_empty | is_empty.all(2, keepdim=True)).to(x.dtype)
         return (log_squares * counts).sum(2) / counts.sum(2) * 0.5, coincide
 
-    def log_distances_lost(self, x: Tensor, left_out: Tensor, space: int, product: Tensor | None) -> Tensor:
+    def log_distances_lost(
+        self, x: Tensor, left_out: Tensor, space: int, product: Tensor | None, observed: Tensor | None = None
+    ) -> Tensor:
         """By how much the log-distance in a space falls if a feature may take the value that suits best, for each.
 
         `product` is the symmetric matrix that made the coordinates of features, if they are not features themselves.
+        `observed` is that of the space.
         """
         references, left_out = self._references[space], left_out[:, self._indices[space], None]
         differences = x[:, None, :] - references
+        if observed is not None:
+            differences *= observed[:, None, :]
         squares = differences.square().sum(2, keepdim=True)
         if product is not None:
             differences = (x @ product)[:, None, :] - references @ product
@@ -86,13 +98,27 @@ class NearestRows:
         )
         return (whole - rest).mean(1)
 
-    def _by_bag(self, x: Tensor, left_out: Tensor | None) -> Tensor:
-        """Squared distances of shape (n_spaces, n_rows, n_bags, bag_size), infinite to what is left out."""
-        norms = x.square().sum(2, keepdim=True)
-        distances = torch.cat([x, norms, torch.ones_like(norms)], 2) @ self._factors
+    def _by_bag(self, x: Tensor, left_out: Tensor | None, observed: Tensor | None) -> Tensor:
+        """Squared distances of shape (n_spaces, n_rows, n_bags, bag_size), infinite to what is left out.
+
+        Over what is observed, times all coordinates per coordinate observed.
+        """
+        if observed is None:
+            norms = x.square().sum(2, keepdim=True)
+            distances = torch.cat([x, norms, torch.ones_like(norms)], 2) @ self._factors
+        else:
+            norms = (x * x * observed).sum(2, keepdim=True)
+            distances = torch.cat([x * observed, norms, observed], 2) @ self._factors_of_observed
+            distances *= (self._n_coordinates / observed.sum(2).clamp_min(1.0))[:, :, None]
         if left_out is not None:
             distances = distances.masked_fill(left_out[:, self._indices].transpose(0, 1), torch.inf)
         return distances.view(self.n_spaces, x.shape[1], self.n_bags, self.bag_size)
+
+    @cached_property
+    def _factors_of_observed(self) -> Tensor:
+        """(-2 r, 1, r^2): the squares of a reference's coordinates count where a row's are observed."""
+        r = self._references
+        return torch.cat([-2.0 * r, torch.ones_like(r[:, :, :1]), r.square()], 2).transpose(1, 2).contiguous()
 
 
 def coincidences(x: Tensor, references: Tensor, tolerance: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from skae._detector._entries import N_FOLDS
 from skae._detector._masked_autoencoder import Bins, MaskedAutoencoder, Pass, Prepared
 from skae._detector._nearest_rows import SQUARED_FLOOR
 from skae._detector._tail_surprisal import TailSurprisal, left_out_surprisals, two_highest
-from skae._linalg._quantiles import weighted_quantile
+from skae._linalg._quantiles import observed, weighted_quantile
 from skae._rows._blocks import row_blocks
 from skae._support._state import fields_of
 from skae._support._torch import dtype_of, to_tensor
@@ -63,19 +63,22 @@ class MaskedScores:
         self, systems: Systems, fold: np.ndarray, weight: np.ndarray, groups: np.ndarray | None
     ) -> tuple[MaskedScores, np.ndarray]:
         raw = by_own_members(self._raw, systems, fold)
-        surprisals = tuple(TailSurprisal.of(values, weight) for values in raw.T)
-        return replace(self, feature_surprisals=surprisals), two_highest(left_out_surprisals(raw, weight, groups))
+        surprisals = tuple(TailSurprisal.of(*observed(values, weight)) for values in raw.T)
+        scores = two_highest(left_out_surprisals(raw, weight, groups))
+        return replace(self, feature_surprisals=surprisals), scores
 
     def _raw(self, systems: Systems, member: int | None = None) -> np.ndarray:
-        """Minus the log-probability density of each feature given the others, by one network or by all."""
-        network, dtype = self.network, dtype_of(self.weights)
-        result = np.empty(systems[0].shape)
+        """Minus the log-probability density of each feature given the others, by one network or by all; NaN stays."""
+        network, dtype, observed = self.network, dtype_of(self.weights), systems.observed
+        result = np.empty(observed.shape)
         with torch.no_grad():
             prepared = self._prepared if member is None else network.prepared(self.passes, member)
             for part in row_blocks(len(result), 1, NETWORK_BLOCK):
-                deviations, index = systems[0][part], self.bins.index(systems[0][part])
-                inputs = torch.from_numpy(MaskedAutoencoder.inputs(deviations, systems[2][part])).to(dtype)
-                surprisals = network.surprisals(inputs, torch.from_numpy(index), prepared)
+                deviations, index = observed[part], self.bins.index(observed[part])
+                inputs = MaskedAutoencoder.inputs(deviations, systems.ranks[part])
+                if systems.missing is not None:
+                    inputs = np.concatenate([inputs, systems.missing[part]], axis=1)
+                surprisals = network.surprisals(torch.from_numpy(inputs).to(dtype), torch.from_numpy(index), prepared)
                 result[part] = surprisals.numpy() + self.bins.offset(deviations, index, member)
         return result
 
@@ -100,7 +103,8 @@ class MaskedScores:
 
     def _surprisals(self, raw: np.ndarray) -> np.ndarray:
         pairs = zip(self.feature_surprisals, raw.T, strict=True)
-        return np.stack([tail(values) for tail, values in pairs], axis=1)
+        # A missing entry is no surprise.
+        return np.nan_to_num(np.stack([tail(values) for tail, values in pairs], axis=1))
 
     @cached_property
     def _prepared(self) -> Prepared:
@@ -139,11 +143,11 @@ class DenoiserScores:
     def _raw(self, systems: Systems, member: int | None = None) -> np.ndarray:
         """How far rows are moved, in squares, at each level of noise; by one network, or each level by its own."""
         network, dtype = self.network, dtype_of(self.weights)
-        result = np.empty((len(systems[0]), len(NOISE_LEVELS)))
+        result = np.empty((len(systems.deviations), len(NOISE_LEVELS)))
         with torch.no_grad():
             prepared = self._prepared if member is None else network.prepared(member)
             for part in row_blocks(len(result), 1, NETWORK_BLOCK):
-                coordinates = torch.from_numpy(systems[0][part] @ self.axes).to(dtype)
+                coordinates = torch.from_numpy(systems.deviations[part] @ self.axes).to(dtype)
                 result[part] = network.squared_residuals(coordinates, prepared).numpy()
         return result
 
@@ -172,7 +176,7 @@ class DenoiserScores:
 def by_own_members(raw: Callable[..., np.ndarray], systems: Systems, fold: np.ndarray) -> np.ndarray:
     """What the member that did not learn from a row says of it."""
     parts = [np.flatnonzero(fold == member) for member in range(N_FOLDS)]
-    found = [raw(tuple(system[part] for system in systems), member) for member, part in enumerate(parts) if len(part)]
+    found = [raw(systems.select(part), member) for member, part in enumerate(parts) if len(part)]
     result = np.empty((len(fold), found[0].shape[1]))
     result[np.concatenate(parts)] = np.concatenate(found)
     return result

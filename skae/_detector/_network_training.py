@@ -66,7 +66,7 @@ class NetworkTraining:
         train(self._trainee, self._inputs, split, self.settings, self._random_state, on_epoch, self.result)
 
     def _masked(self) -> Callable[[], MaskedScores]:
-        entries, deviations, generator = self._entries, self._systems[0], self._generator()
+        entries, deviations, generator = self._entries, self._systems.observed, self._generator()
         usual = self._usual
         tolerance = self._coordinates.scale.tolerance
         bins = Bins.of(deviations[usual], entries.weight[usual], self._weight[usual], tolerance)
@@ -79,7 +79,7 @@ class NetworkTraining:
             return MaskedAutoencoder(on_device, self._sizes, self._parameters.activation, generator=generator)
 
         self._prepare(
-            network_in, np.concatenate([MaskedAutoencoder.inputs(deviations, self._systems[2]), index], axis=1)
+            network_in, np.concatenate([MaskedAutoencoder.inputs(deviations, self._systems.ranks), index], axis=1)
         )
         self._network.initialise(generator)
         passes = draw_passes(deviations.shape[1], self._random_state)
@@ -95,7 +95,7 @@ class NetworkTraining:
             on_device = to_tensor(variances, dtype, self._rows.device)
             return DenoiserEnsemble(on_device, self._sizes, self._parameters.activation, N_FOLDS, generator=generator)
 
-        self._prepare(network_in, self._systems[0] @ axes)
+        self._prepare(network_in, self._systems.deviations @ axes)
         self._network.initialise(generator)
         medians = np.ones(len(NOISE_LEVELS))
         return lambda: DenoiserScores(

@@ -45,6 +45,10 @@ class ReconstructionScorer:
     autoencoder: FittedAutoencoder
     code_mean: np.ndarray
 
+    @property
+    def takes_missing(self) -> bool:
+        return self.autoencoder.takes_mask
+
     @classmethod
     def fit(
         cls, rows: TrainingRows, parameters: ScorerParameters, random_state: np.random.RandomState, report: Report
@@ -112,10 +116,13 @@ class ReconstructionScorer:
     @np.errstate(over="ignore")
     def component_scores(self, X, device: str) -> np.ndarray:
         errors, _ = self.autoencoder.squared_errors(X, device)
+        n_observed = _n_observed(X)
         # Whitened codes of far rows may be beyond float32, though the rows are not.
         deviations = self.autoencoder.encode(X, device, double=True) - self.code_mean
-        means = np.column_stack([errors / X.shape[1], np.square(deviations).mean(axis=1)])
-        return 0.5 * np.log(check_finite_result(means, self.autoencoder.weights.dtype) + SQUARED_FLOOR)
+        means = np.column_stack([errors / np.maximum(n_observed, 1), np.square(deviations).mean(axis=1)])
+        components = 0.5 * np.log(check_finite_result(means, self.autoencoder.weights.dtype) + SQUARED_FLOOR)
+        components[n_observed == 0] = np.nan
+        return components
 
     def feature_shares(self, X, component_weights: np.ndarray, device: str) -> np.ndarray:
         """Features share in the distance of a code by how far its reconstruction is from the mean row in each."""
@@ -124,7 +131,8 @@ class ReconstructionScorer:
         for part in row_blocks(*X.shape):
             rows = dense_rows(X, part).astype(np.float64)
             reconstructed = self.autoencoder.reconstruct(rows, device)
-            of_error, of_code = (normalised(np.square((reconstructed - origin) / scale)) for origin in (rows, mean))
+            squares = (np.square((reconstructed - origin) / scale) for origin in (rows, mean))
+            of_error, of_code = (normalised(np.where(np.isnan(rows), 0.0, each)) for each in squares)
             weights = component_weights[part]
             shares[part] = normalised(of_error * weights[:, :1] + of_code * weights[:, 1:])
         return shares
@@ -135,6 +143,12 @@ class ReconstructionScorer:
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> ReconstructionScorer:
         return cls(FittedAutoencoder.from_state(state["autoencoder"]), state["code_mean"])
+
+
+def _n_observed(X) -> np.ndarray:
+    """How many entries of each row are not missing."""
+    parts = [np.isnan(dense_rows(X, part)).sum(axis=1) for part in row_blocks(*X.shape)]
+    return X.shape[1] - np.concatenate(parts)
 
 
 def needs_folds(rows: TrainingRows) -> bool:

@@ -53,19 +53,22 @@ class RowDistances:
     def log_distances(self, systems: Systems, device: str, groups: np.ndarray | None = None) -> np.ndarray:
         """Log-distances in the systems and in the spaces, shape (n_rows, N_SYSTEMS + n_spaces).
 
-        `groups` are those of the rows, as `groups_of` finds them.
+        They are NaN in a space of which nothing is observed. `groups` are those of the rows, as `groups_of` finds them.
         """
         where = resolve_device(device)
         found_by = self._on(where)
-        result = np.empty((len(systems[0]), N_SYSTEMS + len(self.spaces)))
+        result = np.empty((len(systems.deviations), N_SYSTEMS + len(self.spaces)))
         with torch.no_grad():
             for part in row_blocks(len(result), found_by.n_distances, BLOCK_ELEMENTS):
                 own = None if groups is None else groups[part]
-                result[part] = to_numpy(self._of_tensor(found_by.tensor(systems, part), own, found_by))
+                observed = found_by.observed(systems, part)
+                result[part] = to_numpy(self._of_tensor(found_by.tensor(systems, part), observed, own, found_by))
         return result
 
-    def _of_tensor(self, systems: Tensor, groups: np.ndarray | None, found_by: OnDevice) -> Tensor:
-        log_distances, coincide = found_by.log_distances(systems)
+    def _of_tensor(
+        self, systems: Tensor, observed: Tensor | None, groups: np.ndarray | None, found_by: OnDevice
+    ) -> Tensor:
+        log_distances, coincide = found_by.log_distances(systems, None, observed)
         judged_again = coincide[found_by.with_bags_of_their_own].any(0)
         if groups is not None:
             judged_again |= to_tensor(groups != NO_GROUP, torch.bool, judged_again.device)
@@ -73,7 +76,8 @@ class RowDistances:
         if len(rows):  # few, unless they are the training rows
             own = None if groups is None else groups[to_numpy(rows)]
             left_out = self._left_out(systems[0, rows], own, found_by.references)
-            log_distances[:, rows] = found_by.log_distances(systems[:, rows], left_out)[0]
+            own_observed = None if observed is None else observed[rows]
+            log_distances[:, rows] = found_by.log_distances(systems[:, rows], left_out, own_observed)[0]
         return log_distances.t()
 
     def _left_out(self, deviations: Tensor, groups: np.ndarray | None, references: Tensor) -> Tensor:
@@ -108,10 +112,15 @@ class RowDistances:
         """Shares of the features in each system's distances: how much nearer training rows are without a feature."""
         found_by = self._on(resolve_device(device))
         tensor, whitening = found_by.tensor(systems), self.coordinates.whitening.product
+        observed = found_by.observed(systems)
+        of_systems = (None,) * N_SYSTEMS if observed is None else found_by.of_systems(observed)
         left_out = self._left_out(tensor[0], groups, found_by.references)
         products = (None, torch.as_tensor(whitening, dtype=tensor.dtype, device=tensor.device), None)
-        lost = (found_by.nearest.log_distances_lost(tensor[k], left_out, k, each) for k, each in enumerate(products))
-        return [normalised(to_numpy(each)) for each in lost]
+        shares = []
+        for space, (x, product, known) in enumerate(zip(tensor, products, of_systems, strict=True)):
+            lost = found_by.nearest.log_distances_lost(x, left_out, space, product, known)
+            shares.append(normalised(to_numpy(lost if observed is None else lost * observed)))
+        return shares
 
     def to_state(self) -> dict[str, Any]:
         """Arrays and plain values for a file."""
@@ -136,7 +145,7 @@ class OnDevice:
     """What `RowDistances` computes with on one device."""
 
     def __init__(self, distances: RowDistances, device: torch.device) -> None:
-        systems, masks = distances.coordinates(distances.references), distances.masks
+        systems, masks = distances.coordinates(distances.references).filled, distances.masks
         dtype, n_features = dtype_of(distances.references), systems[0].shape[1]
         self.references = to_tensor(distances.references, dtype, device)
         bags = np.stack([distances.bags] * N_SYSTEMS)
@@ -154,13 +163,28 @@ class OnDevice:
 
     def tensor(self, systems: Systems, part: slice = slice(None)) -> Tensor:
         """Rows in the three systems, shape (N_SYSTEMS, n_rows, n_features)."""
-        tensors = [to_tensor(system[part], self.references.dtype, self.references.device) for system in systems]
-        return torch.stack(tensors)
+        return torch.stack([self._on_device(system[part]) for system in systems.filled])
 
-    def log_distances(self, systems: Tensor, left_out: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def observed(self, systems: Systems, part: slice = slice(None)) -> Tensor | None:
+        """1 for observed entries of rows, 0 for missing ones; None if none is missing."""
+        return None if systems.missing is None else self._on_device(~systems.missing[part])
+
+    def _on_device(self, array: np.ndarray) -> Tensor:
+        return to_tensor(array, self.references.dtype, self.references.device)
+
+    @staticmethod
+    def of_systems(observed: Tensor) -> Tensor:
+        """What is observed of the coordinates of each system: of whitened rows, which are filled before, everything."""
+        return torch.stack([observed, torch.ones_like(observed), observed])
+
+    def log_distances(
+        self, systems: Tensor, left_out: Tensor | None = None, observed: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Log-distances, and which rows may coincide with a reference, shape (N_SYSTEMS + n_spaces, n_rows)."""
-        found = [self.nearest.log_distances(systems, left_out)]
+        of_systems = None if observed is None else self.of_systems(observed)
+        found = [self.nearest.log_distances(systems, left_out, of_systems)]
         if self._of_spaces is not None:
-            found.append(self._of_spaces.log_distances(systems[-1] * self._masks, left_out))
+            of_spaces = None if observed is None else observed * self._masks
+            found.append(self._of_spaces.log_distances(systems[-1] * self._masks, left_out, of_spaces))
         distances, coincide = zip(*found, strict=True)
         return torch.cat(distances), torch.cat(coincide)

@@ -70,7 +70,7 @@ class Sampler:
         main, *others = (part.reshape(each.shape) for part, each in zip(np.split(indices, ends), drawn, strict=True))
         spaces = [(features, main[[number % len(main)]]) for number, features in enumerate(self._subspaces)]
         spaces += [(np.arange(entries.rows.shape[1]), other) for other in others]
-        references = coordinates.scale.deviations(entries.rows[used])
+        references = coordinates.filled(coordinates.scale.deviations(entries.rows[used]))
         groups = None if entries.group is None else entries.group[used]
         return RowDistances(coordinates, references, entries.single[used], main, tuple(spaces), self._known, groups)
 
@@ -107,7 +107,7 @@ def most_usual_first(
         others = entries if own.all() else entries.select(~own)
         coordinates = Coordinates.of(others.rows, others.weight, parameters.scale, dtype)
         bags = draw_bags(others.weight, COARSE_BAGS, bag_size, random_state)
-        references = coordinates.scale.deviations(others.rows)
+        references = coordinates.filled(coordinates.scale.deviations(others.rows))
         found_by = RowDistances(coordinates, references, others.single, bags, ())
         distances[own] = found_by.log_distances(found_by.systems(entries.rows[own]), parameters.device)
     surprisals = [TailSurprisal.of(values, entries.weight)(values) for values in distances.T]

@@ -32,6 +32,10 @@ class Scorer(Protocol):
     Components need no common scale: the detector measures each by how many calibration rows have it as high.
     """
 
+    @property
+    def takes_missing(self) -> bool:
+        """Whether training rows had missing entries."""
+
     @classmethod
     def fit(
         cls, rows: TrainingRows, parameters: ScorerParameters, random_state: np.random.RandomState, report: Report
@@ -39,7 +43,7 @@ class Scorer(Protocol):
         """Fit to rows; `report` is told of training and packages `ScorerFit`."""
 
     def component_scores(self, X, device: str) -> np.ndarray:
-        """The components of each row, shape (n_rows, n_scores)."""
+        """The components of each row, shape (n_rows, n_scores); NaN for a row of which nothing is observed."""
 
     def feature_shares(self, X, component_weights: np.ndarray, device: str) -> np.ndarray:
         """Share of each feature in each row's components, of which each counts as its weight, shape of X.

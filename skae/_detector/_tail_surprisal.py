@@ -74,22 +74,29 @@ def left_out_surprisals(values: np.ndarray, weight: np.ndarray, groups: np.ndarr
     """The surprisals of columns of calibration values, each found from the others, as that of a new value is.
 
     In its own table the highest value would be as surprising as the table allows, and new values more so. Values that
-    belong to `groups` are found from those of other groups.
+    belong to `groups` are found from those of other groups. What is missing (NaN) is no surprise.
     """
-    if groups is not None:
-        part = np.unique(groups, return_inverse=True)[1] % MAX_PARTS
-        return np.stack([_by_other_parts(column, weight, part) for column in values.T], axis=1)
-    return np.stack([_left_out(column, weight) for column in values.T], axis=1)
+    part = None if groups is None else np.unique(groups, return_inverse=True)[1] % MAX_PARTS
+    result = np.zeros(values.shape)
+    for column, known, found in zip(values.T, ~np.isnan(values).T, result.T, strict=True):
+        if part is None:
+            found[known] = _left_out(column[known], weight[known])
+        else:
+            found[known] = _by_other_parts(column[known], weight[known], part[known])
+    return result
 
 
 def _by_other_parts(values: np.ndarray, weight: np.ndarray, part: np.ndarray) -> np.ndarray:
     result = np.empty(len(values))
-    for own in (part == each for each in range(part.max() + 1)):
-        result[own] = TailSurprisal.of(values[~own], weight[~own])(values[own])
+    for own in (part == each for each in np.unique(part)):
+        others = (values[~own], weight[~own]) if not own.all() else (values, weight)
+        result[own] = TailSurprisal.of(*others)(values[own])
     return result
 
 
 def _left_out(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    if not len(values):
+        return values
     knots, group, counts, surprisals, unit = _table(values, weight)
     if len(knots) < 2:
         return surprisals[group]

@@ -25,6 +25,14 @@ def weighted_quantile(values: FloatArray, probability: float, sample_weight: Flo
     return float(0.5 * (values[lower] + values[upper]))
 
 
+def observed(values: FloatArray, weight: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The values that are not NaN, or one zero if all are, and their weights."""
+    known = ~np.isnan(values)
+    if known.all():
+        return values, weight
+    return (values[known], weight[known]) if known.any() else (np.zeros(1, values.dtype), np.ones(1))
+
+
 def lower_tail_threshold(
     values: FloatArray, share: float, sample_weight: FloatArray | None = None, margin: float = 1e-4
 ) -> float:

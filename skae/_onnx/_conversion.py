@@ -55,9 +55,9 @@ def to_onnx(estimator, X=None, *, reconstruct=False, fill_missing="auto", target
         If True, a second output, "reconstruction", holds what `reconstruct` returns, in the units of the transformer's
         input. The transformer must be the last step.
     fill_missing : bool or "auto", default="auto"
-        If True, transformers fill missing entries (NaN) as `transform` does, which costs ten products with a covariance
-        for every row, complete or not. If False, the codes of a row with NaN are NaN. "auto" is True if the training
-        rows had missing entries.
+        If True, missing entries (NaN) are treated as `transform` and `score_samples` treat them, which costs ten
+        products with a covariance for every row, complete or not. If False, the codes and scores of a row with NaN are
+        NaN, and it is labelled -1. "auto" is True if the training rows had missing entries.
     target_opset : int, default=None
         The highest version of ONNX's operators that the graph may use, at least 18. None is the highest that skl2onnx
         knows.
@@ -218,5 +218,9 @@ def _convert_detector(scope: Any, operator: Any, container: Any) -> None:
     scorer, calibration = detector._scorer, detector._calibration
     if type(scorer) not in COMPONENTS:
         raise NotImplementedError(f"to_onnx cannot convert a detector that scores by {type(scorer).__name__}.")
-    module = DetectorModule(COMPONENTS[type(scorer)](scorer), calibration, detector.offset_)
+    fill_missing = _REQUEST.get()[1]
+    if fill_missing == "auto":
+        fill_missing = scorer.takes_missing
+    components = COMPONENTS[type(scorer)](scorer, bool(fill_missing))
+    module = DetectorModule(components, calibration, detector.offset_, bool(fill_missing))
     add_module(module, scope, operator, container)

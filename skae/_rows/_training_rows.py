@@ -62,6 +62,14 @@ class TrainingRows:
         groups = None if self.groups is None else self.groups[mask]
         return replace(self, source=self.source.select(mask), sample_weight=weight, groups=groups)
 
+    def without_empty_rows(self) -> TrainingRows:
+        """The rows of which anything is observed."""
+        if not self.missing_share:
+            return self
+        parts = [np.isnan(block).all(axis=1) for _, block in self.source.blocks()]
+        is_empty = np.concatenate(parts)
+        return self.select(~is_empty) if is_empty.any() else self
+
     def standardised(self, mean: np.ndarray, scale: np.ndarray) -> StandardisedRows:
         """The rows as ``(X - mean) / scale``."""
         return self.source.standardised(mean, scale, self.dtype, self.device)

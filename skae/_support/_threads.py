@@ -12,13 +12,17 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import torch
+from threadpoolctl import ThreadpoolController  # scikit-learn depends on it
 
 _lock = threading.Lock()
 # Threads that compute on one thread each, made when first needed.
 _pool: ThreadPoolExecutor | None = None
+# Held by the body that limits the threads of NumPy's BLAS, which are the process's.
+_blas_lock = threading.Lock()
 # Of this Python thread: the count to put back, while it runs a body on one thread.
 _own = threading.local()
 
@@ -28,8 +32,8 @@ def _after_fork_in_child() -> None:
 
     OpenMP's threads do not survive a fork, and the child of a process that used them waits for them for ever.
     """
-    global _lock, _pool
-    _lock = threading.Lock()  # another thread may have held it
+    global _lock, _blas_lock, _pool
+    _lock, _blas_lock = threading.Lock(), threading.Lock()  # another thread may have held them
     _pool = None
     torch.set_num_threads(1)
     if getattr(_own, "count", None) is not None:
@@ -60,12 +64,13 @@ def map_parts(function: Callable[[Any], Any], parts: Iterable[Any], device: torc
                 return
             results[index] = function(part)
 
-    futures = [_workers().submit(work) for _ in range(min(len(parts), torch.get_num_threads()))]
-    try:
-        for future in futures:
-            future.result()
-    finally:
-        left.clear()  # after an error or an interruption nobody waits for the rest
+    with _single_blas_thread():
+        futures = [_workers().submit(work) for _ in range(min(len(parts), torch.get_num_threads()))]
+        try:
+            for future in futures:
+                future.result()
+        finally:
+            left.clear()  # after an error or an interruption nobody waits for the rest
     return results
 
 
@@ -88,21 +93,43 @@ def settle_count() -> None:
 
 @contextmanager
 def single_thread() -> Iterator[None]:
-    """Run the body on one thread; the thread count is what it was afterwards.
+    """Run the body on one thread of torch and of NumPy; the thread counts are what they were afterwards.
 
-    Bodies of several Python threads may overlap. Bodies within others of the same Python thread change nothing.
+    Bodies of several Python threads may overlap. Bodies within others of the same Python thread change nothing. torch's
+    count is the Python thread's; NumPy's is the process's, and of bodies that overlap only the first limits it.
     """
     if getattr(_own, "count", None) is not None:
         yield
         return
     settle_count()
-    _own.count = torch.get_num_threads()
-    try:
-        _set_here_only(1)
+    with _single_blas_thread():
+        _own.count = torch.get_num_threads()
+        try:
+            _set_here_only(1)
+            yield
+        finally:
+            count, _own.count = _own.count, None
+            _set_here_only(count)
+
+
+@contextmanager
+def _single_blas_thread() -> Iterator[None]:
+    """Hold the process's BLAS to one thread, unless another body does: of limits that overlap, one would stay."""
+    lock = _blas_lock
+    if not lock.acquire(blocking=False):
         yield
+        return
+    try:
+        with _blas_libraries().limit(limits=1, user_api="blas"):
+            yield
     finally:
-        count, _own.count = _own.count, None
-        _set_here_only(count)
+        lock.release()
+
+
+@cache
+def _blas_libraries() -> ThreadpoolController:
+    """NumPy's and SciPy's BLAS, which are loaded by now; to find them takes 10 ms."""
+    return ThreadpoolController()
 
 
 @contextmanager

@@ -106,6 +106,14 @@ def as_group_numbers(groups: np.ndarray, owner: str) -> np.ndarray:
     return numbers
 
 
+def check_features_observed(is_observed: np.ndarray) -> None:
+    """Raises ValueError if there are features of which no value is known."""
+    if not is_observed.all():
+        raise ValueError(
+            f"X has features without any observed value: {np.flatnonzero(~is_observed).tolist()}. Drop them."
+        )
+
+
 def check_finite_result(result, computed_in):
     """`result`, array or tensor, unless rows so far out that it overflowed: a ValueError in scikit-learn's words."""
     finite = result.isfinite() if isinstance(result, Tensor) else np.isfinite(result)

@@ -112,7 +112,9 @@ class TestFeatureScale:
         X = RNG.normal(size=(20, 2))
         scale = scale_of(X, dtype=dtype)
         assert scale.deviations(X).dtype == dtype
-        assert all(system.dtype == dtype for system in Coordinates.of(X, ones(X), True, dtype)(scale.deviations(X)))
+        assert all(
+            system.dtype == dtype for system in Coordinates.of(X, ones(X), True, dtype)(scale.deviations(X)).filled
+        )
 
 
 def ranks_of(values, weight=None, tolerance=0.0):

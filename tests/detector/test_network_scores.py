@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from skae import AutoencoderOutlierDetector
+from skae._detector._coordinates import Systems
 from skae._detector._entries import N_FOLDS
 from skae._detector._network_scores import by_own_members
 from skae._detector._tail_surprisal import two_highest
@@ -19,7 +20,7 @@ def scorer(novelty):
 
 def test_by_own_members():
     fold = np.array([2, 0, 1, 0, 2])
-    systems = (np.arange(5.0)[:, np.newaxis],) * 3
+    systems = Systems(*(np.arange(5.0)[:, np.newaxis],) * 3)
     found = by_own_members(lambda parts, member: parts[0] + 100.0 * member, systems, fold)
     np.testing.assert_array_equal(found[:, 0], np.arange(5) + 100.0 * fold)
     in_one = by_own_members(lambda parts, member: parts[0] + 100.0 * member, systems, np.full(5, N_FOLDS - 1))

@@ -84,7 +84,7 @@ class TestShares:
         product, floor = distances.coordinates.whitening.product, SQUARED_FLOOR * 3
         axes = [np.eye(3), product / np.linalg.norm(product, axis=0), np.eye(3)]
         for shares, rows, reference, along in zip(
-            distances.feature_shares(systems, "cpu"), systems, references, axes, strict=True
+            distances.feature_shares(systems, "cpu"), systems.filled, references.filled, axes, strict=True
         ):
             difference = rows - reference
             squares = (difference**2).sum(axis=1, keepdims=True)

@@ -4,6 +4,7 @@ import threading
 
 import pytest
 import torch
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from skae._support import _threads
 
@@ -100,3 +101,44 @@ class TestMapParts:
 
     def test_no_parts(self):
         assert _threads.map_parts(str, [], CPU) == []
+
+
+def blas_counts():
+    return [each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"]
+
+
+class TestBlas:
+    @pytest.fixture(autouse=True)
+    def _three_threads(self):
+        with threadpool_limits(3, user_api="blas"):
+            yield
+
+    def test_count_is_put_back_when_bodies_overlap(self):
+        begun, end = threading.Event(), threading.Event()
+
+        def other():
+            with _threads.single_thread():
+                begun.set()
+                end.wait(timeout=60)
+
+        thread = threading.Thread(target=other)
+        with _threads.single_thread():
+            thread.start()
+            begun.wait(timeout=60)
+            assert set(blas_counts()) == {1}
+        end.set()
+        thread.join()
+        assert set(blas_counts()) == {3}
+        with _threads.single_thread():
+            assert set(blas_counts()) == {1}
+
+    def test_count_is_put_back_after_an_error(self):
+        with pytest.raises(ZeroDivisionError), _threads.single_thread(), _threads.single_thread():
+            raise ZeroDivisionError
+        assert set(blas_counts()) == {3}
+
+    @pytest.mark.usefixtures("four_threads")
+    def test_parts_are_computed_on_one_thread(self):
+        counts = _threads.map_parts(lambda _: blas_counts(), range(4), CPU)
+        assert {count for each in counts for count in each} == {1}
+        assert set(blas_counts()) == {3}
