@@ -31,7 +31,8 @@ def run_page(page, folder, docname):
 def outputs(block):
     """The nodes that show it."""
     if block["printed"].strip():
-        yield nodes.literal_block("", block["printed"].rstrip(), language="none", classes=["output"])
+        text = block["printed"].rstrip()
+        yield nodes.literal_block(text, text, language="none", classes=["output"])
     for figure in block["figures"]:
         uri, width = f"/{FOLDER}/{figure['file']}", f"{figure['width']}px"
         yield nodes.image("", uri=uri, alt=figure["title"], width=width, classes=["figure-of-block"])
