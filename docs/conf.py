@@ -153,17 +153,19 @@ def link_within_the_site(app, docname, source):
     source[0] = re.sub(r"\]\(\.\./README\.md[^)]*\)", "](index.md)", text)
 
 
-def describe_page(app, pagename, templatename, context, doctree):
-    """Give search engines the first paragraph of a page."""
+def complete_page(app, pagename, templatename, context, doctree):
+    """Give search engines the first paragraph of a page; link to the source of those that have one."""
     paragraph = next(iter(doctree.findall(nodes.paragraph)), None) if doctree else None
     if paragraph:
         text = textwrap.shorten(paragraph.astext(), 200, placeholder=" ...")
         context["metatags"] += f'<meta name="description" content="{html.escape(text)}">\n'
+    if pagename.startswith("generated/"):
+        context["theme_use_edit_page_button"] = False  # the repository does not have these pages
 
 
 def setup(app):
     """Connect to Sphinx; to autodoc after numpydoc."""
-    app.connect("html-page-context", describe_page)
+    app.connect("html-page-context", complete_page)
     app.connect("source-read", link_within_the_site)
     app.connect("autodoc-process-docstring", shorten_inherited, priority=100)
     app.connect("autodoc-process-docstring", escape_shapes, priority=900)
