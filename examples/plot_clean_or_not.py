@@ -2,12 +2,12 @@
 Clean training rows, or not
 ===========================
 
-A detector of outliers is fitted to rows that are all normal, or to rows that may contain outliers. Where they are clean
-it should follow them closely, and where they are not it must not: what it follows too closely looks normal to it
-afterwards. No setting serves both, so :class:`~skae.AutoencoderOutlierDetector` has to be told, by ``novelty``.
+A detector is fitted either to rows that are all normal, or to rows that may contain outliers. It should follow clean
+rows closely. But it must not follow outliers, because they would look normal afterwards. No setting serves both
+cases, so the parameter ``novelty`` of :class:`~skae.AutoencoderOutlierDetector` states which case it is.
 
-Here both settings meet both cases, first on rows of two features, which can be drawn, then on two sets of measurements.
-All figures are of new rows.
+This example tries both settings in both cases, first on rows with two features, which can be drawn, then on two sets
+of measurements. All results are for new rows.
 """
 
 import matplotlib.pyplot as plt

@@ -2,7 +2,7 @@
 Cluster the codes
 =================
 
-Clusterings suffer from features that are many and noisy, so a reduction usually comes first. Here
+Clustering works badly on many noisy features, so they are usually reduced first. Here
 :class:`~sklearn.cluster.KMeans` and :class:`~sklearn.cluster.HDBSCAN` look for the ten digits in codes of handwritten
 digits (8 by 8 pixels): PCA's, and an autoencoder's of the same length. The adjusted Rand index (ARI) compares clusters
 with digits; it is 1 if they agree and 0 on average if clusters are drawn by lot.
@@ -22,8 +22,8 @@ from skae import AutoencoderTransformer
 # Codes of equal length
 # ---------------------
 #
-# Nobody sees the labels before the comparison. The autoencoder runs at its defaults: distances between its codes mimic
-# distances between reconstructions, so that there is nothing to standardise before clustering.
+# The labels are used for the comparison only. The autoencoder runs at its defaults. Distances between its codes
+# approximate distances between reconstructions, so the codes need not be standardised before clustering.
 
 X, y = load_digits(return_X_y=True)
 code_sizes = [2, 4, 8, 16]

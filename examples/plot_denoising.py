@@ -3,8 +3,8 @@ Take noise away
 ===============
 
 A denoising autoencoder is trained to restore clean pictures from noisy ones. It starts at the Wiener filter on the
-principal axes, the best denoiser that is linear, and training adds what a linear one cannot know: that the strokes
-belong to one digit and not to a mean of all of them.
+principal axes, the best linear denoiser. Training adds what a linear denoiser cannot represent: that all strokes of a
+picture belong to one digit.
 
 Here it takes Gaussian noise from handwritten digits, and is compared with PCA at the number of components that is best
 for the noise, and with a median filter.

@@ -6,8 +6,8 @@ Draw new pictures
 rows; for a variational autoencoder they come from its prior. Both are compared with what one does without an
 autoencoder: a mixture of Gaussians on PCA's scores.
 
-A good sample looks like a digit and is not a copy of one. Two figures say so: how sure a classifier trained on real
-digits is of the samples, and how far the samples are from the nearest training picture.
+A good sample looks like a digit but is not a copy of one. Two measures show this: the confidence of a classifier
+trained on real digits, and the distance to the nearest training picture.
 """
 
 import matplotlib.pyplot as plt

@@ -6,8 +6,8 @@ A word with letters missing is a row with missing entries. An :class:`~skae.Auto
 fill them is a player of hangman: it has to learn how words are spelled.
 
 Words are written as eight places with 27 columns each, one for every letter and one for an empty place at the end.
-A letter is known or it is not, so its 27 entries are hidden together. None of the built-in corruptions does that, but
-``corruption`` also takes a function.
+The 27 entries of a letter are hidden together. None of the built-in corruptions does that, but ``corruption`` also
+takes a function.
 """
 
 import re

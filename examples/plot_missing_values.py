@@ -2,10 +2,9 @@
 Filling in what is missing
 ==========================
 
-No digit that this autoencoder learns from is whole, and the ones it is tested on lack half of their pixels. It learns
-from the pixels that are there and fills the others; ``NaN`` is all it needs to be told.
-
-Beside it are the mean, scikit-learn's ``KNNImputer`` and the Gaussian fill that training starts at.
+A third of the training pixels is missing, and half of the pixels of each test picture. Missing pixels are ``NaN``; the
+autoencoder learns from the observed ones and fills the others. It is compared with the mean, scikit-learn's
+``KNNImputer`` and the Gaussian fill from which training starts.
 """
 
 import matplotlib.pyplot as plt

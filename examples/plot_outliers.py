@@ -2,13 +2,13 @@
 Find anomalies and name what is wrong with them
 ===============================================
 
-:class:`~skae.AutoencoderOutlierDetector` stands where :class:`~sklearn.ensemble.IsolationForest` stood: it is fitted on
-rows without labels, and ``score_samples`` and ``predict`` mean the same. For every row it also says which features
-contribute most to its score.
+:class:`~skae.AutoencoderOutlierDetector` replaces :class:`~sklearn.ensemble.IsolationForest`: it is fitted to rows
+without labels, and ``score_samples`` and ``predict`` mean the same. It also tells which features contribute most to
+the score of a row.
 
-The rows are those of scikit-learn's breast cancer data: 30 measurements of cell nuclei, benign or malignant. Benign
-rows play the normal ones, and malignant ones are thinned out until they are 8 % of the rows, a share that anomalies may
-have in practice. No method sees a label; labels only judge the rankings afterwards.
+The rows are scikit-learn's breast cancer data: 30 measurements of cell nuclei, benign or malignant. Benign rows are
+the normal ones. Of the malignant rows only as many are used as make 8 % of all rows, a realistic share of anomalies.
+Labels are used only to judge the rankings afterwards.
 """
 
 import matplotlib.pyplot as plt

@@ -2,10 +2,10 @@
 Learn from few labels
 =====================
 
-Rows are cheap and labels are not. Here 1,297 handwritten digits may be looked at, but only a few of each class have a
-label. A denoising autoencoder learns from all of them without labels; ``encoder_module`` then hands over its encoder as
-a torch module, and a classifier is fine-tuned from it. There are two controls: the same network, its weights drawn
-anew, and the encoder of an autoencoder that was not trained to denoise.
+Rows are often cheap while labels are expensive. Here there are 1,297 handwritten digits, of which only a few per
+class have a label. A denoising autoencoder learns from all of them without labels; ``encoder_module`` then hands over
+its encoder as a torch module, and a classifier is fine-tuned from it. There are two controls: the same network, its
+weights drawn anew, and the encoder of an autoencoder that was not trained to denoise.
 """
 
 import matplotlib.pyplot as plt

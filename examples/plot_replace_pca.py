@@ -2,13 +2,12 @@
 Replace PCA by an autoencoder
 =============================
 
-:class:`~skae.AutoencoderTransformer` stands wherever :class:`~sklearn.decomposition.PCA` stood: the same
-``fit``, ``transform`` and ``inverse_transform``, the same number of columns. It starts as PCA and trains a correction,
-so each column can follow what a straight axis cannot.
+:class:`~skae.AutoencoderTransformer` replaces :class:`~sklearn.decomposition.PCA`: it has the same ``fit``,
+``transform`` and ``inverse_transform``, and its codes have the same number of columns. It starts as PCA and trains a
+correction, so a column can follow a curve instead of a straight axis.
 
-This example puts both on scikit-learn's handwritten digits (8 by 8 pixels) and asks three questions. How much of
-a picture survives the code? Do codes that lie close together belong to the same digit? What do two numbers per picture
-look like?
+This example compares both on scikit-learn's handwritten digits (8 by 8 pixels) in three respects. How much of a
+picture do the codes keep? Do similar codes belong to the same digit? How do codes of two numbers per picture look?
 """
 
 import matplotlib.pyplot as plt

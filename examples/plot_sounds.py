@@ -2,9 +2,9 @@
 Clean sounds and tell them apart
 ================================
 
-Three kinds of short sounds are made here: rising chirps, falling chirps, and tones of one pitch, each of random pitch,
-phase and loudness. To PCA they are hard: a chirp of another pitch is another direction. A one-dimensional convolutional
-network behind the autoencoder's gate learns from clean sounds that it is shown noisy.
+Three kinds of short sounds are made here: rising chirps, falling chirps, and tones of one pitch, each of random
+pitch, phase and loudness. They are hard for PCA, because a chirp of another pitch lies in another direction. An
+autoencoder with a one-dimensional convolutional network is trained to restore clean sounds from noisy ones.
 
 It takes about half a minute on one core.
 """

@@ -2,15 +2,15 @@
 Structure or noise?
 ===================
 
-What a rule made can be compressed by whoever finds the rule; what chance made cannot. This example compresses
+A sequence that follows a rule can be compressed if the rule is found; random numbers cannot. This example compresses
 windows of two sequences that look irregular but follow a rule, and of the same values in random order:
 
 * **hailstone**: an even x is followed by x/2, an odd one by 3x + 1 (shown on a logarithmic scale);
 * **logistic map**: x is followed by 4x(1 - x). Its values are uncorrelated at every lag, so to PCA it looks
   exactly like noise.
 
-Shuffling keeps every value and destroys the rule. It is the control: without it, one cannot say how much of a
-compressor's success comes from the rule.
+Shuffling keeps every value and destroys the rule. It is the control that shows how much of the compression is due to
+the rule.
 
 It takes about half a minute on one core.
 """
