@@ -8,6 +8,8 @@ import numpy as np
 from scipy.stats import norm
 from sklearn.covariance import LedoitWolf
 from sklearn.ensemble import IsolationForest
+from sklearn.experimental import enable_iterative_imputer  # noqa: F401
+from sklearn.impute import IterativeImputer
 from sklearn.neighbors import LocalOutlierFactor, NearestNeighbors
 
 from skae import AutoencoderOutlierDetector
@@ -85,6 +87,22 @@ class Pyod:
         return self.model.decision_function(X)
 
 
+class Filled:
+    """A detector that takes no missing values, behind scikit-learn's `IterativeImputer` at its defaults."""
+
+    def __init__(self, detector) -> None:
+        self.detector = detector
+
+    def fit(self, X):
+        # Features that are nowhere observed in a small set stay as columns of zeros.
+        self.imputer = IterativeImputer(random_state=0, keep_empty_features=True).fit(X)
+        self.detector.fit(self.imputer.transform(X))
+        return self
+
+    def score(self, X):
+        return self.detector.score(self.imputer.transform(X))
+
+
 def pyod_detectors() -> dict:
     """PyOD's detectors; its networks take a seed, and draw progress bars unless told not to."""
     from pyod.models.auto_encoder import AutoEncoder
@@ -98,10 +116,11 @@ def pyod_detectors() -> dict:
     }
 
 
-def available(novelty: bool) -> dict:
+def available(novelty: bool, missing: bool = False) -> dict:
     """Name of every detector that can be run here, and a function of the seed that makes it.
 
-    `novelty` says that training rows are normal, to those that can be told.
+    `novelty` says that training rows are normal, to those that can be told. If values are `missing`, those that do not
+    take them get filled ones.
     """
     detectors = {
         "skae": lambda seed: Sklearn(AutoencoderOutlierDetector(novelty=novelty, random_state=seed)),
@@ -115,6 +134,13 @@ def available(novelty: bool) -> dict:
         "Mahalanobis": lambda seed: Mahalanobis(),
     }
     if importlib.util.find_spec("pyod"):
-        return detectors | pyod_detectors()
-    print("PyOD is not installed: it is left out.")
+        detectors |= pyod_detectors()
+    else:
+        print("PyOD is not installed: it is left out.")
+    if missing:
+        takes = ("skae", "skae-reconstruction", "IsolationForest")
+        return {
+            name: make if name in takes else lambda seed, make=make: Filled(make(seed))
+            for name, make in detectors.items()
+        }
     return detectors

@@ -81,7 +81,12 @@ def measure(detector, X_train, X_test, y_test) -> dict:
     }
 
 
-def run(protocol: str, sets: dict, detectors: dict, seeds: int, out) -> pd.DataFrame:
+def hidden(X, share: float, rng: np.random.RandomState):
+    """Without a share of the entries."""
+    return np.where(rng.uniform(size=X.shape) < share, np.nan, X)
+
+
+def run(protocol: str, sets: dict, detectors: dict, seeds: int, out, missing: float = 0.0) -> pd.DataFrame:
     out.mkdir(parents=True, exist_ok=True)
     X = np.random.RandomState(0).normal(size=(60, 4))
     for make in detectors.values():  # the first call of each pays for imports
@@ -90,6 +95,9 @@ def run(protocol: str, sets: dict, detectors: dict, seeds: int, out) -> pd.DataF
     for name, (group, path) in sets.items():
         for seed in range(seeds):
             X_train, X_test, y_test = split(name, path, protocol, seed)
+            if missing:
+                rng = np.random.RandomState(seed)
+                X_train, X_test = hidden(X_train, missing, rng), hidden(X_test, missing, rng)
             cell = {"protocol": protocol, "group": group, "dataset": name}
             cell |= {"n_train": len(X_train), "d": X_train.shape[1], "seed": seed}
             for method, make in detectors.items():
@@ -150,11 +158,12 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1, help="number of splits")
     parser.add_argument("--sets", nargs="+", help="names of data sets; all without it")
     parser.add_argument("--methods", nargs="+", help="names of detectors; all without it")
+    parser.add_argument("--missing", type=float, default=0.0, help="share of the entries to hide, in training and test")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")  # peers warn about ties and small sets, once a cell
     sets = chosen(parser, _data.detection_sets(arguments.data), arguments.sets)
-    detectors = chosen(parser, available(novelty=arguments.protocol == "N"), arguments.methods)
-    report(run(arguments.protocol, sets, detectors, arguments.seeds, arguments.out))
+    detectors = chosen(parser, available(arguments.protocol == "N", arguments.missing > 0), arguments.methods)
+    report(run(arguments.protocol, sets, detectors, arguments.seeds, arguments.out, arguments.missing))
 
 
 if __name__ == "__main__":

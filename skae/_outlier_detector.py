@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from scipy.stats import false_discovery_control
 from sklearn.base import OutlierMixin
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_array, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from skae._detector._calibration import Calibration, threshold
+from skae._detector._calibration import Calibration, normal_threshold, threshold
 from skae._detector._denoising import DenoisingScorer
 from skae._detector._reconstruction import ReconstructionScorer
 from skae._detector._scorer import Scorer, ScorerFit, ScorerParameters
@@ -22,18 +24,30 @@ from skae._rows._row_source import RowSource
 from skae._rows._training_rows import TrainingRows
 from skae._support._callbacks import with_callbacks
 from skae._support._categories import ENCODE, Categories, as_table, encoded, find_categories
-from skae._support._constraints import Boolean, FeatureSelection, Float, OneOf, layer_sizes, plain_number
+from skae._support._constraints import (
+    Boolean,
+    FeatureSelection,
+    Float,
+    OneOf,
+    check_parameters,
+    layer_sizes,
+    plain_number,
+)
 from skae._support._frames import frame_like
 from skae._support._random_state import local_random_state, random_state_after
 from skae._support._tensors import like
 from skae._support._threads import single_thread
 from skae._support._torch import resolve_dtype
 from skae._support._validation import check_features_observed, unchanged_on_error
+from skae._support._warnings import warn
 
 # Rows of a stream, and numbers in them, that are kept to fit to.
 MAX_STREAM_ROWS, MAX_STREAM_NUMBERS = 20_000, 20_000_000
 # After `fit`, which need not be followed by `partial_fit`, they must not make a large file.
 MAX_FIT_ROWS, MAX_FIT_NUMBERS = 4096, 1_000_000
+
+# What `select` takes for `fdr`.
+FDR = {"fdr": (Float(0, 1, low_open=True, high_open=True),)}
 
 # The values of the `method` parameter.
 SCORERS: dict[str, type[Scorer]] = {"denoising": DenoisingScorer, "reconstruction": ReconstructionScorer}
@@ -146,8 +160,8 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
     Raises
     ------
     ValueError
-        If a parameter is out of its range, columns of X are strings but not categorical, the input is not finite, or
-        training diverges.
+        If a parameter is out of its range, X is infinite or has a feature without any value, columns of X are strings
+        but not categorical, or training diverges.
 
     See Also
     --------
@@ -159,6 +173,12 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
     -----
     A cluster of outliers that is denser than the normal rows around it looks normal to every method that measures
     distances; with ``novelty=False`` this happens from a share of the training rows of some five to ten per cent.
+
+    Missing entries (NaN) make a row neither more nor less unusual. Distances are over its observed features, times the
+    number of all features per observed one. Whitened coordinates need all features: a missing one gets the known value
+    nearest to its expectation given the others, as if rows were Gaussian. If no training row had missing entries,
+    whitened distances of incomplete rows do not count. Masked autoencoders treat missing features as masked. A row of
+    which nothing is observed has a score of 0 and a p-value of 1; `fit` leaves such rows out.
 
     Above 64 features denoisers are trained instead of masked autoencoders; more than 2,000 are refused. Of more than
     20,000 rows a sample is fitted.
@@ -187,6 +207,8 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
     .. [4] Vovk, V., Gammerman, A. & Shafer, G. (2005). Algorithmic learning in a random world. Springer.
     .. [5] Vovk, V. (2015). Cross-conformal predictors. Annals of Mathematics and Artificial Intelligence, 74, 9-28.
        :doi:`10.1007/s10472-013-9368-4`
+    .. [6] Bates, S., Candès, E., Lei, L., Romano, Y. & Sesia, M. (2023). Testing for outliers with conformal p-values.
+       Annals of Statistics, 51, 149-178. :doi:`10.1214/22-AOS2244`
 
     Examples
     --------
@@ -342,6 +364,45 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         """
         return self.fit(X, sample_weight=sample_weight, groups=groups).predict(X)
 
+    def recalibrate(self, X_normal, sample_weight=None, groups=None):
+        """Calibrate scores, threshold and p-values by recent normal rows, without a new fit.
+
+        Use it where normal rows have become more unusual than training rows were, for instance because a sensor has
+        become noisier. Distances and networks remain as fitted. What they find in a row is compared with what they find
+        in the rows given, instead of the training rows: `score_samples`, `p_values`, `select` and
+        `feature_contributions` are those of a detector that was calibrated by these rows. `offset_` is set as with
+        ``novelty=True``: `contamination` is the share of new normal rows to label, and "auto" is 0.01.
+
+        With n rows no p-value is below 1 / (n + 1); if `contamination` is lower, `predict` labels rows that are more
+        unusual than all n. `fit` and `partial_fit` calibrate by their own rows again.
+
+        Parameters
+        ----------
+        X_normal : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Normal rows that the detector was not fitted to, at least 2. All of them calibrate, while of the training
+            rows at most 2,000 do. Outliers among them make p-values larger.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, as in `fit`.
+        groups : array-like of shape (n_samples,), default=None
+            The group that each row belongs to, as in `fit`. p-values then count groups.
+
+        Returns
+        -------
+        AutoencoderOutlierDetector
+            The estimator. If `recalibrate` raises, it is unchanged.
+        """
+        check_is_fitted(self)
+        rows = self._check_training_rows(X_normal, sample_weight, groups, reset=False).without_empty_rows()
+        if rows.n_rows < 2:
+            raise ValueError(f"recalibrate needs at least 2 rows with an observed value. Got {rows.n_rows}.")
+        components = self._scorer.component_scores(rows.source.local, self.device)
+        weight = self._calibration.component_weight
+        calibration = Calibration.of(components, rows.effective_counts, weight, rows.groups)
+        offset = normal_threshold(calibration, plain_number(self.contamination))
+        with unchanged_on_error(self):
+            self._set({"offset_": offset, "_calibration": calibration})
+        return self
+
     def score_samples(self, X):
         r"""Return the normality of each row: below zero, and the lower the more unusual.
 
@@ -399,11 +460,11 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         ``p_values(X) <= 0.01`` has a false-alarm rate of about 1 % (Vovk et al. 2005). Pass rows that the detector was
         not fitted to: of its training rows about 1 % get a p-value this low, however many of them are outliers.
 
-        Scores are compared with those of calibration rows, up to 2,000 of the training rows. Each is judged by
-        coordinates, samples and networks that were fitted without a third of the rows, its own among them
-        (cross-conformal, Vovk 2015). With "reconstruction" they are the held-out rows, and up to 1,000 rows, if they
-        are fewer than 200 or ten per feature, all rows by cross-fitting in five folds. With n calibration rows no
-        p-value is below 1 / (n + 1).
+        Scores are compared with those of calibration rows. After `recalibrate` these are the rows given to it. After
+        `fit` they are up to 2,000 of the training rows, each judged by coordinates, samples and networks that were
+        fitted without a third of the rows, its own among them (cross-conformal, Vovk 2015). With "reconstruction" they
+        are the held-out rows, and up to 1,000 rows, if they are fewer than 200 or ten per feature, all rows by
+        cross-fitting in five folds. With n calibration rows no p-value is below 1 / (n + 1).
 
         Parameters
         ----------
@@ -417,6 +478,55 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         """
         scores = self._score_samples(self._check_fitted_X(X))
         return like(self._calibration.p_values(scores), X)
+
+    def select(self, X, fdr=0.1):
+        r"""Return a list of alarms of which at most a share `fdr` is false on average.
+
+        The list is made by the Benjamini-Hochberg procedure from the p-values of the rows given. If the normal rows
+        among them are like the calibration rows, the expected share of normal rows in the list is at most `fdr`, an
+        empty list counting as zero (Bates et al. 2023 [6]_). This holds for any number of outliers, and as
+        approximately as `p_values` do.
+
+        With few calibration rows the list is often empty. With n of them no p-value is below 1 / (n + 1), so among m
+        rows at least m / (fdr (n + 1)) must be alarms for the list not to be empty. A larger `fdr` or more calibration
+        rows help; `recalibrate` takes any number of them.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows that the detector was not fitted to. Whether a row is in the list depends on the others.
+        fdr : float, default=0.1
+            The false discovery rate: the expected share of false alarms in the list. In (0, 1).
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            True for the rows in the list.
+
+        Raises
+        ------
+        ValueError
+            If `fdr` is out of its range.
+
+        Warns
+        -----
+        UserWarning
+            If the list is empty although some rows are more unusual than all calibration rows: these are then too few.
+        """
+        rows = self._check_fitted_X(X)
+        check_parameters(f"{type(self).__name__}.select", {"fdr": fdr}, FDR)
+        p_values = self._calibration.p_values(self._score_samples(rows))
+        selected = false_discovery_control(p_values) <= float(fdr)
+        lowest = self._calibration.lowest_p_value
+        if not selected.any() and p_values.min() <= lowest:
+            n_rows = len(p_values)
+            warn(
+                "No row is selected, although some are more unusual than all calibration rows. The lowest possible "
+                f"p-value is {lowest:.3g}: among {n_rows} rows it takes at least {math.ceil(lowest * n_rows / fdr)} "
+                f"alarms at fdr={fdr}. Increase fdr, or pass more normal rows to recalibrate.",
+                UserWarning,
+            )
+        return like(selected, X)
 
     def feature_contributions(self, X):
         """Return what each feature contributes to each row's score.

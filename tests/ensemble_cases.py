@@ -15,9 +15,9 @@ def initialised(network, generator, trained=True):
 
 
 def outputs(layers, inputs):
-    """A perceptron with skips between layers of equal width."""
-    for weights, bias in layers[:-1]:
+    """A perceptron with skips between hidden layers of equal width."""
+    for depth, (weights, bias) in enumerate(layers[:-1]):
         value = torch.nn.functional.silu(inputs @ weights + bias)
-        inputs = inputs + value if weights.shape[-1] == weights.shape[-2] else value
+        inputs = inputs + value if depth and weights.shape[-1] == weights.shape[-2] else value
     weights, bias = layers[-1]
     return inputs @ weights + bias

@@ -32,7 +32,10 @@ AFTER_FIT = {"fit": "score_samples", "fit_transform": "transform", "fit_predict"
 FITS = list(AFTER_FIT)
 METHODS = {
     "transformer": ["transform", "reconstruct", "predict", "score_samples", "score", "inverse_transform"],
-    "denoising": ["predict", "score_samples", "decision_function", "p_values", "feature_contributions", "transform"],
+    "denoising": [
+        *("predict", "score_samples", "decision_function", "p_values", "select"),
+        *("feature_contributions", "transform"),
+    ],
 }
 METHODS["clean"] = METHODS["reconstruction"] = METHODS["denoising"]
 CALLS = [
@@ -45,8 +48,8 @@ DTYPES = ["float64", "float32"]
 each_call = pytest.mark.parametrize(("name", "method"), CALLS)
 each_dtype = pytest.mark.parametrize("dtype", DTYPES)
 each_estimator = pytest.mark.parametrize("name", ESTIMATORS)
-# Two epochs are too few on purpose.
-few_epochs = pytest.mark.filterwarnings("ignore:The loss was still falling")
+# Two epochs, and calibration rows for a list of alarms, are too few on purpose.
+few_epochs = pytest.mark.filterwarnings("ignore:The loss was still falling", "ignore:No row is selected")
 
 X = np.random.RandomState(0).normal(size=(N, 4)) @ np.diag([3.0, 2.0, 1.0, 0.5])
 

@@ -210,6 +210,7 @@ class TestThreads:
 
 
 @pytest.mark.usefixtures("four_threads")
+@pytest.mark.filterwarnings("ignore:No row is selected")
 @each_estimator
 class TestGlobalStateIsLeftAlone:
     def test_by_every_method(self, name):
@@ -218,7 +219,7 @@ class TestGlobalStateIsLeftAlone:
         fitted.fit(X)
         assert global_state() == before
         methods = ["transform", "predict", "score_samples", "p_values", "feature_contributions", "decision_function"]
-        methods += ["reconstruct", "score"]
+        methods += ["select", "reconstruct", "score"]
         for method in [method for method in methods if hasattr(fitted, method)]:
             getattr(fitted, method)(X)
             assert global_state() == before, method

@@ -50,7 +50,7 @@ def fitted_to_frame():
 @cache
 def error_of_pca(case, fits):
     """The error that PCA raises for the same rows."""
-    peer, rows = PCA(2, svd_solver="covariance_eigh"), (REFUSED | MISSING)[case]()
+    peer, rows = PCA(2, svd_solver="covariance_eigh"), REFUSED[case]()
     return outcome(peer.fit if fits else peer.fit(X).transform, rows)[1]
 
 
@@ -59,7 +59,7 @@ def words_of_scikit_learn(name, method, case):
     theirs = error_of_pca(case, method in FITS)
     words = str(theirs).replace("PCA", type(ESTIMATORS[name]).__name__)
     # PCA is content with one row.
-    if case == "no rows" and method in FITS:
+    if case == "no rows" and method in (*FITS, "recalibrate"):
         words = words.replace("minimum of 1", "minimum of 2")
     return type(theirs), words
 
@@ -85,15 +85,17 @@ REFUSED = {
     "a word": lambda: "word",
     "a dict": lambda: {"a": 1},
     "ragged": lambda: [[1.0, 2.0], [3.0]],
-}
-MISSING = {
-    "NaN": lambda: with_value(np.nan),
-    "NaN in float32": lambda: with_value(np.nan, np.float32),
-    "NaN in CSR": lambda: sparse.csr_array(with_value(np.nan)),
-    "None among numbers": lambda: with_value(None, object),
-    "pd.NA": lambda: frame().astype("Float64").mask(frame() > 5.0, pd.NA),
     "pd.NA among objects": lambda: with_value(pd.NA, object),
     "NaT": lambda: frame().assign(b=pd.NaT),
+}
+# Calls that take codes, or refuse sparse rows.
+DENSE_ONLY = [("transformer", "inverse_transform"), ("transformer", "predict")]
+# Containers of the same rows with missing entries.
+MISSING = {
+    "float32": lambda rows: rows.astype(np.float32),
+    "CSR": sparse.csr_array,
+    "None among numbers": lambda rows: np.where(np.isnan(rows), None, rows),
+    "pd.NA": lambda rows: pd.DataFrame(rows).astype("Float64").mask(np.isnan(rows), pd.NA),
 }
 
 
@@ -104,9 +106,9 @@ class TestRefused:
     def test_as_scikit_learn_does(self, fitted, name, method, case):
         self.assert_refused(fitted[name], name, method, case, REFUSED[case]())
 
-    @table([call for call in CALLS if call[0] != "transformer"], case=MISSING)
-    def test_missing_values_by_detectors(self, fitted, name, method, case):
-        self.assert_refused(fitted[name], name, method, case, MISSING[case]())
+    @table([(name, "recalibrate") for name in ESTIMATORS if name != "transformer"], case=REFUSED)
+    def test_by_recalibrate(self, fitted, name, method, case):
+        self.assert_refused(fitted[name], name, method, case, REFUSED[case]())
 
     @staticmethod
     def assert_refused(estimator, name, method, case, rows):
@@ -240,6 +242,29 @@ def assert_same_result(estimator, method, given, plain):
         result = result.to_numpy()
     # Sums in another order, rounded in float64.
     np.testing.assert_allclose(result, expected, rtol=1e-9, atol=1e-9)
+
+
+class TestMissing:
+    """Rows with missing entries, one of them with nothing else."""
+
+    @table([call for call in CALLS if call not in DENSE_ONLY], case=MISSING)
+    def test_containers(self, fitted, name, method, case):
+        rows = with_value(np.nan)
+        rows[5] = np.nan
+        estimator = clone(ESTIMATORS[name]) if method in FITS else fitted[name]
+        given = MISSING[case](rows)
+        before, contents_before = state(estimator), contents(given)
+        found = getattr(estimator, method)(given)
+        if method == "fit":
+            assert np.isfinite(estimator.transform(rows)).all()
+            return
+        expected = getattr(clone(estimator) if method in FITS else estimator, method)(rows)
+        found, expected = (each.toarray() if sparse.issparse(each) else np.asarray(each) for each in (found, expected))
+        assert np.isfinite(found).all()
+        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3 * np.abs(expected).max())
+        assert contents(given) == contents_before
+        if method not in FITS:
+            assert state(estimator) == before
 
 
 class TestContainers:

@@ -314,6 +314,25 @@ class TestDetectors:
         """New rows: the graph does not know which training rows belong together."""
         assert_detects(detector(**kind).fit(X, groups=np.arange(len(X)) // 5), X_NEW)
 
+    # In float64: fills that differ by roundings may be other known values.
+    @each_kind_in_time
+    @pytest.mark.parametrize("training_is_complete", [False, True])
+    def test_missing_values(self, kind, training_is_complete):
+        rows = X.astype(np.float64)
+        ours = detector(**kind, dtype="float64").fit(rows if training_is_complete else with_missing(rows))
+        new = with_missing(X_NEW.astype(np.float64))
+        new[3] = np.nan
+        assert_detects(ours, new, tolerance=1e-3, X=rows, fill_missing=True)
+
+    @slow
+    def test_a_row_with_missing_values_is_not_scored(self):
+        ours = detector().fit(X)
+        new = with_missing(X_NEW)
+        found = run(to_onnx(ours), new)
+        incomplete = np.isnan(new).any(axis=1)
+        np.testing.assert_array_equal(np.isnan(found["scores"][:, 0]), incomplete)
+        assert (found["label"][incomplete] == -1).all()
+
     @each_kind
     @nightly
     def test_rows_of_float64(self, kind):
@@ -391,6 +410,26 @@ class TestErrors:
         for estimator in (fitted, union, columns, stacked, calibrated):
             with pytest.raises(NotImplementedError, match="as last step only"):
                 to_onnx(estimator)
+
+    @pytest.mark.parametrize("columns", [["a", "b"], lambda X: ["a", "b"]], ids=["list", "callable"])
+    def test_columns_by_name_need_a_frame(self, columns):
+        pd = pytest.importorskip("pandas")
+        frame = pd.DataFrame(X, columns=list("abcdefghij"))
+        by_name = ColumnTransformer([("ab", StandardScaler(), columns)], remainder="passthrough")
+        pipeline = make_pipeline(by_name, StandardScaler()).fit(frame)
+        for example in (None, X):
+            with pytest.raises(ValueError, match="chooses columns by name: pass X as a DataFrame"):
+                to_onnx(pipeline, example)
+        assert [column.name for column in to_onnx(pipeline, frame).graph.input] == list(frame)
+        by_number = ColumnTransformer([("ab", StandardScaler(), [0, 1])], remainder="passthrough")
+        assert [column.name for column in to_onnx(by_number.fit(frame)).graph.input] == ["X"]
+
+    def test_columns_by_a_slice_of_names(self):
+        pd = pytest.importorskip("pandas")
+        frame = pd.DataFrame(X, columns=list("abcdefghij"))
+        by_slice = ColumnTransformer([("ab", StandardScaler(), slice("a", "b"))]).fit(frame)
+        with pytest.raises(NotImplementedError, match="slice of column names"):
+            to_onnx(by_slice, frame)
 
     def test_a_scorer_that_graphs_do_not_know(self, monkeypatch):
         class OtherScorer(SCORERS["reconstruction"]):

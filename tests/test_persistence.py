@@ -32,6 +32,7 @@ METHODS = [
     "score_samples",
     "decision_function",
     "p_values",
+    "select",
     "feature_contributions",
 ]
 pytestmark = pytest.mark.filterwarnings("ignore:The loss was still falling")

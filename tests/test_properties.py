@@ -13,6 +13,7 @@ from skae import AutoencoderOutlierDetector, AutoencoderTransformer
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore:The loss was still falling"),
+    pytest.mark.filterwarnings("ignore:No row is selected"),
     # scikit-learn's own check for infinite values adds up numbers that cancel.
     pytest.mark.filterwarnings("ignore:(invalid value|overflow) encountered in (reduce|dot|cast):RuntimeWarning"),
 ]
@@ -178,6 +179,15 @@ def test_detector(detector, X):
     np.testing.assert_array_equal(again.p_values(X), p_values)
     np.testing.assert_allclose(fitted.score_samples(X[:1]), scores[:1], rtol=1e-3, atol=1e-3)
     np.testing.assert_allclose(fitted.score_samples(X[::-1])[::-1], scores, rtol=1e-3, atol=1e-3)
+
+    again.recalibrate(X)
+    scores, p_values = again.score_samples(X), again.p_values(X)
+    assert np.isfinite([*scores, again.offset_]).all()
+    assert (scores < 0).all()
+    assert ((p_values >= 1 / (n + 1)) & (p_values <= 1)).all()
+    np.testing.assert_allclose(again.feature_contributions(X).sum(axis=1), -scores, rtol=1e-6)
+    selected = again.select(X, fdr=0.5)
+    assert selected.all() or (p_values[selected].max(initial=0) < p_values[~selected].min())
     np.testing.assert_array_equal(X, before)
 
 

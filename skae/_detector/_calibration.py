@@ -76,6 +76,11 @@ class Calibration:
         n_counted = min(2, surprisals.shape[1])
         return np.where(places < n_counted, surprisals / n_counted, 0.0)
 
+    @property
+    def lowest_p_value(self) -> float:
+        """The p-value of rows that are more unusual than all calibration rows."""
+        return float(self.p_values(np.array([-np.inf]))[0])
+
     def p_values(self, scores: np.ndarray) -> np.ndarray:
         """Conformal p-values of scores."""
         return conformal_p_values(-scores, -self.scores, self.weight)
@@ -87,6 +92,16 @@ class Calibration:
         return np.nan_to_num(surprisals, posinf=np.inf)
 
 
+def normal_threshold(calibration: Calibration, contamination: float | str) -> float:
+    """The score below which a share of new normal rows is: `contamination`, or one in a hundred for "auto"."""
+    share = SHARE_OF_NORMAL if isinstance(contamination, str) else contamination
+    weight = calibration.weight
+    # Of k rows' weight below the threshold a new row is below with chance k / (n + 1). Rows of groups, which weigh
+    # less than one, do not allow for the new row's own weight of one.
+    share -= (1.0 - share) * max(0.0, 1.0 - weight.max()) / weight.sum()
+    return lower_tail_threshold(calibration.scores, max(share, 0.0), weight)
+
+
 def threshold(
     calibration: Calibration,
     components: np.ndarray,
@@ -96,17 +111,12 @@ def threshold(
 ) -> float:
     """The score below which rows are outliers.
 
-    Where all training rows are normal, a share of new ones: `contamination`, or one in a hundred for "auto". Elsewhere
-    a number counts training rows, whose scores and weights `training_scores` gives, and "auto" takes as many as there
-    are calibration rows, which have the given components, beyond a fence, and at least the most unusual training row.
+    Where all training rows are normal, a share of new ones is (`normal_threshold`). Elsewhere a number counts training
+    rows, whose scores and weights `training_scores` gives. "auto" then takes as many as there are calibration rows,
+    which have the given components, beyond a fence, and at least the most unusual training row.
     """
     if novelty:
-        share = SHARE_OF_NORMAL if isinstance(contamination, str) else contamination
-        weight = calibration.weight
-        # Of k rows' weight below the threshold a new row is below with chance k / (n + 1). Rows of groups, which weigh
-        # less than one, do not allow for the new row's own weight of one.
-        share -= (1.0 - share) * max(0.0, 1.0 - weight.max()) / weight.sum()
-        return lower_tail_threshold(calibration.scores, max(share, 0.0), weight)
+        return normal_threshold(calibration, contamination)
     if not isinstance(contamination, str):
         scores, weight = training_scores()
         return lower_tail_threshold(scores, contamination, weight)

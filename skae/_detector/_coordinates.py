@@ -45,7 +45,8 @@ MIN_ROWS_PER_AXIS = 5
 # Deviations beyond which a value counts as this far where the moments of rows with missing entries are estimated.
 MOMENTS_CLIP = 4.0
 
-N_SYSTEMS = 3
+# Of the systems, the one that needs all features.
+N_SYSTEMS, WHITENED = 3, 1
 
 
 class Systems(NamedTuple):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from skae._detector._component_reliability import corrupted_rows, reliability
-from skae._detector._coordinates import N_SYSTEMS
+from skae._detector._coordinates import N_SYSTEMS, WHITENED
 from skae._detector._entries import Entries
 from skae._detector._network_scores import DenoiserScores, MaskedScores, NetworkScores
 from skae._detector._network_training import NetworkTraining
@@ -17,7 +17,6 @@ from skae._detector._sampling import Sampler, cross_fitted_distances, most_usual
 from skae._detector._scorer import ScorerFit, ScorerParameters, normalised
 from skae._detector._tail_surprisal import TailSurprisal, left_out_surprisals
 from skae._linalg._principal_axes import n_axes_for_share
-from skae._linalg._quantiles import observed
 from skae._rows._blocks import BLOCK_ELEMENTS, row_blocks
 from skae._rows._reservoir import draw_rows
 from skae._rows._training_rows import TrainingRows
@@ -40,12 +39,14 @@ class DenoisingScorer:
 
     Distances in three coordinate systems are a component each, those in spaces of rank coordinates one together: the
     mean of their surprisals. The spaces are random subsets of the features where training rows are clean, else all
-    features, with bags so small that outliers among the training rows are in few of them.
+    features, with bags so small that outliers among the training rows are in few of them. `takes_missing` says that
+    training rows had missing entries.
     """
 
     distances: RowDistances
     space_surprisals: tuple[TailSurprisal, ...]
     network: NetworkScores
+    takes_missing: bool = False
 
     @classmethod
     def fit(
@@ -63,7 +64,7 @@ class DenoisingScorer:
         row_distances = sampler.row_distances(order)
         judged, weight = _calibration_rows(entries, random_state)
         distances = cross_fitted_distances(sampler, order, judged)
-        tails = tuple(TailSurprisal.of(*observed(values, weight)) for values in distances[:, N_SYSTEMS:].T)
+        tails = tuple(TailSurprisal.of(values, weight) for values in distances[:, N_SYSTEMS:].T)
         groups = None if entries.group is None else entries.group[judged]
         of_spaces = left_out_surprisals(distances[:, N_SYSTEMS:], weight, groups)
 
@@ -74,7 +75,8 @@ class DenoisingScorer:
         def package() -> ScorerFit:
             network, of_network = training.network_scores().calibrated(systems, fold, weight, groups)
             components = _joined(distances, of_spaces, of_network)
-            scorer, component_weight = cls(row_distances, tails, network), np.ones(components.shape[1])
+            scorer = cls(row_distances, tails, network, takes_missing=rows.missing_share > 0)
+            component_weight = np.ones(components.shape[1])
             if parameters.novelty or entries.columns is not None:
                 of_corrupted = scorer.component_scores(corrupted, parameters.device)
                 component_weight = reliability(components, weight, of_corrupted)
@@ -119,6 +121,7 @@ class DenoisingScorer:
             "distances": self.distances.to_state(),
             "space_surprisals": [fields_of(tail) for tail in self.space_surprisals],
             "network": {"kind": type(self.network).__name__, "state": self.network.to_state()},
+            "takes_missing": self.takes_missing,
         }
 
     @classmethod
@@ -128,6 +131,7 @@ class DenoisingScorer:
             RowDistances.from_state(state["distances"]),
             tuple(TailSurprisal(**tail) for tail in state["space_surprisals"]),
             kinds[state["network"]["kind"]].from_state(state["network"]["state"]),
+            state.get("takes_missing", False),
         )
 
     def _components(self, X, part: slice, device: str) -> np.ndarray:
@@ -137,6 +141,8 @@ class DenoisingScorer:
         of_spaces = np.stack([tail(values) for tail, values in pairs], axis=1)
         components = _joined(distances, of_spaces, self.network.component(systems))
         if systems.missing is not None:
+            if not self.takes_missing:  # filled rows look unlike calibration rows, of which none was filled
+                components[systems.missing.any(axis=1), WHITENED] = np.nan
             components[systems.missing.all(axis=1)] = np.nan
         return components
 

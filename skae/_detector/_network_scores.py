@@ -17,7 +17,7 @@ from skae._detector._entries import N_FOLDS
 from skae._detector._masked_autoencoder import Bins, MaskedAutoencoder, Pass, Prepared
 from skae._detector._nearest_rows import SQUARED_FLOOR
 from skae._detector._tail_surprisal import TailSurprisal, left_out_surprisals, two_highest
-from skae._linalg._quantiles import observed, weighted_quantile
+from skae._linalg._quantiles import weighted_quantile
 from skae._rows._blocks import row_blocks
 from skae._support._state import fields_of
 from skae._support._torch import dtype_of, to_tensor
@@ -64,7 +64,7 @@ class MaskedScores:
         self, systems: Systems, fold: np.ndarray, weight: np.ndarray, groups: np.ndarray | None
     ) -> tuple[MaskedScores, np.ndarray]:
         raw = by_own_members(self._raw, systems, fold)
-        surprisals = tuple(TailSurprisal.of(*observed(values, weight)) for values in raw.T)
+        surprisals = tuple(TailSurprisal.of(values, weight) for values in raw.T)
         scores = two_highest(left_out_surprisals(raw, weight, groups))
         return replace(self, feature_surprisals=surprisals), scores
 

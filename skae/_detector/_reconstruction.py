@@ -45,6 +45,10 @@ class ReconstructionScorer:
     autoencoder: FittedAutoencoder
     code_mean: np.ndarray
 
+    @property
+    def takes_missing(self) -> bool:
+        return self.autoencoder.takes_mask
+
     @classmethod
     def fit(
         cls, rows: TrainingRows, parameters: ScorerParameters, random_state: np.random.RandomState, report: Report

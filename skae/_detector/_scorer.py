@@ -37,6 +37,10 @@ class Scorer(Protocol):
     Components need no common scale: the detector measures each by how many calibration rows have it as high.
     """
 
+    @property
+    def takes_missing(self) -> bool:
+        """Whether training rows had missing entries."""
+
     @classmethod
     def fit(
         cls, rows: TrainingRows, parameters: ScorerParameters, random_state: np.random.RandomState, report: Report

@@ -33,7 +33,11 @@ class TailSurprisal:
 
     @classmethod
     def of(cls, values: np.ndarray, weight: np.ndarray) -> TailSurprisal:
-        """Of weighted calibration values."""
+        """Of weighted calibration values, those that are NaN left out; of none, no value is a surprise."""
+        known = ~np.isnan(values)
+        if not known.any():
+            return cls(np.array([np.inf]), np.array([0.0]), 1.0)
+        values, weight = values[known], weight[known]
         knots, _, _, surprisals, unit = _table(values, weight)
         if len(knots) > MAX_KNOTS:
             kept = np.searchsorted(surprisals, np.linspace(surprisals[0], surprisals[-1], MAX_KNOTS))
@@ -89,8 +93,7 @@ def left_out_surprisals(values: np.ndarray, weight: np.ndarray, groups: np.ndarr
 def _by_other_parts(values: np.ndarray, weight: np.ndarray, part: np.ndarray) -> np.ndarray:
     result = np.empty(len(values))
     for own in (part == each for each in np.unique(part)):
-        others = (values[~own], weight[~own]) if not own.all() else (values, weight)
-        result[own] = TailSurprisal.of(*others)(values[own])
+        result[own] = TailSurprisal.of(values[~own], weight[~own])(values[own])
     return result
 
 

@@ -49,15 +49,15 @@ def to_onnx(estimator, X=None, *, reconstruct=False, fill_missing="auto", target
         A fitted `AutoencoderTransformer`, `AutoencoderOutlierDetector`, or Pipeline, ColumnTransformer, FeatureUnion or
         other estimator around them that skl2onnx converts; of a search, its ``best_estimator_``.
     X : array-like of shape (n_samples, n_features), default=None
-        Rows of the dtype that the graph takes. Of a DataFrame every column becomes an input. None makes one float32
-        input named "X".
+        Rows of the dtype that the graph takes. Of a DataFrame of pandas every column becomes an input, as a
+        ColumnTransformer that chooses columns by name needs it. None makes one float32 input named "X".
     reconstruct : bool, default=False
         If True, a second output, "reconstruction", holds what `reconstruct` returns, in the units of the transformer's
         input. The transformer must be the last step.
     fill_missing : bool or "auto", default="auto"
-        If True, transformers fill missing entries (NaN) as `transform` does, which costs ten products with a covariance
-        for every row, complete or not. If False, the codes of a row with NaN are NaN. "auto" is True if the training
-        rows had missing entries.
+        If True, missing entries (NaN) are treated as `transform` and `score_samples` treat them, which costs ten
+        products with a covariance for every row, complete or not. If False, the codes and scores of a row with NaN are
+        NaN, and it is labelled -1. "auto" is True if the training rows had missing entries.
     target_opset : int, default=None
         The highest version of ONNX's operators that the graph may use, at least 18. None is the highest that skl2onnx
         knows.
@@ -76,9 +76,11 @@ def to_onnx(estimator, X=None, *, reconstruct=False, fill_missing="auto", target
     NotFittedError
         If the estimator is not fitted.
     NotImplementedError
-        If torch's exporter cannot convert a custom network, or a detector is used as a transformer within a pipeline.
+        If torch's exporter cannot convert a custom network, a detector is used as a transformer within a pipeline, or
+        columns are chosen by a slice of names.
     ValueError
-        If a parameter is out of its range, or `reconstruct` is True and the last step is no transformer.
+        If a parameter is out of its range, `reconstruct` is True and the last step is no transformer, or columns are
+        chosen by name and X is not a DataFrame of pandas.
 
     See Also
     --------
@@ -116,6 +118,7 @@ def to_onnx(estimator, X=None, *, reconstruct=False, fill_missing="auto", target
             f"reconstruct=True needs an AutoencoderTransformer as last step. Got {type(final).__name__} instead."
         )
     _check_detectors(estimator)
+    _check_column_names(estimator, X)
     _register(skl2onnx)
     types = None
     if X is None:
@@ -149,24 +152,44 @@ def _import(name: str) -> Any:
         raise ImportError(f"to_onnx requires {name}. You can install {name} with `pip install skae[onnx]`.") from error
 
 
-def _check_detectors(estimator: Any, *, transforms: bool = False) -> None:
+def _parts(estimator: Any, transforms: bool = False) -> Iterator[tuple[Any, bool]]:
+    """The estimators within one, each with whether its output is the input of other steps."""
+    if isinstance(estimator, Pipeline):
+        yield from ((step, True) for _, step in estimator.steps[:-1])
+        yield estimator[-1], transforms
+    elif isinstance(estimator, FeatureUnion | ColumnTransformer):
+        parts = estimator.transformer_list if isinstance(estimator, FeatureUnion) else estimator.transformers_
+        yield from ((part[1], True) for part in parts)
+    else:  # stacking, voting and bagging; calibration
+        parts = [*getattr(estimator, "estimators_", ()), *getattr(estimator, "calibrated_classifiers_", ())]
+        yield from ((getattr(part, "estimator", part), False) for part in parts)
+
+
+def _check_detectors(estimator: Any, transforms: bool = False) -> None:
     """Raise if a detector's codes are the input of other steps: skl2onnx would pass on its labels."""
     if isinstance(estimator, AutoencoderOutlierDetector) and transforms:
         raise NotImplementedError(
             "to_onnx converts an AutoencoderOutlierDetector as last step only. Use an AutoencoderTransformer for codes."
         )
-    if isinstance(estimator, Pipeline):
-        for _, step in estimator.steps[:-1]:
-            _check_detectors(step, transforms=True)
-        _check_detectors(estimator[-1], transforms=transforms)
-    elif isinstance(estimator, FeatureUnion | ColumnTransformer):
-        parts = estimator.transformer_list if isinstance(estimator, FeatureUnion) else estimator.transformers_
-        for part in parts:
-            _check_detectors(part[1], transforms=True)
-    else:  # stacking, voting and bagging; calibration
-        parts = [*getattr(estimator, "estimators_", ()), *getattr(estimator, "calibrated_classifiers_", ())]
-        for part in parts:
-            _check_detectors(getattr(part, "estimator", part))
+    for part, gives_input in _parts(estimator, transforms):
+        _check_detectors(part, gives_input)
+
+
+def _check_column_names(estimator: Any, X: Any) -> None:
+    """Raise if columns are chosen by names that the graph's inputs would not have."""
+    if isinstance(estimator, ColumnTransformer):
+        # Without the remainder, which follows those that were given.
+        chosen = [columns for _, _, columns in estimator.transformers_[: len(estimator.transformers)]]
+        if any(isinstance(columns, slice) and isinstance(columns.start or columns.stop, str) for columns in chosen):
+            raise NotImplementedError("to_onnx cannot convert a slice of column names. Use a list of them instead.")
+        by_name = any(isinstance(column, str) for columns in chosen for column in np.atleast_1d(columns))
+        if by_name and not hasattr(X, "iloc"):
+            raise ValueError(
+                "A ColumnTransformer chooses columns by name: pass X as a DataFrame of pandas, whose columns become the"
+                f" graph's inputs. Got X of type {type(X).__name__} instead."
+            )
+    for part, _ in _parts(estimator):
+        _check_column_names(part, X)
 
 
 def _register(skl2onnx: Any) -> None:
@@ -220,5 +243,9 @@ def _convert_detector(scope: Any, operator: Any, container: Any) -> None:
     scorer, calibration = detector._scorer, detector._calibration
     if type(scorer) not in COMPONENTS:
         raise NotImplementedError(f"to_onnx cannot convert a detector that scores by {type(scorer).__name__}.")
-    module = DetectorModule(COMPONENTS[type(scorer)](scorer), calibration, detector.offset_)
+    fill_missing = _REQUEST.get()[1]
+    if fill_missing == "auto":
+        fill_missing = scorer.takes_missing
+    components = COMPONENTS[type(scorer)](scorer, bool(fill_missing))
+    module = DetectorModule(components, calibration, detector.offset_, bool(fill_missing))
     add_module(module, scope, operator, container)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skae._detector._coordinates import CLIP, N_SYSTEMS, Coordinates
+from skae._detector._coordinates import CLIP, N_SYSTEMS, WHITENED, Coordinates
 from skae._detector._denoiser import NOISE_LEVELS, DenoiserEnsemble
 from skae._detector._denoising import DenoisingScorer
 from skae._detector._masked_autoencoder import INPUT_CLIP, Bins
@@ -52,9 +52,10 @@ class Surprisals:
 class DenoisingComponents:
     """`DenoisingScorer.component_scores`."""
 
-    def __init__(self, scorer: DenoisingScorer) -> None:
-        found_by = scorer.distances
-        self._coordinates, self._distances = _Systems(found_by.coordinates), OnDevice(found_by, CPU)
+    def __init__(self, scorer: DenoisingScorer, fill_missing: bool) -> None:
+        found_by, self._fill_missing, self._takes_missing = scorer.distances, fill_missing, scorer.takes_missing
+        self._systems, self._distances = _Systems(found_by.coordinates, fill_missing), OnDevice(found_by, CPU)
+        self._masks = _tensor(found_by.masks, torch.float64)
         self._tolerance = _tensor(2.0 * found_by.coordinates.scale.tolerance, torch.float64)
         self._references = _tensor(found_by.references, torch.float64) / self._tolerance
         self._single = _tensor(found_by.single, torch.bool)
@@ -65,12 +66,26 @@ class DenoisingComponents:
         )
 
     def __call__(self, X: Tensor) -> Tensor:
-        deviations, whitened, ranks = self._coordinates(X)
-        left_out = self._left_out(deviations)
-        distances = self._distances.log_distances(torch.stack([deviations, whitened, ranks]), left_out)[0].t().double()
-        of_spaces = self._surprisals(distances[:, N_SYSTEMS:]).mean(1, keepdim=True)
-        of_network = self._network(deviations, ranks)[:, None]
-        return torch.cat([distances[:, :N_SYSTEMS], of_spaces, of_network], 1)
+        deviations, whitened, ranks = self._systems(X)
+        left_out, systems = self._left_out(deviations), torch.stack([deviations, whitened, ranks])
+        observed = (~torch.isnan(X)).to(deviations.dtype) if self._fill_missing else None
+        distances = self._distances.log_distances(systems, left_out, observed)[0].t().double()
+        of_spaces = self._of_spaces(distances[:, N_SYSTEMS:], observed)
+        of_network = self._network(deviations, ranks, observed)[:, None]
+        of_systems = distances[:, :N_SYSTEMS].split(1, 1)
+        if observed is not None and not self._takes_missing:  # what is NaN there must count as usual
+            is_complete = observed.sum(1, keepdim=True) == observed.shape[1]
+            whitened = torch.where(is_complete, of_systems[WHITENED], -torch.inf)
+            of_systems = (*of_systems[:WHITENED], whitened, *of_systems[WHITENED + 1 :])
+        return torch.cat([*of_systems, of_spaces, of_network], 1)
+
+    def _of_spaces(self, distances: Tensor, observed: Tensor | None) -> Tensor:
+        surprisals = self._surprisals(distances)
+        if observed is None:
+            return surprisals.mean(1, keepdim=True)
+        known = observed.double() @ self._masks.t() > 0
+        total = torch.where(known, surprisals, 0.0).sum(1, keepdim=True)
+        return total / known.double().sum(1, keepdim=True).clamp_min(1.0)
 
     def _left_out(self, x: Tensor) -> Tensor:
         """The references that rows coincide with, if those are single ones.
@@ -87,7 +102,8 @@ class DenoisingComponents:
 class _Systems:
     """`Coordinates` of rows of X."""
 
-    def __init__(self, coordinates: Coordinates) -> None:
+    def __init__(self, coordinates: Coordinates, fill_missing: bool) -> None:
+        self._imputer = coordinates.whitening.imputer if fill_missing else None
         scale, ranks = coordinates.scale, coordinates.ranks
         self._centre, self._unit = (_tensor(array, torch.float64) for array in (scale.centre, scale.unit))
         self._dtype = torch.float64 if scale.dtype == "float64" else torch.float32
@@ -109,7 +125,13 @@ class _Systems:
     def __call__(self, X: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         x = ((X.double() - self._centre) / self._unit).clamp(-CLIP, CLIP)
         x = torch.where(x.abs() <= self._tolerance, 0.0, x).to(self._dtype)
+        if self._imputer is not None:
+            x = torch.where(torch.isnan(x), self._nearest_known(self._imputer(x.double())), x)
         return x, x @ self._product, self._ranks(x)
+
+    def _nearest_known(self, x: Tensor) -> Tensor:
+        middles = 0.5 * (self._knots[:, 1:] + self._knots[:, :-1])
+        return _of_column(self._knots, (x[:, :, None] > middles).sum(2)).to(self._dtype)
 
     def _ranks(self, x: Tensor) -> Tensor:
         tolerance = self._tolerance.to(x.dtype)
@@ -137,11 +159,16 @@ class _Masked:
         self._edges = _tensor(bins.edges, torch.float32)
         self._offsets, self._surprisals = _Offsets(bins), Surprisals(scores.feature_surprisals)
 
-    def __call__(self, deviations: Tensor, ranks: Tensor) -> Tensor:
+    def __call__(self, deviations: Tensor, ranks: Tensor, observed: Tensor | None) -> Tensor:
         index = (deviations[:, :, None] >= self._edges).sum(2)
-        inputs = torch.cat([deviations.clamp(-INPUT_CLIP, INPUT_CLIP), ranks], 1).to(self._dtype)
+        parts = [deviations.clamp(-INPUT_CLIP, INPUT_CLIP), ranks]
+        if observed is not None:
+            parts = [*(part * observed for part in parts), 1.0 - observed]
+        inputs = torch.cat(parts, 1).to(self._dtype)
         raw = self._network.surprisals(inputs, index, self._prepared) + self._offsets(deviations, index)
         tails = self._surprisals(raw)
+        if observed is not None:
+            tails = tails * observed
         return tails.topk(min(2, tails.shape[1]), 1).values.mean(1)
 
 
@@ -173,7 +200,7 @@ class _Denoisers:
         self._axes, self._medians = _tensor(scores.axes, torch.float32), _tensor(scores.medians, torch.float64)
         assert len(self._medians) == len(NOISE_LEVELS)
 
-    def __call__(self, deviations: Tensor, ranks: Tensor) -> Tensor:
+    def __call__(self, deviations: Tensor, ranks: Tensor, observed: Tensor | None) -> Tensor:
         coordinates = (deviations @ self._axes.to(deviations.dtype)).to(self._network.parameters.dtype)
         squares = self._network.squared_residuals(coordinates, self._prepared).double()
         return 0.5 * ((squares / self._medians).mean(1) + SQUARED_FLOOR).log()

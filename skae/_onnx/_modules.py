@@ -37,16 +37,22 @@ class TransformerModule(nn.Module):
 class DetectorModule(nn.Module):
     """Rows to labels and decision values, each of shape (n_rows, 1)."""
 
-    def __init__(self, components: Callable[[Tensor], Tensor], calibration: Calibration, offset: float) -> None:
+    def __init__(
+        self, components: Callable[[Tensor], Tensor], calibration: Calibration, offset: float, fill_missing: bool
+    ) -> None:
         super().__init__()
-        self._components, self._offset = components, offset
+        self._components, self._offset, self._fill_missing = components, offset, fill_missing
         self._surprisals, self._weight = Surprisals(calibration.surprisals), _tensor(calibration.component_weight)
 
     def forward(self, X: Tensor) -> tuple[Tensor, Tensor]:
         surprisals = self._surprisals(self._components(X)) * self._weight
+        if self._fill_missing:  # a row of which nothing is observed is no surprise
+            surprisals = torch.where(torch.isnan(X).all(1, keepdim=True), 0.0, surprisals)
         highest = surprisals.topk(min(2, surprisals.shape[1]), 1).values
         decision = -highest.mean(1, keepdim=True) - self._offset
-        return torch.where(decision < 0.0, -1, 1), decision
+        if not self._fill_missing:
+            decision = torch.where(torch.isnan(X).any(1, keepdim=True), torch.nan, decision)
+        return torch.where(decision >= 0.0, 1, -1), decision
 
 
 class _BranchlessNetwork(AutoencoderNetwork):
@@ -89,14 +95,16 @@ class _Autoencoder:
 class ReconstructionComponents:
     """`ReconstructionScorer.component_scores` of rows that are tensors."""
 
-    def __init__(self, scorer: ReconstructionScorer) -> None:
-        self._autoencoder, self._code_mean = _Autoencoder(scorer.autoencoder, False), _tensor(scorer.code_mean)
+    def __init__(self, scorer: ReconstructionScorer, fill_missing: bool) -> None:
+        self._autoencoder, self._code_mean = _Autoencoder(scorer.autoencoder, fill_missing), _tensor(scorer.code_mean)
         self._squared_unit = scorer.autoencoder.linear.unit**2
 
     def __call__(self, X: Tensor) -> Tensor:
         x = self._autoencoder.standardised(X)
         z = self._autoencoder.network.encode(x)
-        errors = (self._autoencoder.network.decode(z) - x).double().square().mean(1) * self._squared_unit
+        observed = ~torch.isnan(x)
+        squares = torch.where(observed, self._autoencoder.network.decode(z) - x, 0.0).double().square().sum(1)
+        errors = squares / observed.double().sum(1).clamp_min(1.0) * self._squared_unit
         distances = (self._autoencoder.public_codes(z) - self._code_mean).square().mean(1)
         return 0.5 * (torch.stack([errors, distances], 1) + SQUARED_FLOOR).log()
 

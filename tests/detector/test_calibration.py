@@ -56,6 +56,7 @@ class TestScores:
         lowest, highest = ours.scores.min(), ours.scores.max()
         # The components run against each other: the two outer rows score alike, and so do the two inner ones.
         np.testing.assert_allclose(ours.p_values(np.array([lowest - 1, lowest, highest, 0.0])), [0.2, 0.6, 1.0, 1.0])
+        assert ours.lowest_p_value == pytest.approx(0.2)
 
     def test_rows_of_a_group_weigh_as_one(self):
         groups = np.array([4, 4, 7, 7])

@@ -11,6 +11,7 @@ from skae._detector._coordinates import CLIP
 from skae._detector._masked_autoencoder import (
     INPUT_CLIP,
     MAX_BINS,
+    MISSING,
     NO_BIN,
     PASSES,
     Bins,
@@ -162,6 +163,18 @@ class TestTraining:
         torch.testing.assert_close(loss, expected.detach())
         torch.testing.assert_close(gradient, parameters.grad)
 
+    def test_missing_entries_are_neither_shown_nor_targets(self, x):
+        network = make_network((4,))
+        x[:, 1] = x[:, N_FEATURES + 1] = 0.0
+        x[:, 2 * N_FEATURES + 1] = MISSING
+        gradient = torch.zeros_like(network.parameters)
+        network.bind_gradient(gradient)
+        network.loss_and_gradient(x, None)
+        (first, _), (last, bias) = network._ensemble.layer_views(gradient)
+        assert not first[:, 2 * N_FEATURES + 1].any()  # the indicator of what is shown
+        assert not last.unflatten(2, (N_FEATURES, N_BINS))[:, :, 1].any()
+        assert bias.unflatten(2, (N_FEATURES, N_BINS))[:, :, 0].any()
+
     def test_a_row_of_no_weight_teaches_nothing(self, x):
         network, weight = make_network((4,)), torch.ones(9, N_MEMBERS, dtype=torch.float64)
         weight[:, 1] = 0.0
@@ -188,10 +201,12 @@ class TestPasses:
             assert len(groups) == min(n_passes, n_features)
             np.testing.assert_array_equal(np.sort(np.concatenate(groups)), np.arange(n_features))
 
+    # As wide as the inputs are, in training and without the indicators of what is shown.
+    @pytest.mark.parametrize("hidden_layer_sizes", [(4, 4), (2 * N_FEATURES, 4), (3 * N_FEATURES, 4)])
     @pytest.mark.parametrize("member", [None, 0, 1])
-    def test_surprisals_by_the_formula(self, x, member):
+    def test_surprisals_by_the_formula(self, x, member, hidden_layer_sizes):
         """Cross-entropies of the masked features with the others shown, averaged over the passes."""
-        network, (inputs, index) = make_network((4, 4)), split(x)
+        network, (inputs, index) = make_network(hidden_layer_sizes), split(x)
         passes = [(np.array([0, 2]), 0), (np.array([1]), 0), (np.array([0]), 1), (np.array([1, 2]), 1)]
         found = network.surprisals(inputs, index, network.prepared(passes, member))
         expected = torch.zeros(9, N_FEATURES, dtype=torch.float64)
@@ -210,6 +225,18 @@ class TestPasses:
         prepared = network.prepared([(np.arange(N_FEATURES), 0)])
         first = network.surprisals(inputs, index, prepared)
         torch.testing.assert_close(network.surprisals(inputs + 9.0, index, prepared), first)
+
+    def test_missing_features_are_masked(self, x):
+        network, (inputs, index) = make_network((4, 4)), split(x)
+        index[:, 1] = MISSING
+        missing = (index == MISSING).double()
+        inputs = torch.cat([inputs * (1.0 - missing).repeat(1, 2), missing], 1)
+        found = network.surprisals(inputs, index, network.prepared([(np.array([i]), 0) for i in range(3)]))
+        for other in (0, 2):
+            masked = np.array([other, 1])
+            prepared = network.prepared([(masked, 0), (np.array([2 - other]), 0)])
+            expected = network.surprisals(inputs[:, : 2 * N_FEATURES], index, prepared)
+            torch.testing.assert_close(found[:, other], expected[:, other])
 
     def test_bins_that_do_not_exist_have_no_probability(self, x):
         marginals = MARGINALS.clone()
