@@ -56,7 +56,7 @@ class DenoisingScorer:
         entries = Entries.of(rows, parameters.novelty, random_state)
         if parameters.n_categories is not None:
             entries = entries.with_categories(parameters.n_categories)
-            _check_width(entries.n_columns)
+            _check_width(entries.n_columns, " columns for features and categories")
         order, dtype = np.arange(len(entries)), str(rows.dtype).removeprefix("torch.")
         if not parameters.novelty:
             order = most_usual_first(entries, parameters, dtype, random_state)
@@ -147,12 +147,11 @@ class DenoisingScorer:
         return components
 
 
-def _check_width(n_columns: int) -> None:
+def _check_width(n_columns: int, words: str = "") -> None:
     if n_columns > MAX_FEATURES:
         raise ValueError(
-            f"AutoencoderOutlierDetector takes at most {MAX_FEATURES} features with method='denoising', of which each "
-            f"category counts as one. Got {n_columns}: reduce them first, for instance by TruncatedSVD or "
-            "AutoencoderTransformer."
+            f"AutoencoderOutlierDetector takes at most {MAX_FEATURES} features with method='denoising'. Got "
+            f"{n_columns}{words}: reduce them first, for instance by TruncatedSVD or AutoencoderTransformer."
         )
 
 

@@ -242,6 +242,14 @@ class TestEstimator:
         repeated = make_detector(max_iter=0).fit(np.repeat(TRAIN, weight, axis=0))
         np.testing.assert_allclose(weighted.score_samples(NEW), repeated.score_samples(NEW), rtol=1e-6)
 
+    def test_recalibrate(self, quick):
+        """By rows of which half have a category that was not seen."""
+        rows = np.concatenate([NEW, NEW])
+        rows[: len(NEW), 2] = "?"
+        detector = pickle.loads(pickle.dumps(quick[True])).recalibrate(rows)
+        assert np.median(detector.p_values(rows[: len(NEW)])) > 0.1
+        assert np.median(quick[True].p_values(rows[: len(NEW)])) < 0.02
+
     def test_groups(self):
         detector = make_detector(max_iter=0).fit(TRAIN, groups=np.arange(N_ROWS) // 4)
         assert np.isfinite(detector.score_samples(TRAIN)).all()
@@ -304,5 +312,5 @@ class TestEstimator:
 
 def test_too_many_categorical_features():
     codes = np.random.RandomState(0).randint(9, size=(30, 900))
-    with pytest.raises(ValueError, match=r"at most 2000 features.* Got 2700"):
+    with pytest.raises(ValueError, match=r"at most 2000 features.* Got 2700 columns for features"):
         AutoencoderOutlierDetector(categorical_features=np.ones(900, dtype=bool)).fit(codes)
