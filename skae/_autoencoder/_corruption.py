@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -120,12 +121,16 @@ class Corruption:
 
     Noise may only regularise, or (`noise_is_task`) make the autoencoder a denoising one, which starts at the best
     linear denoiser and is judged on corrupted rows. Masked entries are always judged. `may_mask`: the noise masks some.
+
+    `fills`: entries are missing in the data. Networks are then judged by masked entries alone: a fill leaves the others
+    as they are.
     """
 
     noise: Gaussian | Swap | SaltAndPepper | Custom
     masked_share: float = 0.0
     noise_is_task: bool = False
     may_mask: bool = False
+    fills: bool = False
 
     @property
     def masks(self) -> bool:
@@ -146,22 +151,23 @@ def make_corruption(
     """The corruption that `config` asks for, in the units of rows standardised by the axes."""
     kind, level = config.corruption, config.corruption_level
     masked = max(MIN_MASKED_SHARE, rows.missing_share) if rows.missing_share else 0.0
+    corruption = partial(Corruption, fills=rows.missing_share > 0)
     regularising = Gaussian(min(0.1, 100.0 / rows.n_rows_seen))
     if kind is None:
-        return Corruption(regularising, masked)
+        return corruption(regularising, masked)
     if kind == "masking":
-        return Corruption(regularising, max(level, masked))
+        return corruption(regularising, max(level, masked))
     if kind == "gaussian":
-        return Corruption(Gaussian(level), masked, noise_is_task=level > 0)
+        return corruption(Gaussian(level), masked, noise_is_task=level > 0)
     if kind == "swap":
-        return Corruption(Swap(level), masked, noise_is_task=True)
+        return corruption(Swap(level), masked, noise_is_task=True)
     mean, scale = axes.mean, axes.scale * unit_of(axes)
     if callable(kind):
         units = (to_tensor(array, dtype, rows.device) for array in (mean, scale))
-        return Corruption(Custom(kind, *units), masked, noise_is_task=True, may_mask=True)
+        return corruption(Custom(kind, *units), masked, noise_is_task=True, may_mask=True)
     extremes = ((extreme - mean) / scale for extreme in feature_ranges(rows.source))
     lowest, highest = (to_tensor(extreme, dtype, rows.device) for extreme in extremes)
-    return Corruption(SaltAndPepper(level, lowest, highest), masked, noise_is_task=True)
+    return corruption(SaltAndPepper(level, lowest, highest), masked, noise_is_task=True)
 
 
 def mask(x: Tensor, level: float, generator: torch.Generator) -> Tensor:

@@ -25,9 +25,8 @@ from skae._training._sign_flips import sign_flip_p_value
 MAX_JUDGED_ROWS = 2048
 # In averages over the steps step t has about the weight t^8: the last ninth of the steps has most of it.
 AVERAGED_POWER = 8
-# Levels of one-sided tests. What replaces the start must be better at that of one standard error; an earlier epoch
-# replaces the last one sooner, where a mistake costs little.
-LEVEL_OF_START, LEVEL_OF_LAST = 0.16, 0.3
+# Level of the one-sided test by which an earlier epoch replaces the last one: a mistake costs little.
+LEVEL_OF_LAST = 0.3
 # From this many parameters times rows on (steps of some 25 ms) two threads take .6 to .8 of the time of one. Below they
 # gain less, and beside other busy processes they may take many times as long.
 MANY_NUMBERS = 1 << 28
@@ -143,7 +142,7 @@ def train(
             _run_epochs(_Stepper(network, rows, split, settings), checkpoint, random_state, on_epoch, result)
         except KeyboardInterrupt:
             result.interrupted = True
-        checkpoint.restore_best(result, limit)
+        checkpoint.restore_best(result, limit, settings.level)
 
 
 @dataclass(frozen=True)
@@ -184,7 +183,7 @@ def train_on_chunk(
         state = stepper.state()
         network.parameters.copy_(state.average)
         checkpoint.update(1, result, on_curve=True)
-        checkpoint.restore_best(result, limit)
+        checkpoint.restore_best(result, limit, settings.level)
     return state
 
 
@@ -313,11 +312,11 @@ class BestCheckpoint:
             result.held_out_losses.append(self._last.loss)
         return self._last.loss
 
-    def restore_best(self, result: TrainingResult, limit: Callable[[], None]) -> None:
+    def restore_best(self, result: TrainingResult, limit: Callable[[], None], level: float) -> None:
         """Set the parameters to keep.
 
         The lowest of many losses on few rows is low by chance: the last point, where the rate has fallen to zero, is
-        kept unless the best one beats it. The start is kept unless it is beaten.
+        kept unless the best one beats it. The start is kept unless it is beaten at `level`.
         """
         if torch.equal(self._network.parameters, self._start.parameters):  # nothing was trained
             return
@@ -328,7 +327,7 @@ class BestCheckpoint:
             kept = self._best if self._beats(self._best, self._last, LEVEL_OF_LAST) else self._last
             self._network.parameters.copy_(kept.parameters)
             limit()
-            is_better = self._beats(self._checkpoint(kept.epoch), self._start, LEVEL_OF_START)
+            is_better = self._beats(self._checkpoint(kept.epoch), self._start, level)
             kept = kept if is_better else self._start
         result.best_loss, result.best_iter = kept.loss, kept.epoch
         self._network.parameters.copy_(kept.parameters)
