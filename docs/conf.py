@@ -1,19 +1,27 @@
 """Sphinx settings.
 
-`sphinx-build -W --keep-going docs docs/_build` builds the site and runs the examples; with `-D plot_gallery=0`
-it does not run them.
+`sphinx-build -W --keep-going docs docs/_build` builds the site, runs the code blocks of its pages and the examples;
+`-D plot_gallery=0` leaves the examples out, `-D run_pages=0` the code blocks.
 """
 
+import html
 import re
 import sys
+import textwrap
+import tomllib
 import urllib.request
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
+from docutils import nodes
+
 import skae
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
+ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "examples"
+# "https://github.com/OWNER/NAME" as "Source" in [project.urls]: links to the source appear once it is there.
+REPOSITORY = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"].get("urls", {}).get("Source")
 
 project = "skae"
 author = "The skae developers"
@@ -29,7 +37,10 @@ extensions = [
     "sphinx.ext.intersphinx",
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
+    "benchmark_figures",
+    "gallery_settings",
     "mathml",
+    "page_outputs",
 ]
 root_doc = "index"
 exclude_patterns = ["_build", "_ext", "_templates"]
@@ -74,22 +85,24 @@ sphinx_gallery_conf = {
     "gallery_dirs": "auto_examples",
     "backreferences_dir": "generated/backreferences",
     "doc_module": ("skae",),
-    # Examples save their pictures into --out; the gallery takes the figures that stay open.
+    # Some examples save their pictures into --out; the gallery takes the figures that stay open.
     "reset_argv": "gallery_settings.into_a_temporary_folder",
     "within_subsection_order": "gallery_settings.TeachingOrder",
     "remove_config_comments": True,
     "show_memory": False,
     "write_computation_times": False,
-    "thumbnail_size": (540, 360),
+    "thumbnail_size": (480, 360),
     "download_all_examples": False,
     "plot_gallery": "True",
 }
 
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
+copybutton_selector = "div:not(.output) > div.highlight pre"
 
 html_theme = "pydata_sphinx_theme"
-html_title = "skae"
+html_title = f"skae {release}"
+html_logo = html_favicon = "_static/logo.svg"
 html_math_renderer = "mathml"
 html_static_path = ["_static"]
 html_css_files = ["skae.css"]
@@ -103,21 +116,29 @@ without_contents = [
 ]
 html_theme_options = {
     "navbar_align": "left",
-    "header_links_before_dropdown": 6,
+    "header_links_before_dropdown": 5,
     "show_prev_next": True,
     "navigation_with_keys": False,
     "secondary_sidebar_items": {"**": ["page-toc"], **{name: [] for name in without_contents}},
     "show_toc_level": 2,
     "footer_start": ["copyright"],
     "footer_end": [],
+    "logo": {"text": html_title, "alt_text": "skae"},
 }
+if REPOSITORY:
+    owner, name = REPOSITORY.rstrip("/").split("/")[-2:]
+    html_context = {"github_user": owner, "github_repo": name, "github_version": "main", "doc_path": "docs"}
+    html_theme_options |= {"github_url": REPOSITORY, "use_edit_page_button": True}
+    for items in html_theme_options["secondary_sidebar_items"].values():
+        items += ["edit-this-page"] if items else []
 # Pages without a neighbour in their part of the site would have an empty sidebar.
 html_sidebars = {name: [] for name in ("index", "getting_started", "coming_from", "contributing", "changelog")}
 
 
-def skip_inherited(app, what, name, member, skip, options):
-    """Leave what scikit-learn gives every estimator out of the API pages: it is documented there."""
-    return True if (getattr(member, "__module__", None) or "").startswith("sklearn.") else None
+def shorten_inherited(app, what, name, obj, options, lines):
+    """Leave one sentence of the methods that scikit-learn gives every estimator: it documents them."""
+    if what == "method" and (getattr(obj, "__module__", None) or "").startswith("sklearn."):
+        lines[:] = [*lines[: lines.index("") if "" in lines else None], "", "Inherited from scikit-learn."]
 
 
 def escape_shapes(app, what, name, obj, options, lines):
@@ -132,8 +153,19 @@ def link_within_the_site(app, docname, source):
     source[0] = re.sub(r"\]\(\.\./README\.md[^)]*\)", "](index.md)", text)
 
 
+def complete_page(app, pagename, templatename, context, doctree):
+    """Give search engines the first paragraph of a page; link to the source of those that have one."""
+    paragraph = next(iter(doctree.findall(nodes.paragraph)), None) if doctree else None
+    if paragraph:
+        text = textwrap.shorten(paragraph.astext(), 200, placeholder=" ...")
+        context["metatags"] += f'<meta name="description" content="{html.escape(text)}">\n'
+    if pagename.startswith("generated/"):
+        context["theme_use_edit_page_button"] = False  # the repository does not have these pages
+
+
 def setup(app):
     """Connect to Sphinx; to autodoc after numpydoc."""
+    app.connect("html-page-context", complete_page)
     app.connect("source-read", link_within_the_site)
-    app.connect("autodoc-skip-member", skip_inherited)
+    app.connect("autodoc-process-docstring", shorten_inherited, priority=100)
     app.connect("autodoc-process-docstring", escape_shapes, priority=900)

@@ -2,16 +2,13 @@
 Clean training rows, or not
 ===========================
 
-A detector of outliers is fitted to rows that are all normal, or to rows that may contain outliers. Where they are clean
-it should follow them closely, and where they are not it must not: what it follows too closely looks normal to it
-afterwards. No setting serves both, so :class:`~skae.AutoencoderOutlierDetector` has to be told, by ``novelty``.
+A detector is fitted either to rows that are all normal, or to rows that may contain outliers. It should follow clean
+rows closely. But it must not follow outliers, because they would look normal afterwards. No setting serves both
+cases, so the parameter ``novelty`` of :class:`~skae.AutoencoderOutlierDetector` states which case it is.
 
-Here both settings meet both cases, first on rows of two features, which can be drawn, then on two sets of measurements.
-All figures are of new rows.
+This example tries both settings in both cases, first on rows with two features, which can be drawn, then on two sets
+of measurements. All results are for new rows.
 """
-
-import argparse
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -20,11 +17,6 @@ from sklearn.ensemble import IsolationForest
 from sklearn.metrics import roc_auc_score
 
 from skae import AutoencoderOutlierDetector
-
-parser = argparse.ArgumentParser()
-parser.add_argument("--out", type=Path, default=Path("."), help="folder for the pictures")
-out = parser.parse_known_args()[0].out
-out.mkdir(parents=True, exist_ok=True)
 
 # %%
 # Two features
@@ -54,6 +46,12 @@ training = {
     "clean training rows": normal_rows(n_rows, rng),
     "a tenth are outliers": np.concatenate(mixed),
 }
+ax = plt.figure(figsize=(6, 4.6), layout="constrained").subplots()
+ax.plot(*mixed[0].T, ".", color="#0072B2", label="normal rows")
+ax.plot(*mixed[1].T, "x", color="#D55E00", label="outliers among the training rows")
+ax.set(xlabel="feature 1", ylabel="feature 2")
+ax.legend()
+
 new_normal = normal_rows(1000, rng)
 new_outliers = {"inside": inside(500, rng), "side": off_to_the_side(500, rng)}
 
@@ -116,8 +114,8 @@ for table, (X, is_outlier) in tables.items():
         print(f"{table + ', ' + title:32s}{line}")
 
 # %%
-# The case at a glance
-# --------------------
+# What the figures show
+# ---------------------
 #
 # On clean rows ``novelty=True`` follows the arc and sees the outliers inside of it, which ``novelty=False`` takes for
 # half normal. With outliers among the training rows the places where they lie become normal to ``novelty=True``, and
@@ -128,7 +126,8 @@ for table, (X, is_outlier) in tables.items():
 # cells it falls behind; they cost ``novelty=False`` little. On clean cells the forest is better than either. So set
 # ``novelty=True`` for rows that were looked through, and leave it at its default for others.
 
-figure, axes = plt.subplots(2, 2, figsize=(10, 9), layout="constrained", sharex=True, sharey=True)
+# sphinx_gallery_start_ignore
+figure, axes = plt.subplots(2, 2, figsize=(9, 8.1), layout="constrained", sharex=True, sharey=True)
 x, y = np.linspace(-3.4, 4.2, 115), np.linspace(-2.0, 4.2, 94)
 grid = np.column_stack([part.ravel() for part in np.meshgrid(x, y)])
 for row, (title, X) in zip(axes, training.items(), strict=True):
@@ -153,4 +152,6 @@ for row, (title, X) in zip(axes, training.items(), strict=True):
         ax.set(title=f"{title}, {name}\nROC-AUC: {measured}", aspect="equal", xticks=[], yticks=[])
     row[0].legend(loc="lower left", fontsize="small")
 figure.colorbar(shades, ax=axes, shrink=0.6, label="how unusual: −score_samples")
-figure.savefig(out / "plot_clean_or_not_1.png", dpi=80)
+# sphinx_gallery_end_ignore
+
+plt.show()

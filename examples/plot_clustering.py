@@ -2,14 +2,11 @@
 Cluster the codes
 =================
 
-Clusterings suffer from features that are many and noisy, so a reduction usually comes first. Here
+Clustering works badly on many noisy features, so they are usually reduced first. Here
 :class:`~sklearn.cluster.KMeans` and :class:`~sklearn.cluster.HDBSCAN` look for the ten digits in codes of handwritten
 digits (8 by 8 pixels): PCA's, and an autoencoder's of the same length. The adjusted Rand index (ARI) compares clusters
 with digits; it is 1 if they agree and 0 on average if clusters are drawn by lot.
 """
-
-import argparse
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -21,17 +18,12 @@ from sklearn.metrics import adjusted_rand_score, confusion_matrix
 
 from skae import AutoencoderTransformer
 
-parser = argparse.ArgumentParser()
-parser.add_argument("--out", type=Path, default=Path("."), help="folder for the pictures")
-out = parser.parse_known_args()[0].out
-out.mkdir(parents=True, exist_ok=True)
-
 # %%
 # Codes of equal length
 # ---------------------
 #
-# Nobody sees the labels before the comparison. The autoencoder runs at its defaults: distances between its codes mimic
-# distances between reconstructions, so that there is nothing to standardise before clustering.
+# The labels are used for the comparison only. The autoencoder runs at its defaults. Distances between its codes
+# approximate distances between reconstructions, so the codes need not be standardised before clustering.
 
 X, y = load_digits(return_X_y=True)
 code_sizes = [2, 4, 8, 16]
@@ -75,13 +67,12 @@ for (clustering, name), values in agreement.items():
 #
 # Beneath each cluster stands its centre, decoded: a code of an autoencoder can be looked at wherever it lies.
 
+# sphinx_gallery_start_ignore
 colors = {"PCA": "#D55E00", "Autoencoder": "#0072B2"}
 styles = {"KMeans": ("-", "o"), "HDBSCAN": ("--", "s")}
 shown_size = 4
 
-figure = plt.figure(figsize=(13, 4.9), layout="constrained")
-left, *panels = figure.subfigures(1, 3, width_ratios=[1, 1, 1], wspace=0.02)
-ax = left.subplots()
+ax = plt.figure(figsize=(6, 4.6), layout="constrained").subplots()
 for (clustering, name), values in agreement.items():
     style, marker = styles[clustering]
     ax.plot(
@@ -94,7 +85,8 @@ ax.minorticks_off()
 ax.grid(alpha=0.3)
 ax.legend(frameon=False, loc="upper left", ncols=1, fontsize="small")
 
-for panel, (name, fitted) in zip(panels, reducers.items(), strict=True):
+for name, fitted in reducers.items():
+    panel = plt.figure(figsize=(5.4, 5.6), layout="constrained")
     clusters = KMeans(10, n_init=10, random_state=0).fit(fitted[shown_size].transform(X))
     shares = confusion_matrix(y, clusters.labels_, normalize="true")
     order = linear_sum_assignment(-shares)[1]
@@ -121,5 +113,6 @@ for panel, (name, fitted) in zip(panels, reducers.items(), strict=True):
         np.hstack(centres.reshape(-1, 8, 8)), cmap="gray_r", vmin=0, vmax=16, aspect="auto"
     )
     pictures.set(xlabel="clusters and their decoded centres", xticks=[], yticks=[])
+# sphinx_gallery_end_ignore
 
-figure.savefig(out / "plot_clustering_1.png", dpi=120)
+plt.show()

@@ -12,9 +12,6 @@ Two ways to store a code are shown, for they answer different questions. *One by
 written with as few bits as their frequencies allow, as the last stage of JPEG does.
 """
 
-import argparse
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
 from scipy.fft import dctn, idctn
@@ -24,11 +21,6 @@ from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import FunctionTransformer
 
 from skae import AutoencoderTransformer
-
-parser = argparse.ArgumentParser()
-parser.add_argument("--out", type=Path, default=Path("."), help="folder for the pictures")
-out = parser.parse_known_args()[0].out
-out.mkdir(parents=True, exist_ok=True)
 
 # %%
 # Three parts of the data
@@ -173,6 +165,7 @@ for name, curve in curves.items():
 # One caveat belongs to every learned coder. The decoder is shared by all pictures and not counted here; the
 # autoencoder's weights are larger than this small data set, so it saves space only where pictures are many.
 
+# sphinx_gallery_start_ignore
 colors = {"JPEG": "#009E73", "PCA": "#D55E00", "Auto": "#0072B2"}
 budget = 4
 
@@ -188,9 +181,7 @@ for name in coders:
     n_bytes, decoded = code(shown_setting(name), X_test)
     rows[name] = decoded[shown], f"{n_bytes:.1f} bytes, {psnr(X_test, decoded):.1f} dB"
 
-figure = plt.figure(figsize=(13, 5.6), layout="constrained")
-left, right = figure.subfigures(1, 2, width_ratios=[1, 1.12], wspace=0.03)
-ax = left.subplots()
+ax = plt.figure(figsize=(6.5, 5), layout="constrained").subplots()
 for name, curve in curves.items():
     plain = "byte" in name
     style = {"marker": "o", "linestyle": "-"} if plain else {"linestyle": "--"}
@@ -213,6 +204,7 @@ ax.minorticks_off()
 ax.grid(alpha=0.3)
 ax.legend(loc="upper left", edgecolor="none", framealpha=1)
 
+right = plt.figure(figsize=(7, 5), layout="constrained")
 right.suptitle(f"The first test pictures at no more than {budget} bytes each", fontsize="large")
 axes = right.subplots(len(rows), 8)
 for axes_row, (name, (images, note)) in zip(axes, rows.items(), strict=True):
@@ -222,5 +214,6 @@ for axes_row, (name, (images, note)) in zip(axes, rows.items(), strict=True):
     color = next((color for key, color in colors.items() if name.startswith(key)), "black")
     text = name.replace(", ", "\n") + (f"\n{note}" if note else "")
     axes_row[0].set_ylabel(text, rotation=0, ha="right", va="center", color=color, fontsize="small")
+# sphinx_gallery_end_ignore
 
-figure.savefig(out / "plot_compression_1.png", dpi=120)
+plt.show()

@@ -3,15 +3,12 @@ Take noise away
 ===============
 
 A denoising autoencoder is trained to restore clean pictures from noisy ones. It starts at the Wiener filter on the
-principal axes, the best denoiser that is linear, and training adds what a linear one cannot know: that the strokes
-belong to one digit and not to a mean of all of them.
+principal axes, the best linear denoiser. Training adds what a linear denoiser cannot represent: that all strokes of a
+picture belong to one digit.
 
 Here it takes Gaussian noise from handwritten digits, and is compared with PCA at the number of components that is best
 for the noise, and with a median filter.
 """
-
-import argparse
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -21,11 +18,6 @@ from sklearn.decomposition import PCA
 from sklearn.model_selection import train_test_split
 
 from skae import AutoencoderTransformer
-
-parser = argparse.ArgumentParser()
-parser.add_argument("--out", type=Path, default=Path("."), help="folder for the pictures")
-out = parser.parse_known_args()[0].out
-out.mkdir(parents=True, exist_ok=True)
 
 # %%
 # Noise of six strengths
@@ -112,6 +104,7 @@ for name, values in quality.items():
 # pictures have an empty background and closed strokes. What it fills in is what digits usually look like: where the
 # noise hides the difference between two digits, it may draw the wrong one, and draws it clearly.
 
+# sphinx_gallery_start_ignore
 colors = {
     "noisy": "#999999",
     "median filter": "#CC79A7",
@@ -122,9 +115,7 @@ colors = {
 markers = dict(zip(colors, "xv" + "sDo", strict=True))
 shown, n_shown = 0.4, 9
 
-figure = plt.figure(figsize=(13, 5.4), layout="constrained")
-left, right = figure.subfigures(1, 2, width_ratios=[1, 1.25], wspace=0.03)
-ax = left.subplots()
+ax = plt.figure(figsize=(6, 4.6), layout="constrained").subplots()
 for name, values in quality.items():
     ax.plot(deviations, values, color=colors[name], marker=markers[name], label=name)
 ax.axvline(shown, color="black", linewidth=1, linestyle=":", zorder=0)
@@ -137,6 +128,7 @@ ax.grid(alpha=0.3)
 handles, labels = ax.get_legend_handles_labels()
 ax.legend(handles[::-1], labels[::-1], edgecolor="none", framealpha=1)
 
+right = plt.figure(figsize=(7, 4.6), layout="constrained")
 right.suptitle(f"Noise of deviation {shown}, test pictures", fontsize="large")
 rows = {"original": X_test, **denoised[shown]}
 chosen = [np.flatnonzero(y_test == digit)[0] for digit in range(1, 1 + n_shown)]
@@ -150,5 +142,6 @@ for axes_row, (name, pictures) in zip(
     axes_row[0].set_ylabel(
         name + note, rotation=0, ha="right", va="center", color=colors.get(name, "black")
     )
+# sphinx_gallery_end_ignore
 
-figure.savefig(out / "plot_denoising_1.png", dpi=120)
+plt.show()

@@ -11,9 +11,6 @@ The transformer is fitted on scikit-learn's handwritten digits, 8 by 8 pixels; t
 data, 30 measurements per row.
 """
 
-import argparse
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import pandas as pd
 from sklearn.datasets import load_breast_cancer, load_digits
@@ -31,11 +28,6 @@ from skae import (
     ReconstructionDisplay,
 )
 
-parser = argparse.ArgumentParser()
-parser.add_argument("--out", type=Path, default=Path("."), help="folder for the pictures")
-out = parser.parse_known_args()[0].out
-out.mkdir(parents=True, exist_ok=True)
-
 # %%
 # Has training gone well?
 # -----------------------
@@ -51,7 +43,6 @@ X_train, X_test, y_train, y_test = train_test_split(
 autoencoder = AutoencoderTransformer(n_components=8, random_state=0).fit(X_train)
 
 losses = LossCurveDisplay.from_estimator(autoencoder)
-losses.figure_.savefig(out / "plot_displays_1.png", dpi=120)
 print(
     f"PCA leaves {losses.initial_loss:.1%} of the variance of held-out pictures unexplained, ",
     end="",
@@ -65,30 +56,26 @@ print(f"the autoencoder {losses.best_loss:.1%}")
 # :class:`~skae.ReconstructionDisplay` sets pictures above what eight numbers keep of them, from the best test picture
 # to the worst. It takes every transformer that has an ``inverse_transform``, so PCA can stand beside the autoencoder.
 
-figure, axes = plt.subplots(2, 1, figsize=(8, 6), layout="constrained")
-for ax, model in zip(axes, [autoencoder, PCA(n_components=8).fit(X_train)], strict=True):
+for model in [autoencoder, PCA(n_components=8).fit(X_train)]:
     pictures = ReconstructionDisplay.from_estimator(
-        model, X_test, image_shape=(8, 8), n_rows=9, ax=ax, cmap="gray_r"
+        model, X_test, image_shape=(8, 8), cmap="gray_r"
     )
     print(
         f"{pictures.estimator_name:22s} mean RMSE of a test picture, in grey levels of 16: {pictures.errors.mean():.2f}"
     )
-figure.savefig(out / "plot_displays_2.png", dpi=120)
 
 # %%
 # How are the codes laid out?
 # ---------------------------
 #
-# :class:`~skae.LatentSpaceDisplay` is a map of the first two columns of the codes. The labels colour it on the left. On
-# the right it is coloured by how badly the rows are reconstructed: the worst pictures are those in the crowded middle,
-# where two numbers tell digits apart no longer.
+# :class:`~skae.LatentSpaceDisplay` is a map of the first two columns of the codes. The first map is coloured by the
+# labels, the second by the reconstruction error: the worst pictures are those in the crowded middle, where two numbers
+# no longer distinguish the digits.
 
 plane = AutoencoderTransformer(n_components=2, random_state=0).fit(X_train)
-figure, axes = plt.subplots(1, 2, figsize=(12, 4.8), layout="constrained")
 labels = pd.Series(y_test, name="digit")
-by_digit = LatentSpaceDisplay.from_estimator(plane, X_test, labels, ax=axes[0])
-by_error = LatentSpaceDisplay.from_estimator(plane, X_test, color_by="error", ax=axes[1])
-figure.savefig(out / "plot_displays_3.png", dpi=120)
+by_digit = LatentSpaceDisplay.from_estimator(plane, X_test, labels)
+by_error = LatentSpaceDisplay.from_estimator(plane, X_test, color_by="error")
 
 # %%
 # Which rows are unusual, and why?
@@ -111,15 +98,15 @@ train, rows = train_test_split(
 malign = data.target[rows.index] == 0
 detector = AutoencoderOutlierDetector(random_state=0).fit(train)
 
-figure, axes = plt.subplots(1, 3, figsize=(16, 4.8), layout="constrained")
-scores = OutlierScoreDisplay.from_estimator(detector, rows, malign, ax=axes[0])
+scores = OutlierScoreDisplay.from_estimator(detector, rows, malign)
 curve = RocCurveDisplay.from_predictions(
-    malign, -scores.scores, name="skae", ax=axes[1], plot_chance_level=True
+    malign, -scores.scores, name="skae", plot_chance_level=True
 )
-reasons = FeatureContributionDisplay.from_estimator(detector, rows, n_features=6, ax=axes[2])
-figure.savefig(out / "plot_displays_4.png", dpi=120)
+reasons = FeatureContributionDisplay.from_estimator(detector, rows, n_features=6)
 
 first = reasons.shown_[0]
 print(f"ROC-AUC of the detector, which saw no label: {curve.roc_auc:.3f}")
 feature, value = reasons.feature_names[first], reasons.feature_values[first]
 print(f"Most unusual: row {reasons.row_name}, for its {feature} of {value:.1f}")
+
+plt.show()

@@ -11,19 +11,11 @@ This example makes rows whose distribution is known, fits many detectors and cou
 of the rows that a detector was fitted to, a share α is flagged by construction, however many outliers are among them.
 """
 
-import argparse
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
 from scipy.stats import betabinom
 
 from skae import AutoencoderOutlierDetector
-
-parser = argparse.ArgumentParser()
-parser.add_argument("--out", type=Path, default=Path("."), help="folder for the pictures")
-out = parser.parse_known_args()[0].out
-out.mkdir(parents=True, exist_ok=True)
 
 # %%
 # Normal rows and anomalies
@@ -120,8 +112,8 @@ for n, repeats in n_repeats.items():
     print("  anomalies found (%) " + "".join(f"{100 * rate:17.1f}" for rate in found))
 
 # %%
-# The case at a glance
-# --------------------
+# What the figures show
+# ---------------------
 #
 # On average over detectors, the observed rates lie in or near the band that perfect p-values would have. With 50 and
 # 500 training rows they tend to its lower end or below: there the calibration scores come from references and networks
@@ -135,6 +127,7 @@ for n, repeats in n_repeats.items():
 # What grows with the number of training rows is the share of anomalies that the alarms find. At the same rate of false
 # alarms, detectors that have seen 50 rows flag far fewer of them than those that have seen 500 or 5,000.
 
+# sphinx_gallery_start_ignore
 colors = dict(zip(n_repeats, ["#D55E00", "#009E73", "#0072B2"], strict=True))
 markers = dict(zip(n_repeats, ["s", "^", "o"], strict=True))
 percent = 100 * alphas
@@ -145,7 +138,9 @@ def on_root_axis(value):
     return np.sqrt(np.abs(value))
 
 
-figure, (average, single, power) = plt.subplots(1, 3, figsize=(15, 5.2), layout="constrained")
+average, single, power = (
+    plt.figure(figsize=(6, 4.8), layout="constrained").subplots() for _ in range(3)
+)
 for ax in (average, single, power):
     ax.set_xscale("function", functions=(on_root_axis, np.square))
     ax.set_xticks(percent, labels=[f"{value:.0f}" for value in percent])
@@ -183,4 +178,6 @@ average.set(
 single.set(ylabel="observed: normal rows flagged (%)", title="Each detector", ylim=(0, 45))
 power.set(ylabel="anomalies flagged (%)", title="What the alarms find, mean", ylim=(-2, 100))
 average.legend(loc="upper left", frameon=False)
-figure.savefig(out / "plot_false_alarm_rate_1.png", dpi=120)
+# sphinx_gallery_end_ignore
+
+plt.show()

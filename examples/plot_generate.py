@@ -6,12 +6,9 @@ Draw new pictures
 rows; for a variational autoencoder they come from its prior. Both are compared with what one does without an
 autoencoder: a mixture of Gaussians on PCA's scores.
 
-A good sample looks like a digit and is not a copy of one. Two figures say so: how sure a classifier trained on real
-digits is of the samples, and how far the samples are from the nearest training picture.
+A good sample looks like a digit but is not a copy of one. Two measures show this: the confidence of a classifier
+trained on real digits, and the distance to the nearest training picture.
 """
-
-import argparse
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -24,11 +21,6 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.svm import SVC
 
 from skae import AutoencoderTransformer
-
-parser = argparse.ArgumentParser()
-parser.add_argument("--out", type=Path, default=Path("."), help="folder for the pictures")
-out = parser.parse_known_args()[0].out
-out.mkdir(parents=True, exist_ok=True)
 
 X, y = load_digits(return_X_y=True)
 X_train, X_test, y_train, _ = train_test_split(X / 16, y, test_size=500, stratify=y, random_state=0)
@@ -82,6 +74,7 @@ for name in drawn:
 # the classifier is as sure of them. The prior of the variational autoencoder has to cover all digits with one
 # Gaussian, and some of its samples lie between digits.
 
+# sphinx_gallery_start_ignore
 colors = {
     "test pictures": "black",
     "autoencoder": "#0072B2",
@@ -89,8 +82,8 @@ colors = {
     "PCA and Gaussians": "#D55E00",
 }
 n_shown = 12
-figure = plt.figure(figsize=(13, 6.2), layout="constrained")
-left, right = figure.subfigures(1, 2, width_ratios=[1.75, 1], wspace=0.03)
+bottom, top = (plt.figure(figsize=(6, 4.2), layout="constrained").subplots() for _ in range(2))
+left = plt.figure(figsize=(8, 6.2), layout="constrained")
 grid = left.subplots(
     3 * len(drawn) - 1, n_shown, height_ratios=[1, 1, 0.12] * (len(drawn) - 1) + [1, 1]
 )
@@ -107,7 +100,6 @@ for axes, (name, rows) in zip(zip(grid[::3], grid[1::3], strict=True), drawn.ite
     axes[0][0].set_ylabel(f"{name}\n{note}", color=colors[name], **style)
     axes[1][0].set_ylabel("nearest\ntraining picture", color="#08519c", fontsize="small", **style)
 
-top, bottom = right.subplots(2, 1)
 for name in drawn:
     style = {"color": colors[name], "label": name, "linewidth": 2}
     top.ecdf(confidence[name], complementary=True, **style)
@@ -125,5 +117,7 @@ bottom.set(
 for ax in (top, bottom):
     ax.grid(alpha=0.3)
 top.legend(loc="lower left", edgecolor="none", framealpha=1)
+bottom.legend(loc="upper left", edgecolor="none", framealpha=1)
+# sphinx_gallery_end_ignore
 
-figure.savefig(out / "plot_generate_1.png", dpi=120)
+plt.show()

@@ -6,14 +6,12 @@ A word with letters missing is a row with missing entries. An :class:`~skae.Auto
 fill them is a player of hangman: it has to learn how words are spelled.
 
 Words are written as eight places with 27 columns each, one for every letter and one for an empty place at the end.
-A letter is known or it is not, so its 27 entries are hidden together. None of the built-in corruptions does that, but
-``corruption`` also takes a function.
+The 27 entries of a letter are hidden together. None of the built-in corruptions does that, but ``corruption`` also
+takes a function.
 """
 
-import argparse
 import re
 from collections import Counter
-from pathlib import Path
 from pydoc_data.topics import topics
 
 import matplotlib.pyplot as plt
@@ -25,11 +23,6 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import all_estimators
 
 from skae import AutoencoderTransformer
-
-parser = argparse.ArgumentParser()
-parser.add_argument("--out", type=Path, default=Path("."), help="folder for the pictures")
-out = parser.parse_known_args()[0].out
-out.mkdir(parents=True, exist_ok=True)
 
 # %%
 # Words from documentation
@@ -185,8 +178,10 @@ for name, values in accuracy.items():
 
 # %%
 # The autoencoder sees the whole word, not just two letters of it, and that is worth most where one letter is missing.
-# To the right, words that were drawn at random: what it guessed is in colour, with the right letter below a wrong one.
+# Training adds little to its linear start here. The second figure has words that were drawn at random: guesses are in
+# colour, with the right letter below a wrong one.
 
+# sphinx_gallery_start_ignore
 colors = {
     "letter frequency": "0.6",
     "both neighbours": "#D55E00",
@@ -194,10 +189,7 @@ colors = {
     "autoencoder": "#0072B2",
 }
 markers = {"letter frequency": "v", "both neighbours": "s", "linear start": "D", "autoencoder": "o"}
-figure = plt.figure(figsize=(12, 5.2), layout="constrained")
-left, right = figure.subfigures(1, 2, width_ratios=[0.62, 1], wspace=0.03)
-
-ax = left.subplots()
+ax = plt.figure(figsize=(6, 4.6), layout="constrained").subplots()
 for name, values in accuracy.items():
     ax.plot(numbers_hidden, values, marker=markers[name], color=colors[name], label=name)
 ax.set(
@@ -210,9 +202,8 @@ ax.set_title(f"{len(test)} words never seen")
 ax.grid(alpha=0.3)
 ax.legend(frameon=False, ncols=2, loc="upper center")
 
-right.suptitle(
-    "The autoencoder's guesses: blue if right, red if wrong (right letter below)", fontsize="large"
-)
+right = plt.figure(figsize=(7, 5.2), layout="constrained")
+right.suptitle("Guesses: blue if right, red if wrong (right letter below)", fontsize="large")
 n_shown, chosen = 13, np.random.RandomState(1)
 for ax, n_hidden in zip(right.subplots(1, len(numbers_hidden)), numbers_hidden, strict=True):
     hidden, guesses = played[n_hidden]
@@ -237,5 +228,6 @@ for ax, n_hidden in zip(right.subplots(1, len(numbers_hidden)), numbers_hidden, 
     ax.set(xlim=(0, LENGTH), ylim=(n_shown, 0), xticks=[], yticks=[], aspect="equal")
     ax.set_title(f"{n_hidden} hidden", fontsize="medium")
     ax.spines[:].set_visible(False)
+# sphinx_gallery_end_ignore
 
-figure.savefig(out / "plot_guess_letters_1.png", dpi=120)
+plt.show()

@@ -7,9 +7,6 @@ digits 0 to 4 of scikit-learn's handwritten digits (8 by 8 pixels) are seen, and
 to 9, of which no detector has seen one, stand out among new pictures of 0 to 4.
 """
 
-import argparse
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
@@ -19,11 +16,6 @@ from sklearn.model_selection import train_test_split
 from sklearn.neighbors import LocalOutlierFactor
 
 from skae import AutoencoderOutlierDetector, AutoencoderTransformer
-
-parser = argparse.ArgumentParser()
-parser.add_argument("--out", type=Path, default=Path("."), help="folder for the pictures")
-out = parser.parse_known_args()[0].out
-out.mkdir(parents=True, exist_ok=True)
 
 # %%
 # Fit on 0 to 4, score 0 to 9
@@ -118,8 +110,8 @@ for title, shown in strips.items():
     print(f"{title:38s}", *(int(digit) for digit in y_test[shown]))
 
 # %%
-# The case at a glance
-# --------------------
+# What the figures show
+# ---------------------
 #
 # With ``novelty=True`` the detector separates the digits as well as the autoencoder with a bottleneck and the local
 # outlier factor do. At its default it is ready for outliers among the training pictures, which are not there, and pays
@@ -132,15 +124,16 @@ for title, shown in strips.items():
 # that it takes for novel are of every kind. On the map the new digits lie between the known ones and partly among them:
 # two linear coordinates do not tell them apart. The score uses all of them.
 
+# sphinx_gallery_start_ignore
 colors = dict(zip(detectors, ["#0072B2", "#56B4E9", "#CC79A7", "#009E73", "#D55E00"], strict=True))
 styles = dict(zip(detectors, ["-", ":", "-", "-.", "--"], strict=True))
 known_color, novel_color = "#0072B2", "#D55E00"
 
-figure = plt.figure(figsize=(14, 9), layout="constrained")
-top, bottom = figure.subfigures(2, 1, height_ratios=[0.9, 1], hspace=0.04)
-for part, (title, shown) in zip(
-    top.subfigures(2, 2, wspace=0.03, hspace=0.05).flat, strips.items(), strict=True
-):
+curves, codes_map = (
+    plt.figure(figsize=(6.5, 5), layout="constrained").subplots() for _ in range(2)
+)
+for title, shown in strips.items():
+    part = plt.figure(figsize=(7, 2.4), layout="constrained")
     part.suptitle(title, fontsize="large", color=novel_color if novel[shown[0]] else known_color)
     axes = part.subplots(2, n_shown, gridspec_kw={"wspace": 0.03, "hspace": 0.03})
     for i, column in zip(shown, axes.T, strict=True):
@@ -151,7 +144,6 @@ for part, (title, shown) in zip(
     axes[0, 0].set_ylabel("picture")
     axes[1, 0].set_ylabel("redrawn")
 
-curves, codes_map = bottom.subplots(1, 2, width_ratios=[1, 1.3])
 for name, s in scores.items():
     false, true, _ = roc_curve(novel, -s)
     curves.plot(
@@ -185,4 +177,6 @@ codes_map.set(
     ylabel="code 2 (s.d. of a pixel)",
     title="Two-number codes of the test pictures",
 )
-figure.savefig(out / "plot_novelty_digits_1.png", dpi=120)
+# sphinx_gallery_end_ignore
+
+plt.show()

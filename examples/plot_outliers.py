@@ -2,17 +2,14 @@
 Find anomalies and name what is wrong with them
 ===============================================
 
-:class:`~skae.AutoencoderOutlierDetector` stands where :class:`~sklearn.ensemble.IsolationForest` stood: it is fitted on
-rows without labels, and ``score_samples`` and ``predict`` mean the same. For every row it also says which features
-contribute most to its score.
+:class:`~skae.AutoencoderOutlierDetector` replaces :class:`~sklearn.ensemble.IsolationForest`: it is fitted to rows
+without labels, and ``score_samples`` and ``predict`` mean the same. It also tells which features contribute most to
+the score of a row.
 
-The rows are those of scikit-learn's breast cancer data: 30 measurements of cell nuclei, benign or malignant. Benign
-rows play the normal ones, and malignant ones are thinned out until they are 8 % of the rows, a share that anomalies may
-have in practice. No method sees a label; labels only judge the rankings afterwards.
+The rows are scikit-learn's breast cancer data: 30 measurements of cell nuclei, benign or malignant. Benign rows are
+the normal ones. Of the malignant rows only as many are used as make 8 % of all rows, a realistic share of anomalies.
+Labels are used only to judge the rankings afterwards.
 """
-
-import argparse
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -26,11 +23,6 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import OneClassSVM
 
 from skae import AutoencoderOutlierDetector
-
-parser = argparse.ArgumentParser()
-parser.add_argument("--out", type=Path, default=Path("."), help="folder for the pictures")
-out = parser.parse_known_args()[0].out
-out.mkdir(parents=True, exist_ok=True)
 
 # %%
 # Rank the rows
@@ -187,8 +179,8 @@ for method, rank in ranks.items():
     )
 
 # %%
-# The case at a glance
-# --------------------
+# What the figures show
+# ---------------------
 #
 # On these rows the forest ranks best, with the autoencoder and the local outlier factor close behind: no method wins
 # everywhere. Nor is every outlier malignant: benign rows with odd measurements rank high, too. With the threshold at
@@ -197,14 +189,15 @@ for method, rank in ranks.items():
 #
 # What the detector adds are the reasons. A reading that is ordinary by itself moves the row away from the middle of the
 # scores, and ``feature_contributions`` names the broken feature first in most rows and among the first three in nearly
-# all. The largest deviation names it in fewer than half of them. Linear regression does better still on these rows: it
-# names features only, ranks no rows and knows straight lines only, but where those are enough it is hard to beat.
+# all. The largest deviation names it in fewer than half of them. Linear regression names it about as often. It names
+# features only, ranks no rows and knows straight lines only, but where those are enough it is hard to beat.
 
+# sphinx_gallery_start_ignore
 colors = dict(zip(methods, ["#0072B2", "#D55E00", "#009E73", "#CC79A7"], strict=True))
 styles = dict(zip(methods, ["-", "--", "-.", ":"], strict=True))
-figure = plt.figure(figsize=(16, 9), layout="constrained")
-top, bottom = figure.subfigures(2, 1, hspace=0.05)
-ranking, table, control = top.subplots(1, 3)
+control, ranking, table, *reasons, sensors = (
+    plt.figure(figsize=(6.5, 4.4), layout="constrained").subplots() for _ in range(6)
+)
 
 grid = np.linspace(0, 1, 201)
 for name, of in scores.items():
@@ -269,7 +262,6 @@ control.set(
 )
 control.grid(axis="y", alpha=0.3)
 
-*reasons, sensors = bottom.subplots(1, 3)
 for ax, i, rank in zip(reasons, ranked[:2], [1, 2], strict=True):
     worst = (100 * contributions.iloc[i] / contributions.iloc[i].sum()).nlargest(6)
     ax.barh(worst.index, worst, color="#D55E00" if anomalous[i] else "#56B4E9")
@@ -300,5 +292,6 @@ sensors.set_yticks(range(len(suspects)), labels=suspects)
 sensors.set(xlabel="contribution to −score_samples", title=f"The {sensor} of a row breaks")
 sensors.invert_yaxis()
 sensors.legend(loc="lower right", frameon=False)
+# sphinx_gallery_end_ignore
 
-figure.savefig(out / "plot_outliers_1.png", dpi=120)
+plt.show()

@@ -2,14 +2,11 @@
 Learn from few labels
 =====================
 
-Rows are cheap and labels are not. Here 1,297 handwritten digits may be looked at, but only a few of each class have a
-label. A denoising autoencoder learns from all of them without labels; ``encoder_module`` then hands over its encoder as
-a torch module, and a classifier is fine-tuned from it. There are two controls: the same network, its weights drawn
-anew, and the encoder of an autoencoder that was not trained to denoise.
+Rows are often cheap while labels are expensive. Here there are 1,297 handwritten digits, of which only a few per
+class have a label. A denoising autoencoder learns from all of them without labels; ``encoder_module`` then hands over
+its encoder as a torch module, and a classifier is fine-tuned from it. There are two controls: the same network, its
+weights drawn anew, and the encoder of an autoencoder that was not trained to denoise.
 """
-
-import argparse
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -21,10 +18,6 @@ from torch import nn
 
 from skae import AutoencoderTransformer
 
-parser = argparse.ArgumentParser()
-parser.add_argument("--out", type=Path, default=Path("."), help="folder for the pictures")
-out = parser.parse_known_args()[0].out
-out.mkdir(parents=True, exist_ok=True)
 torch.set_num_threads(1)  # steps this small are slower on several
 
 # %%
@@ -120,16 +113,17 @@ for name, values in final.items():
 # What pretraining without labels gains
 # -------------------------------------
 #
-# Thin lines on the left are five draws of the labelled pictures. After the first few epochs the classifier is better
-# from the denoising encoder than from scratch, and the more so the fewer the labels are.
+# Thin lines in the second figure are five draws of the labelled pictures. After the first few epochs the classifier is
+# better from the denoising encoder than from scratch, and the more so the fewer the labels are.
 #
 # An ordinary autoencoder is no such help: it is worse than nothing. It learns to keep all of a picture, its class among
 # many other things; to take away strong noise one has to know what is in the picture. Logistic regression is there as a
 # reminder: from two labels per class none of the networks is better than a linear classifier.
 
+# sphinx_gallery_start_ignore
 colors = dict(zip(final, ["#0072B2", "#009E73", "#D55E00", "#777777"], strict=True))
 markers = dict(zip(final, "oDs^", strict=True))
-figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.8), layout="constrained")
+right, left = (plt.figure(figsize=(6.5, 4.6), layout="constrained").subplots() for _ in range(2))
 for name in starts:
     runs = np.array(curves[name, 10])
     epochs = np.arange(1, n_epochs + 1)
@@ -152,5 +146,6 @@ right.minorticks_off()
 right.legend(loc="lower right", edgecolor="none", framealpha=1)
 for ax in (left, right):
     ax.grid(alpha=0.3)
+# sphinx_gallery_end_ignore
 
-figure.savefig(out / "plot_pretraining_1.png", dpi=120)
+plt.show()

@@ -2,17 +2,13 @@
 Replace PCA by an autoencoder
 =============================
 
-:class:`~skae.AutoencoderTransformer` stands wherever :class:`~sklearn.decomposition.PCA` stood: the same
-``fit``, ``transform`` and ``inverse_transform``, the same number of columns. It starts as PCA and trains a correction,
-so each column can follow what a straight axis cannot.
+:class:`~skae.AutoencoderTransformer` replaces :class:`~sklearn.decomposition.PCA`: it has the same ``fit``,
+``transform`` and ``inverse_transform``, and its codes have the same number of columns. It starts as PCA and trains a
+correction, so a column can follow a curve instead of a straight axis.
 
-This example puts both on scikit-learn's handwritten digits (8 by 8 pixels) and asks three questions. How much of
-a picture survives the code? Do codes that lie close together belong to the same digit? What do two numbers per picture
-look like?
+This example compares both on scikit-learn's handwritten digits (8 by 8 pixels) in three respects. How much of a
+picture do the codes keep? Do similar codes belong to the same digit? How do codes of two numbers per picture look?
 """
-
-import argparse
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 from sklearn.datasets import load_digits
@@ -22,11 +18,6 @@ from sklearn.model_selection import train_test_split
 from sklearn.neighbors import KNeighborsClassifier
 
 from skae import AutoencoderTransformer
-
-parser = argparse.ArgumentParser()
-parser.add_argument("--out", type=Path, default=Path("."), help="folder for the pictures")
-out = parser.parse_known_args()[0].out
-out.mkdir(parents=True, exist_ok=True)
 
 # %%
 # Fit both at several code sizes
@@ -83,27 +74,22 @@ for i, size in enumerate(code_sizes):
     )
 
 # %%
-# The case at a glance
-# --------------------
+# What the figures show
+# ---------------------
 #
 # The smaller the code, the more the autoencoder gains. Its reconstructions keep strokes that PCA blurs, and with two
 # numbers per picture most digits form separate islands where PCA piles them on top of each other. At the larger codes
 # PCA's neighbours are as good as the autoencoder's; what remains of the gain is the reconstruction.
 
+# sphinx_gallery_start_ignore
 colors = {"PCA": "#D55E00", "Autoencoder": "#0072B2"}
 markers = {"PCA": "s", "Autoencoder": "o"}
 shown_size = 8
 shown = X_test[:7]
 
-figure = plt.figure(figsize=(12, 8.2), layout="constrained")
-top, bottom = figure.subfigures(2, 1, height_ratios=[0.68, 1], hspace=0.04)
-curves, pictures = top.subfigures(1, 2, width_ratios=[1, 1.05], wspace=0.03)
 
-panels = [
-    (r2, "Variance explained", "R² on test pictures"),
-    (accuracy, "Neighbours", "5-NN accuracy on test codes"),
-]
-for ax, (values, title, label) in zip(curves.subplots(1, 2), panels, strict=True):
+def draw_curve(figure, values, title, label):
+    ax = figure.subplots()
     for name, line in values.items():
         ax.plot(code_sizes, line, marker=markers[name], color=colors[name], label=name)
     ax.set(xscale="log", xlabel="numbers per picture", ylabel=label, title=title, ylim=(0, 1.03))
@@ -112,28 +98,65 @@ for ax, (values, title, label) in zip(curves.subplots(1, 2), panels, strict=True
     ax.grid(alpha=0.3)
     ax.legend(loc="lower right", frameon=False)
 
-pictures.suptitle(f"Test pictures from {shown_size} numbers each", fontsize="large")
-at_size = code_sizes.index(shown_size)
-rows = {"original": shown} | {
-    name: reconstruct(fitted[at_size], shown) for name, fitted in models.items()
-}
-axes = pictures.subplots(len(rows), len(shown), gridspec_kw={"wspace": 0.03, "hspace": 0.03})
-for axes_row, (name, images) in zip(axes, rows.items(), strict=True):
-    for ax, image in zip(axes_row, images, strict=True):
-        ax.imshow(image.reshape(8, 8), cmap="gray_r", vmin=0, vmax=16)
-        ax.set(xticks=[], yticks=[])
-    axes_row[0].set_ylabel(name, color=colors.get(name, "black"), fontsize="medium")
 
-for ax, (name, fitted) in zip(bottom.subplots(1, 2), models.items(), strict=True):
-    codes = fitted[code_sizes.index(2)].transform(X_test)
+def draw_pictures(figure):
+    figure.suptitle(f"Test pictures from {shown_size} numbers each", fontsize="large")
+    at_size = code_sizes.index(shown_size)
+    rows = {"original": shown} | {
+        name: reconstruct(fitted[at_size], shown) for name, fitted in models.items()
+    }
+    axes = figure.subplots(len(rows), len(shown), gridspec_kw={"wspace": 0.03, "hspace": 0.03})
+    for axes_row, (name, images) in zip(axes, rows.items(), strict=True):
+        for ax, image in zip(axes_row, images, strict=True):
+            ax.imshow(image.reshape(8, 8), cmap="gray_r", vmin=0, vmax=16)
+            ax.set(xticks=[], yticks=[])
+        axes_row[0].set_ylabel(name, color=colors.get(name, "black"), fontsize="medium")
+
+
+def draw_map(figure, name):
+    ax, size = figure.subplots(), code_sizes.index(2)
+    codes = models[name][size].transform(X_test)
     for digit in range(10):
         ax.scatter(
             *codes[y_test == digit].T, marker=f"${digit}$", s=32, linewidths=0.3, color=f"C{digit}"
         )
     ax.set(xlabel="code 1 (grey levels)", ylabel="code 2 (grey levels)", xticks=[], yticks=[])
     ax.set_title(
-        f"{name}: 2 numbers per picture, 5-NN accuracy {accuracy[name][code_sizes.index(2)]:.2f}",
+        f"{name}: 2 numbers per picture, 5-NN accuracy {accuracy[name][size]:.2f}",
         color=colors[name],
     )
 
-figure.savefig(out / "plot_replace_pca_1.png", dpi=120)
+
+def draw_all(make_figures):
+    curves, pictures, maps = make_figures()
+    draw_curve(curves[0], r2, "Variance explained", "R² on test pictures")
+    draw_curve(curves[1], accuracy, "Neighbours", "5-NN accuracy on test codes")
+    draw_pictures(pictures)
+    for figure, name in zip(maps, models, strict=True):
+        draw_map(figure, name)
+
+
+def separate_figures():
+    sizes = [(6, 4.2), (6, 4.2), (6.5, 3.2), (6, 5), (6, 5)]
+    *curves, pictures, first, second = [
+        plt.figure(figsize=size, layout="constrained") for size in sizes
+    ]
+    return curves, pictures, (first, second)
+
+
+def parts_of_one():
+    top, bottom = overview.subfigures(2, 1, height_ratios=[0.68, 1], hspace=0.04)
+    *curves, pictures = top.subfigures(1, 3, width_ratios=[1, 1, 2.1], wspace=0.03)
+    return curves, pictures, bottom.subfigures(1, 2)
+
+
+# All in one picture, for those who run the script where there is no screen.
+overview = plt.figure(figsize=(12, 8.2), layout="constrained")
+draw_all(parts_of_one)
+overview.savefig("replace_pca.png", dpi=120)
+plt.close(overview)
+print("Saved the figures as replace_pca.png.")
+draw_all(separate_figures)
+# sphinx_gallery_end_ignore
+
+plt.show()

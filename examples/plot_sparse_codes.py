@@ -10,9 +10,6 @@ This example asks of scikit-learn's handwritten digits (8 by 8 pixels): what do 
 each of them stand for?
 """
 
-import argparse
-from pathlib import Path
-
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits
@@ -24,11 +21,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skae import AutoencoderTransformer
-
-parser = argparse.ArgumentParser()
-parser.add_argument("--out", type=Path, default=Path("."), help="folder for the pictures")
-out = parser.parse_known_args()[0].out
-out.mkdir(parents=True, exist_ok=True)
 
 # %%
 # Fit at several numbers of active components
@@ -83,10 +75,11 @@ for name, rows in results.items():
 # about which digit it is as 32 of PCA's components do, and four of 64 more. That does not come for free: there have to
 # be 64 numbers to choose from.
 #
-# To the right is what a component stands for where only one of them is active. Those that are active most often are
-# decoded at three of the values they usually take: a component is a kind of digit, or one kind for each sign.
+# The last figures show what a component stands for where only one of them is active. Those that are active most often
+# are decoded at three of the values they usually take: a component is a kind of digit, or one kind for each sign.
 # Below them are test pictures, and what remains of each in four numbers.
 
+# sphinx_gallery_start_ignore
 single, few = (families["sparse"][numbers_active.index(k)] for k in (1, 4))
 codes = single.transform(X_train)
 frequency = (codes != 0).mean(axis=0)
@@ -105,9 +98,8 @@ decoded = single.inverse_transform(alone.reshape(-1, codes.shape[1])).reshape(
 colors = {"PCA": "#D55E00", "sparse": "#0072B2"}
 labels = {"PCA": "PCA", "sparse": "sparse, of 64"}
 markers = {"PCA": "s", "sparse": "o"}
-figure = plt.figure(figsize=(12, 5), layout="constrained")
-left, right = figure.subfigures(1, 2, width_ratios=[1.15, 1], wspace=0.03)
-for ax, measure_name in zip(left.subplots(1, 2), ("R²", "accuracy"), strict=True):
+for measure_name in ("accuracy", "R²"):
+    ax = plt.figure(figsize=(6, 4.4), layout="constrained").subplots()
     for name, rows in results.items():
         points = sorted((row["active"], row[measure_name]) for row in rows)
         ax.plot(*np.transpose(points), marker=markers[name], color=colors[name], label=labels[name])
@@ -116,9 +108,8 @@ for ax, measure_name in zip(left.subplots(1, 2), ("R²", "accuracy"), strict=Tru
     ax.minorticks_off()
     ax.grid(alpha=0.3)
     ax.legend(frameon=False, loc="lower right")
-left.suptitle("Test pictures and the number of active components", fontsize="large")
 
-top, bottom = right.subfigures(2, 1, height_ratios=[1.4, 1])
+top, bottom = (plt.figure(figsize=(7, height), layout="constrained") for height in (3.2, 2.2))
 top.suptitle("One active: what a component stands for, and how often it is", fontsize="large")
 axes = top.subplots(len(quantiles), len(often), gridspec_kw={"wspace": 0.03, "hspace": 0.03})
 for axes_row, images, quantile in zip(axes, decoded, quantiles, strict=True):
@@ -137,5 +128,6 @@ for axes_row, (name, images) in zip(axes, rows.items(), strict=True):
         ax.imshow(image.reshape(8, 8), cmap="gray_r", vmin=0, vmax=16)
         ax.set(xticks=[], yticks=[])
     axes_row[0].set_ylabel(name, fontsize="medium")
+# sphinx_gallery_end_ignore
 
-figure.savefig(out / "plot_sparse_codes_1.png", dpi=120)
+plt.show()

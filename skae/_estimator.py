@@ -19,6 +19,7 @@ from skae._rows._shards import as_shards
 from skae._rows._training_rows import TrainingRows
 from skae._saved_state import FORMAT_KEY, FORMAT_VERSION, upgraded
 from skae._support._callbacks import CallbackSupportMixin, EpochReporter, Report
+from skae._support._categories import advice_on_strings, refuse_categorical
 from skae._support._constraints import (
     Boolean,
     Constraint,
@@ -79,15 +80,17 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
         return hasattr(self, "n_components_")
 
     def _check_X(self, X, *, reset: bool, min_samples: int = 1):
-        return validate_data(
-            self,
-            as_array(X),
-            accept_sparse="csr",
-            dtype=(np.float64, np.float32),
-            reset=reset,
-            ensure_min_samples=min_samples,
-            ensure_all_finite="allow-nan" if self.__sklearn_tags__().input_tags.allow_nan else True,
-        )
+        refuse_categorical(X, type(self).__name__)
+        with advice_on_strings():
+            return validate_data(
+                self,
+                as_array(X),
+                accept_sparse="csr",
+                dtype=(np.float64, np.float32),
+                reset=reset,
+                ensure_min_samples=min_samples,
+                ensure_all_finite="allow-nan" if self.__sklearn_tags__().input_tags.allow_nan else True,
+            )
 
     def _check_fitted_X(self, X):
         settle_count()

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.stats import false_discovery_control
 from sklearn.base import OutlierMixin
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from skae._detector._calibration import Calibration, normal_threshold, threshold
 from skae._detector._denoising import DenoisingScorer
@@ -23,7 +23,16 @@ from skae._rows._reservoir import Reservoir, draw_priorities, highest_priorities
 from skae._rows._row_source import RowSource
 from skae._rows._training_rows import TrainingRows
 from skae._support._callbacks import with_callbacks
-from skae._support._constraints import Boolean, Float, OneOf, check_parameters, layer_sizes, plain_number
+from skae._support._categories import ENCODE, Categories, as_table, encoded, find_categories
+from skae._support._constraints import (
+    Boolean,
+    FeatureSelection,
+    Float,
+    OneOf,
+    check_parameters,
+    layer_sizes,
+    plain_number,
+)
 from skae._support._frames import frame_like
 from skae._support._random_state import local_random_state, random_state_after
 from skae._support._tensors import like
@@ -106,6 +115,11 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
     n_iter_no_change : int or "auto", default="auto"
         With "denoising" training stops after this many epochs that did not lower the loss by 0.01 %, and "auto" is
         `max_iter`. For "reconstruction" it is as in `AutoencoderTransformer`.
+    categorical_features : "from_dtype", array-like of bool, int or str, or None, default="from_dtype"
+        Which features are categorical, as in `HistGradientBoostingClassifier`: with "from_dtype" the columns of a
+        DataFrame of pandas or polars whose dtype is categorical (or, in polars, an enum), else those that a mask,
+        indices or column names choose; None means none. Categories may be strings or numbers. One that `fit` has not
+        seen is unusual, and a missing one is a missing value. Needs ``method="denoising"``.
     dtype : {"auto", "bfloat16", "float32", "float64"}, default="auto"
         Precision of the networks. "auto" is float64 up to 256 rows and float32 beyond. "bfloat16": the products of
         training are in bfloat16, which is faster where the CPU (AMX, AVX-512-BF16) or GPU supports it. Scores are
@@ -134,6 +148,8 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         Loss of the parameters kept.
     initial_loss_ : float
         Loss before training: that of marginal frequencies, of the Wiener filter, or of PCA.
+    categories_ : dict of int to ndarray
+        The sorted categories of each categorical feature, by its place in X; of `partial_fit`, those of the first call.
     n_samples_seen_ : int
         Number of rows seen by `fit`, and by `partial_fit` since.
     n_features_in_ : int
@@ -144,7 +160,8 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
     Raises
     ------
     ValueError
-        If a parameter is out of its range, X is infinite or has a feature without any value, or training diverges.
+        If a parameter is out of its range, X is infinite or has a feature without any value, columns of X are strings
+        but not categorical, or training diverges.
 
     See Also
     --------
@@ -172,6 +189,10 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
     Where `fit` is given `groups`, folds consist of whole groups. Training rows are recognised by their values, and
     their nearest rows are those of other groups (not in ONNX graphs, where they are judged as new rows are). p-values
     count groups: with G groups of equal size none is below 1 / (G + 1). `partial_fit` knows no groups.
+
+    A categorical feature is indicators of its categories in all coordinate systems, and masked as a whole. Together its
+    indicators count as one feature: two rows are on average as far apart in it as in a number. Of all categorical
+    features together 1,280 categories have indicators; beyond that, the rare ones of a feature share one.
 
     Given a torch tensor, methods return tensors on its device; coordinates are found in main memory.
 
@@ -206,11 +227,15 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         "method": (OneOf(SCORERS),),
         "novelty": (Boolean(),),
         "contamination": (Float(0, 0.5, low_open=True), AUTO),
+        "categorical_features": (OneOf(("from_dtype", None)), FeatureSelection()),
     }
+
+    categories_: Categories
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
+        tags.input_tags.sparse = self.categorical_features is None or isinstance(self.categorical_features, str)
         return tags
 
     def __init__(
@@ -228,6 +253,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         learning_rate_init="auto",
         max_iter="auto",
         n_iter_no_change="auto",
+        categorical_features="from_dtype",
         dtype="auto",
         device="auto",
         verbose=False,
@@ -245,6 +271,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         self.learning_rate_init = learning_rate_init
         self.max_iter = max_iter
         self.n_iter_no_change = n_iter_no_change
+        self.categorical_features = categorical_features
         self.dtype = dtype
         self.device = device
         self.verbose = verbose
@@ -291,7 +318,8 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
 
         At most 20,000 rows and 20 million numbers are kept, each row as likely as any other (or as its weight says);
         after `fit` 4,096 rows and 1 million numbers. A call takes as long as `fit` on those: pass few large chunks.
-        While all rows are kept the result is that of `fit`.
+        While all rows are kept the result is that of `fit`. Categories are those of the first call: later ones are
+        unusual, however often they come.
 
         Parameters
         ----------
@@ -536,6 +564,21 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         """
         return like(self._codes(self._check_fitted_X(X)), X)
 
+    def _check_X(self, X, *, reset: bool, min_samples: int = 1):
+        """Numbers, with codes for categories."""
+        categories = find_categories(X, self.categorical_features) if reset else self.categories_
+        if categories and self.method == "reconstruction":
+            raise ValueError(f"method='reconstruction' takes no categorical features: use {ENCODE}, or 'denoising'.")
+        if categories:
+            X = as_table(X)
+            validate_data(self, X, reset=reset, skip_check_array=True)
+            X = check_array(encoded(X, categories), ensure_min_samples=min_samples, ensure_all_finite="allow-nan")
+        else:
+            X = super()._check_X(X, reset=reset, min_samples=min_samples)
+        if reset:
+            self.categories_ = categories
+        return X
+
     def _fit(self, rows: TrainingRows, random_state: np.random.RandomState) -> dict[str, Any]:
         """The fitted attributes."""
         if is_distributed():
@@ -578,7 +621,17 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
             bool(self.scale),
             self._training_parameters(),
             self.device,
+            self._n_categories(),
         )
+
+    def _n_categories(self) -> np.ndarray | None:
+        """How many categories each feature has, 0 for numbers; None if all are."""
+        if not self.categories_:
+            return None
+        counts = np.zeros(self.n_features_in_, dtype=np.intp)
+        for place, known in self.categories_.items():
+            counts[place] = len(known)
+        return counts
 
     def _sampled(
         self, chunk: TrainingRows, before: Reservoir | None, max_rows: int, max_numbers: int

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 FORMAT_KEY = "_skae_format"
 
 # For `skops.io.load(file, trusted=SKOPS_TRUSTED)`. No other types are needed, because fitted state consists of NumPy
@@ -145,5 +145,18 @@ def _from_format_3(state: State) -> State:
     return state | {"_scorer": scorer | {"autoencoder": scorer["autoencoder"] | {"training_range": unlimited}}}
 
 
+def _from_format_4(state: State) -> State:
+    """The format of 0.1.0.dev0 before categorical features."""
+    if "contamination" not in state:
+        return state
+    fitted: State = {"categories_": {}} if "n_components_" in state else {}
+    return state | {"categorical_features": "from_dtype"} | fitted
+
+
 # Each function turns the format that is its key into the next one.
-UPGRADES: dict[int, Callable[[State], State]] = {1: _from_format_1, 2: _from_format_2, 3: _from_format_3}
+UPGRADES: dict[int, Callable[[State], State]] = {
+    1: _from_format_1,
+    2: _from_format_2,
+    3: _from_format_3,
+    4: _from_format_4,
+}

@@ -137,7 +137,8 @@ class AutoencoderTransformer(BaseAutoencoder):
         last ones, or those of an earlier epoch if they are better, or PCA if it is not beaten by a standard error. A
         float is the share of the rows to hold out. True holds out a quarter of the rows, at most 100; beyond 2,000 rows
         a twentieth, at most 2,000. "auto" is True for at least 20 rows, unless `max_iter` is 0. Of equal rows at most
-        one is held out.
+        one is held out. If entries are missing, only masked entries of held-out rows count, and a smaller improvement
+        on PCA is enough.
 
         If `fit` is given `groups`, whole groups are held out, and shares are shares of the groups. "auto" is then True
         however few groups there are. At least three groups are held out; if there are fewer than six, it is half of

@@ -1,8 +1,13 @@
 """The documentation leads somewhere: links and pictures exist, snippets compile, those of the guide run."""
 
 import ast
+import json
 import re
+import runpy
+import subprocess
+import sys
 from html.parser import HTMLParser
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -13,23 +18,28 @@ import skae.networks
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
+RUNNER = DOCS / "_ext" / "run_page.py"
 SITE = DOCS / "_build"
 MARKDOWN = sorted([*ROOT.glob("*.md"), *DOCS.glob("*.md")])
 SOURCES = [*MARKDOWN, *DOCS.glob("*.rst"), *(ROOT / "examples").glob("*.rst")]
-# Blocks of a page run one after the other, as a reader would run them. These leave the model to the reader, and are run
-# by `test_distributed.py` and `test_dask.py`.
-PAGES_THAT_DO_NOT_RUN = {DOCS / "saving.md", DOCS / "guide_distributed.md"}
-# Pages whose blocks take more than a few seconds.
+# Pages that take more than about ten seconds; the build of the site runs them all.
 PAGES_AT_NIGHT = {
     "guide_code_size.md",
+    "guide_large_data.md",
+    "guide_losses.md",
     "guide_missing_values.md",
     "guide_networks.md",
     "guide_ordered.md",
     "guide_outliers.md",
     "guide_recalibration.md",
     "guide_reproducibility.md",
+    "guide_serving.md",
+    "guide_sparse.md",
+    "guide_text.md",
     "guide_variational.md",
 }
+
+NOT_RUN, blocks_of = (runpy.run_path(str(RUNNER))[name] for name in ("NOT_RUN", "blocks_of"))
 
 
 def name_of(path):
@@ -39,10 +49,6 @@ def name_of(path):
 def text_of(path):
     """A page without its fenced blocks, in which neither headings nor links are any."""
     return re.sub(r"^```.*?^```$", "", path.read_text(encoding="utf-8"), flags=re.M | re.S)
-
-
-def snippets(path):
-    return re.findall(r"^```python\n(.*?)^```$", path.read_text(encoding="utf-8"), flags=re.M | re.S)
 
 
 def anchors(path):
@@ -92,32 +98,35 @@ def test_every_picture_is_shown():
     assert {path for path in (DOCS / "images").iterdir() if path.resolve() not in shown} == set()
 
 
-PAGES = [path for path in MARKDOWN if snippets(path)]
+PAGES = [path for path in MARKDOWN if blocks_of(path)]
 
 
 @pytest.mark.parametrize("path", PAGES, ids=name_of)
 def test_snippets_compile(path):
-    for snippet in snippets(path):
+    for snippet in blocks_of(path):
         ast.parse(snippet, filename=str(path))
 
 
 def pages_that_run():
     """Pages to run, those that take long at night."""
     for path in PAGES:
-        if path not in PAGES_THAT_DO_NOT_RUN:
+        if path.stem not in NOT_RUN:
             mark = pytest.mark.nightly if path.name in PAGES_AT_NIGHT else pytest.mark.slow
             yield pytest.param(path, id=name_of(path), marks=mark)
 
 
 @pytest.mark.parametrize("path", pages_that_run())
-def test_snippets_run(path, tmp_path, monkeypatch):
-    plt = pytest.importorskip("matplotlib.pyplot")
-    monkeypatch.chdir(tmp_path)
-    plt.switch_backend("agg")
-    try:
-        exec(compile("\n".join(snippets(path)), name_of(path), "exec"), {"__name__": "page"})
-    finally:
-        plt.close("all")
+def test_blocks_run(path, tmp_path):
+    """As the site runs them: one after the other, in a fresh interpreter, without a warning."""
+    # Some pages use pandas without importing it, through `as_frame`.
+    needed = {"matplotlib", "pandas", *re.findall(r"^ *(?:import|from) (\w+)", "\n".join(blocks_of(path)), flags=re.M)}
+    missing = sorted(name for name in needed if find_spec(name) is None)
+    if missing:
+        pytest.skip(f"needs {', '.join(missing)}")
+    command = [sys.executable, "-W", "error", str(RUNNER), str(path), str(tmp_path)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert len(json.loads((tmp_path / "blocks.json").read_text(encoding="utf-8"))) == len(blocks_of(path))
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("plot_*.py")), ids=name_of)
@@ -134,16 +143,20 @@ def test_every_public_name_is_in_the_api():
 
 
 class Page(HTMLParser):
-    """What a built page links to, what it fetches from elsewhere, and which anchors it has."""
+    """What a built page links to and fetches from elsewhere, its anchors, and what its code prints and draws."""
 
     def __init__(self, path):
         super().__init__()
-        self.targets, self.fetched, self.anchors = [], [], set()
+        self.targets, self.fetched, self.anchors, self.n_outputs, self.without_text = [], [], set(), 0, []
         self.feed(path.read_text(encoding="utf-8"))
 
     def handle_starttag(self, tag, attrs):
         attributes = dict(attrs)
         self.anchors.update(value for name, value in attrs if name in ("id", "name") and value)
+        classes = (attributes.get("class") or "").split()
+        self.n_outputs += "output" in classes or "figure-of-block" in classes
+        if tag == "img" and "figure-of-block" in classes and not attributes.get("alt"):
+            self.without_text.append(attributes.get("src"))
         target = attributes.get("href" if tag in ("a", "link") else "src") or ""
         parts = urlsplit(target)
         if parts.netloc and tag != "a":
@@ -183,3 +196,11 @@ def test_built_pages_lead_somewhere(built_pages):
             if not found.exists() or missing_anchor:
                 dead.append((name_of(path), target))
     assert dead == []
+
+
+def test_built_pages_show_what_their_code_does(built_pages):
+    """A page whose blocks fail shows nothing."""
+    pages = {path: built_pages[(SITE / f"{path.stem}.html").resolve()] for path in PAGES if path.parent == DOCS}
+    silent = [path.name for path, page in pages.items() if path.stem not in NOT_RUN and not page.n_outputs]
+    assert silent == []
+    assert [page.without_text for page in pages.values() if page.without_text] == []

@@ -35,6 +35,7 @@ OUT_OF_RANGE = {
     "n_iter_no_change": [0, 2.5, "1", "AUTO"],
     "early_stopping": [0.0, 1.0, *NOT_BOOL, "AUTO"],
     "warm_start": NOT_BOOL,
+    "categorical_features": ["", "FROM_DTYPE", 0, True, [0.5], [[0]], {0}, b"a", np.array(0), [None]],
     "dtype": ["", " ", "FLOAT32", "float16"],
     "device": [3, True, None, ""],
     "verbose": [-1, *NOT_BOOL, "1"],

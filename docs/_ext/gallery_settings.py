@@ -1,32 +1,25 @@
-"""How the gallery runs the examples, and in which order it shows them."""
+"""How the gallery runs the examples, and in which sections it shows them."""
 
+import re
 import tempfile
+from pathlib import Path
 
-ORDER = (
-    "plot_replace_pca.py",
-    "plot_outliers.py",
-    "plot_displays.py",
-    "plot_pipeline_grid_search.py",
-    "plot_novelty_digits.py",
-    "plot_false_alarm_rate.py",
-    "plot_compression.py",
-    "plot_missing_values.py",
-    "plot_denoising.py",
-    "plot_generate.py",
-    "plot_sounds.py",
-    "plot_pretraining.py",
-    "plot_clustering.py",
-    "plot_guess_letters.py",
-    "plot_sparse_codes.py",
-    "plot_clean_or_not.py",
-    "plot_structure_or_noise.py",
-    "plot_skrub.py",
-    "plot_columns_and_onnx.py",
-    "plot_mlflow.py",
-    "plot_optuna.py",
-    "plot_serving.py",
-    "plot_shap.py",
-)
+SECTIONS = {
+    "Start here": ["plot_replace_pca", "plot_outliers", "plot_displays"],
+    "Reduce and compress": [
+        "plot_pipeline_grid_search",
+        "plot_clustering",
+        "plot_compression",
+        "plot_sparse_codes",
+        "plot_structure_or_noise",
+    ],
+    "Find outliers": ["plot_clean_or_not", "plot_novelty_digits", "plot_false_alarm_rate"],
+    "Repair": ["plot_missing_values", "plot_guess_letters", "plot_denoising", "plot_sounds"],
+    "Generate, and learn from few labels": ["plot_generate", "plot_pretraining"],
+}
+OTHERS = "With other packages"
+ORDER = [name for names in SECTIONS.values() for name in names]
+THUMBNAIL = re.compile(r'\.\. raw:: html\n\n    <div class="sphx-glr-thumbcontainer".*?</div>\n    </div>\n', re.S)
 
 
 def into_a_temporary_folder(gallery_conf, script_vars):
@@ -42,4 +35,33 @@ class TeachingOrder:
 
     def __call__(self, name):
         """Sort by this."""
-        return (ORDER.index(name) if name in ORDER else len(ORDER), name)
+        stem = Path(name).stem
+        return (ORDER.index(stem) if stem in ORDER else len(ORDER), name)
+
+
+def section_of(thumbnail):
+    """The section that shows an example; those without one use other packages."""
+    name = re.search(r":doc:`/auto_examples/(\w+)`", thumbnail).group(1)
+    return next((section for section, names in SECTIONS.items() if name in names), OTHERS)
+
+
+def into_sections(app):
+    """Give the page of the gallery its headings."""
+    page = Path(app.srcdir) / "auto_examples" / "index.rst"
+    text = page.read_text(encoding="utf-8")
+    thumbnails = THUMBNAIL.findall(text)
+    before, after = text.split(thumbnails[0])[0], text.split(thumbnails[-1])[1]
+    opening = before[before.rindex(".. raw:: html") :]
+    closing = after[: after.index(".. toctree::")]
+    page_text = before.removesuffix(opening)
+    for section in [*SECTIONS, OTHERS]:
+        shown = "\n".join(thumbnail for thumbnail in thumbnails if section_of(thumbnail) == section)
+        if shown:
+            page_text += f"{section}\n{'-' * len(section)}\n\n{opening}{shown}{closing}"
+    page.write_text(page_text + after.removeprefix(closing), encoding="utf-8")
+
+
+def setup(app):
+    """Connect to Sphinx, after the gallery is made."""
+    app.connect("builder-inited", into_sections, priority=900)
+    return {"parallel_read_safe": True}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -124,13 +125,15 @@ class Corruption:
 
     If `noise_is_task`, the autoencoder is a denoising one: it starts at the best linear denoiser, and held-out rows are
     corrupted as well. Otherwise the noise only regularises. Entries of held-out rows are masked in both cases.
-    `may_mask` says that the noise itself may mask entries.
+    `may_mask` says that the noise itself may mask entries. `fills` says that entries are missing in the data: held-out
+    losses are then those of masked entries alone, because filling leaves the others as they are.
     """
 
     noise: Gaussian | Swap | SaltAndPepper | Custom
     masked_share: float = 0.0
     noise_is_task: bool = False
     may_mask: bool = False
+    fills: bool = False
 
     @property
     def masks(self) -> bool:
@@ -151,22 +154,23 @@ def make_corruption(
     """The corruption that `config` asks for, for rows standardised by the mean and scale of the axes."""
     kind, level = config.corruption, config.corruption_level
     masked = max(MIN_MASKED_SHARE, rows.missing_share) if rows.missing_share else 0.0
+    corruption = partial(Corruption, fills=rows.missing_share > 0)
     regularising = Gaussian(min(0.1, 100.0 / rows.n_rows_seen))
     if kind is None:
-        return Corruption(regularising, masked)
+        return corruption(regularising, masked)
     if kind == "masking":
-        return Corruption(regularising, max(level, masked))
+        return corruption(regularising, max(level, masked))
     if kind == "gaussian":
-        return Corruption(Gaussian(level), masked, noise_is_task=level > 0)
+        return corruption(Gaussian(level), masked, noise_is_task=level > 0)
     if kind == "swap":
-        return Corruption(Swap(level), masked, noise_is_task=True)
+        return corruption(Swap(level), masked, noise_is_task=True)
     mean, scale = axes.mean, axes.scale * unit_of(axes)
     if callable(kind):
         units = (to_tensor(array, dtype, rows.device) for array in (mean, scale))
-        return Corruption(Custom(kind, *units), masked, noise_is_task=True, may_mask=True)
+        return corruption(Custom(kind, *units), masked, noise_is_task=True, may_mask=True)
     extremes = ((extreme - mean) / scale for extreme in feature_ranges(rows.source))
     lowest, highest = (to_tensor(extreme, dtype, rows.device) for extreme in extremes)
-    return Corruption(SaltAndPepper(level, lowest, highest), masked, noise_is_task=True)
+    return corruption(SaltAndPepper(level, lowest, highest), masked, noise_is_task=True)
 
 
 def mask(x: Tensor, level: float, generator: torch.Generator) -> Tensor:

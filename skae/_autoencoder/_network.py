@@ -185,7 +185,7 @@ class AutoencoderNetwork:
         """The training loss of each row, a mean over its entries. Random numbers are the same in every call."""
         inputs = x if self._corruption is None else self._corruption(x, None)
         z, tape = self.code.forward(self._code_outputs(inputs), None)
-        target, share = self._target(x, inputs, None)
+        target, share = self._target(x, inputs, None, judging=True)
         share = share * len(x)
         losses = (self.loss.losses(self._outputs(z), target) * share).sum(1)
         penalty = self.code.penalty(tape)
@@ -290,7 +290,9 @@ class AutoencoderNetwork:
             return filled, filled
         return filled, torch.cat([filled, torch.isnan(x).to(x.dtype)], dim=1)
 
-    def _target(self, x: Tensor, corrupted: Tensor, weight: Tensor | None) -> tuple[Tensor, float | Tensor]:
+    def _target(
+        self, x: Tensor, corrupted: Tensor, weight: Tensor | None, *, judging: bool = False
+    ) -> tuple[Tensor, float | Tensor]:
         """Rows to reconstruct, and the weight of each entry's loss; the weights of all entries sum to one."""
         n_rows, n_features = x.shape
         if self._is_complete(x):
@@ -299,7 +301,8 @@ class AutoencoderNetwork:
             return x, weight[:, None] / (weight.sum() * n_features)
         # Observed entries are easy to copy, and the task is to fill the masked ones. In a bound on the likelihood of a
         # row, all entries count the same.
-        observed = 1.0 if self.config.code_class.is_variational else OBSERVED_SHARE
+        masked_alone = judging and self._corruption is not None and self._corruption.fills
+        observed = 1.0 if self.config.code_class.is_variational else 0.0 if masked_alone else OBSERVED_SHARE
         share = torch.where(torch.isnan(corrupted), 1.0, observed).masked_fill_(torch.isnan(x), 0.0).to(x.dtype)
         share /= share.sum(1, keepdim=True).clamp_min(torch.finfo(x.dtype).tiny)
         weight = torch.ones_like(share[:, 0]) if weight is None else weight

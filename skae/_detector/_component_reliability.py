@@ -15,11 +15,18 @@ MIN_WEIGHT = 0.05
 
 @np.errstate(over="ignore")  # far rows are clipped where distances are measured
 def corrupted_rows(entries: Entries, unit: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:
-    """Rows whose features are each of another row, and rows with noise."""
+    """Rows whose features are each of another row, and rows with noise; `unit` is that of each column."""
     n_features, share = entries.rows.shape[1], entries.weight / entries.weight.sum()
     drawn = random_state.choice(len(entries), size=(N_ROWS, n_features + 1), p=share)
     shuffled = entries.rows[drawn[:, 1:], np.arange(n_features)]
-    noisy = entries.rows[drawn[:, 0]] + NOISE * unit * random_state.normal(size=shuffled.shape)
+    noise, columns = random_state.normal(size=shuffled.shape), entries.columns
+    if columns is not None:
+        unit = np.where(columns.n_bins > 0, 0.0, unit[columns.first])
+    noisy = entries.rows[drawn[:, 0]] + NOISE * unit * noise
+    if columns is not None:
+        # Rows of which two differ in a category are sqrt(2) units apart on average.
+        replaced = (columns.n_bins > 0) & (random_state.uniform(size=shuffled.shape) < 0.5 * NOISE**2)
+        noisy[replaced] = shuffled[replaced]
     rows = np.concatenate([shuffled, noisy])
     return rows[~np.isnan(rows).all(axis=1)]
 

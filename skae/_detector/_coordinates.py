@@ -13,6 +13,7 @@ from scipy import linalg, special
 from sklearn.utils.extmath import svd_flip
 
 from skae._autoencoder._imputation import GaussianImputer, estimate_moments
+from skae._detector._columns import FeatureColumns
 from skae._linalg._quantiles import observed, weighted_quantile
 from skae._rows._blocks import dense_rows
 from skae._support._state import fields_of
@@ -24,6 +25,9 @@ CLIP = 20.0
 USUAL, EXTREME = 0.95, CLIP / 1.96
 # A constant feature that changes by this share of its value changes by one deviation.
 UNIT_OF_CONSTANT = 0.1
+# The chance that two rows differ in a categorical feature is taken as this large, at least: one rare category must not
+# drown all other features.
+MIN_CHANCE = 0.1
 # Values that differ by no more than roundings of float32, but at most by so many deviations, are the same, and so are
 # those of a constant feature within as many of its units.
 ROUNDING, MAX_TOLERANCE = 2.0**-22, 1e-3
@@ -46,12 +50,16 @@ N_SYSTEMS, WHITENED = 3, 1
 
 
 class Systems(NamedTuple):
-    """Rows in the three coordinate systems, missing entries filled, and which those are (None: there are none)."""
+    """Rows in the three coordinate systems, missing entries filled, and which those are (None: there are none).
+
+    `columns` say what the coordinates stand for (None: each for a feature).
+    """
 
     deviations: np.ndarray
     whitened: np.ndarray
     ranks: np.ndarray
     missing: np.ndarray | None = None
+    columns: FeatureColumns | None = None
 
     @property
     def filled(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -63,10 +71,15 @@ class Systems(NamedTuple):
         """Deviations, with NaN for what is missing."""
         return self.deviations if self.missing is None else np.where(self.missing, np.nan, self.deviations)
 
+    @property
+    def values(self) -> np.ndarray:
+        """Deviations of numbers and bins of categories, one for each feature, with NaN for what is missing."""
+        return self.observed if self.columns is None else self.columns.joined(self.observed)
+
     def select(self, part) -> Systems:
         """Some of the rows."""
         missing = None if self.missing is None else self.missing[part]
-        return Systems(self.deviations[part], self.whitened[part], self.ranks[part], missing)
+        return Systems(self.deviations[part], self.whitened[part], self.ranks[part], missing, self.columns)
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,16 +88,31 @@ class FeatureScale:
 
     The unit is a standard deviation, robust to extreme values; of a constant feature it is a tenth of its value, so
     that what is noticed of it does not depend on how it is measured.
+
+    Where features are categorical, these are of columns: all indicators of a feature share a unit, so that two rows are
+    as far apart on average as in a number. `rarity` is what deviations of indicators are multiplied by in place of
+    ranks: the same on average, but the square of it is proportional to the share of the category to the power of -1/2.
     """
 
     centre: np.ndarray
     unit: np.ndarray
     tolerance: np.ndarray
     dtype: str = "float32"
+    columns: FeatureColumns | None = None
+    rarity: np.ndarray | None = None
 
     @classmethod
-    def of(cls, X: np.ndarray, weight: np.ndarray, scale_features: bool, dtype: str) -> FeatureScale:
-        """Of dense weighted rows; without `scale_features` all features share one unit."""
+    def of(
+        cls,
+        X: np.ndarray,
+        weight: np.ndarray,
+        scale_features: bool,
+        dtype: str,
+        columns: FeatureColumns | None = None,
+    ) -> FeatureScale:
+        """Of dense weighted rows; without `scale_features` all numeric features share one unit."""
+        if columns is not None:
+            return cls._of_categorical(columns.expanded(X), weight, scale_features, dtype, columns)
         n_features = X.shape[1]
         centre, unit = np.empty(n_features), np.empty(n_features)
         for feature in range(n_features):
@@ -100,12 +128,48 @@ class FeatureScale:
         rounding = np.minimum(ROUNDING * (np.abs(centre) / unit + CLIP), MAX_TOLERANCE)
         return cls(centre, unit, np.where(constant, MAX_TOLERANCE, rounding), dtype)
 
+    @classmethod
+    def _of_categorical(
+        cls, X: np.ndarray, weight: np.ndarray, scale_features: bool, dtype: str, columns: FeatureColumns
+    ) -> FeatureScale:
+        """Of numbers and indicators."""
+        centre, tolerance = np.zeros(X.shape[1]), np.full(X.shape[1], ROUNDING)
+        unit, rarity = np.ones(X.shape[1]), np.ones(X.shape[1])
+        if columns.is_numeric.any():
+            scale = cls.of(X[:, columns.is_numeric], weight, scale_features, dtype)
+            for array, of_numbers in ((centre, scale.centre), (unit, scale.unit), (tolerance, scale.tolerance)):
+                array[columns.is_numeric] = of_numbers
+        for _, own in columns.categorical:
+            known = ~np.isnan(X[:, own.start])
+            if not known.any():  # of a feature that was never observed nothing is known
+                unit[own] = np.inf
+                continue
+            share = centre[own] = np.average(X[known, own], axis=0, weights=weight[known])
+            # Half the mean square of the difference of two rows: the chance that they differ, times these weights.
+            unit[own] = math.sqrt(max(MIN_CHANCE, float(share @ (1.0 - share))))
+            weights = np.maximum(share, 0.5 / weight[known].sum()) ** -0.5
+            weights /= max(MIN_CHANCE, share @ ((1.0 - share) * weights))
+            rarity[own] = np.minimum(np.sqrt(weights), CLIP) * unit[own]
+        return cls(centre, unit, tolerance, dtype, columns, rarity)
+
     @np.errstate(over="ignore")  # infinite deviations are clipped like other large ones
     def deviations(self, X, rows=slice(None)) -> np.ndarray:
         """Clipped ``(X - centre) / unit`` of some rows, in `dtype`; NaN stays NaN."""
-        deviations = (dense_rows(X, rows) - self.centre) / self.unit
+        values = dense_rows(X, rows)
+        if self.columns is not None:
+            values = self.columns.expanded(values)
+        deviations = (values - self.centre) / self.unit
         deviations[np.abs(deviations) <= self.tolerance] = 0.0  # of a constant nothing is left
         return np.clip(deviations, -CLIP, CLIP, out=deviations).astype(self.dtype, copy=False)
+
+    def nearest_category(self, deviations: np.ndarray, where: np.ndarray) -> np.ndarray:
+        """Deviations in which indicators are replaced by those of the known category they are the nearest to."""
+        for _, own in self.columns.categorical if self.columns is not None else ():
+            chosen, centre, unit = where[:, own.start], self.centre[own], self.unit[own]
+            expected = np.where(centre > 0, deviations[chosen, own] * unit + centre, -np.inf)
+            indicators = expected.argmax(axis=1)[:, np.newaxis] == np.arange(len(centre))
+            deviations[chosen, own] = np.clip((indicators - centre) / unit, -CLIP, CLIP)
+        return deviations
 
 
 def _centre_and_unit(values: np.ndarray, weight: np.ndarray) -> tuple[float, float]:
@@ -145,6 +209,9 @@ class RankTransform:
     @classmethod
     def of(cls, deviations: np.ndarray, weight: np.ndarray, tolerance: np.ndarray) -> RankTransform:
         """Of weighted rows in the units of a `FeatureScale`."""
+        if not deviations.shape[1]:
+            none = np.empty(0, np.float32)
+            return cls(np.zeros(1, dtype=np.intp), none, none, none, np.empty(0, dtype=bool), tolerance)
         parts = [_knots(*observed(column, weight)) for column in deviations.T]
         starts = np.append(0, np.cumsum([len(values) for values, _, _, _ in parts]))
         *tables, interpolated = zip(*parts, strict=True)
@@ -301,18 +368,29 @@ def _filled_at_random(deviations: np.ndarray, weight: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Coordinates:
-    """Three coordinate systems: standardised features, those whitened, and normal quantiles of their ranks."""
+    """Three coordinate systems: standardised features, those whitened, and normal quantiles of their ranks.
+
+    Categories have no ranks: instead, indicators of rare ones are longer.
+    """
 
     scale: FeatureScale
     whitening: Whitening
     ranks: RankTransform
 
     @classmethod
-    def of(cls, X: np.ndarray, weight: np.ndarray, scale_features: bool, dtype: str) -> Coordinates:
+    def of(
+        cls,
+        X: np.ndarray,
+        weight: np.ndarray,
+        scale_features: bool,
+        dtype: str,
+        columns: FeatureColumns | None = None,
+    ) -> Coordinates:
         """Of dense weighted rows; coordinates are in the given dtype."""
-        scale = FeatureScale.of(X, weight, scale_features, dtype)
+        scale = FeatureScale.of(X, weight, scale_features, dtype, columns)
         deviations = scale.deviations(X)
-        ranks = RankTransform.of(deviations, weight, scale.tolerance)
+        numbers = slice(None) if columns is None else columns.is_numeric
+        ranks = RankTransform.of(deviations[:, numbers], weight, scale.tolerance[numbers])
         return cls(scale, Whitening.of(_filled_at_random(deviations, weight), weight), ranks)
 
     def filled(self, deviations: np.ndarray) -> np.ndarray:
@@ -324,20 +402,37 @@ class Coordinates:
             return deviations
         incomplete = np.isnan(deviations).any(axis=1)
         rows = torch.from_numpy(deviations[incomplete].astype(np.float64))
-        deviations[incomplete] = self.ranks.nearest_known(self.whitening.imputer(rows).numpy(), rows.isnan().numpy())
+        filled, missing, numbers = self.whitening.imputer(rows).numpy(), rows.isnan().numpy(), self._numbers
+        filled[:, numbers] = self.ranks.nearest_known(filled[:, numbers], missing[:, numbers])
+        deviations[incomplete] = self.scale.nearest_category(filled, missing)
         return deviations
 
     def __call__(self, deviations: np.ndarray) -> Systems:
         """Rows, given in the units of `scale`, in the three systems."""
         missing = np.isnan(deviations) if np.isnan(deviations.sum()) else None
-        deviations = self.filled(deviations)
-        return Systems(deviations, self.whitening(deviations), self.ranks(deviations), missing)
+        deviations, columns = self.filled(deviations), self.scale.columns
+        if columns is None:
+            ranks = self.ranks(deviations)
+        else:
+            ranks = (deviations * self.scale.rarity).astype(deviations.dtype, copy=False)
+            ranks[:, columns.is_numeric] = self.ranks(deviations[:, columns.is_numeric])
+        return Systems(deviations, self.whitening(deviations), ranks, missing, columns)
+
+    @property
+    def _numbers(self) -> slice | np.ndarray:
+        """The columns that are numbers."""
+        return slice(None) if self.scale.columns is None else self.scale.columns.is_numeric
 
     def to_state(self) -> dict[str, Any]:
         """Arrays and plain values for a file."""
-        return {name: fields_of(part) for name, part in vars(self).items()}
+        state = {name: fields_of(part) for name, part in vars(self).items()}
+        columns = self.scale.columns
+        return state | {"scale": state["scale"] | {"columns": None if columns is None else fields_of(columns)}}
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Coordinates:
         """The coordinates that `to_state` described."""
-        return cls(FeatureScale(**state["scale"]), Whitening(**state["whitening"]), RankTransform(**state["ranks"]))
+        scale = dict(state["scale"])
+        if scale.get("columns") is not None:
+            scale["columns"] = FeatureColumns(**scale["columns"])
+        return cls(FeatureScale(**scale), Whitening(**state["whitening"]), RankTransform(**state["ranks"]))

@@ -52,12 +52,11 @@ class DenoisingScorer:
     def fit(
         cls, rows: TrainingRows, parameters: ScorerParameters, random_state: np.random.RandomState, report: Report
     ) -> ScorerFit:
-        if rows.n_features > MAX_FEATURES:
-            raise ValueError(
-                f"AutoencoderOutlierDetector takes at most {MAX_FEATURES} features with method='denoising'. Got "
-                f"{rows.n_features}: reduce them first, for instance by TruncatedSVD or AutoencoderTransformer."
-            )
+        _check_width(rows.n_features)
         entries = Entries.of(rows, parameters.novelty, random_state)
+        if parameters.n_categories is not None:
+            entries = entries.with_categories(parameters.n_categories)
+            _check_width(entries.n_columns, " columns for features and categories")
         order, dtype = np.arange(len(entries)), str(rows.dtype).removeprefix("torch.")
         if not parameters.novelty:
             order = most_usual_first(entries, parameters, dtype, random_state)
@@ -78,7 +77,7 @@ class DenoisingScorer:
             components = _joined(distances, of_spaces, of_network)
             scorer = cls(row_distances, tails, network, takes_missing=rows.missing_share > 0)
             component_weight = np.ones(components.shape[1])
-            if parameters.novelty:
+            if parameters.novelty or entries.columns is not None:
                 of_corrupted = scorer.component_scores(corrupted, parameters.device)
                 component_weight = reliability(components, weight, of_corrupted)
             variances = row_distances.coordinates.whitening.variances
@@ -108,7 +107,7 @@ class DenoisingScorer:
             total = sum(share * weight[:, np.newaxis] for share, weight in zip(of_components, weights.T, strict=True))
             shares[part] = normalised(np.asarray(total))
 
-        parts = row_blocks(X.shape[0], X.shape[1] * self.distances.bags.size)
+        parts = row_blocks(X.shape[0], self.distances.references.shape[1] * self.distances.bags.size)
         map_parts(compute, parts, resolve_device(device))
         return shares
 
@@ -146,6 +145,14 @@ class DenoisingScorer:
                 components[systems.missing.any(axis=1), WHITENED] = np.nan
             components[systems.missing.all(axis=1)] = np.nan
         return components
+
+
+def _check_width(n_columns: int, words: str = "") -> None:
+    if n_columns > MAX_FEATURES:
+        raise ValueError(
+            f"AutoencoderOutlierDetector takes at most {MAX_FEATURES} features with method='denoising'. Got "
+            f"{n_columns}{words}: reduce them first, for instance by TruncatedSVD or AutoencoderTransformer."
+        )
 
 
 def _joined(distances: np.ndarray, of_spaces: np.ndarray, of_network: np.ndarray) -> np.ndarray:

@@ -5,10 +5,11 @@ Their order does not depend on that in which they were given, nor on the units o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from skae._detector._columns import FeatureColumns
 from skae._rows._blocks import dense_rows
 from skae._rows._duplicates import row_hashes
 from skae._rows._reservoir import draw_rows
@@ -36,6 +37,8 @@ class Entries:
 
     Where rows belong to groups, these are in one fold each. Copies are equal rows of one group, and values that several
     groups have repeat by nature.
+
+    `columns` say what stands for the features in coordinates, if some are categorical.
     """
 
     rows: np.ndarray
@@ -43,6 +46,7 @@ class Entries:
     fold: np.ndarray
     single: np.ndarray
     group: np.ndarray | None = None
+    columns: FeatureColumns | None = None
 
     @classmethod
     def of(cls, rows: TrainingRows, novelty: bool, random_state: np.random.RandomState) -> Entries:
@@ -76,7 +80,17 @@ class Entries:
     def select(self, chosen: np.ndarray) -> Entries:
         """Some of the entries."""
         group = None if self.group is None else self.group[chosen]
-        return Entries(self.rows[chosen], self.weight[chosen], self.fold[chosen], self.single[chosen], group)
+        arrays = (self.rows[chosen], self.weight[chosen], self.fold[chosen], self.single[chosen])
+        return Entries(*arrays, group, self.columns)
+
+    def with_categories(self, n_categories: np.ndarray) -> Entries:
+        """The same, where features of which this is not 0 are codes of as many categories."""
+        return replace(self, columns=FeatureColumns.of(self.rows, self.weight, n_categories))
+
+    @property
+    def n_columns(self) -> int:
+        """How many columns stand for the features in coordinates."""
+        return self.rows.shape[1] if self.columns is None else len(self.columns.feature_of)
 
 
 def _without_rounding(count: np.ndarray) -> np.ndarray:

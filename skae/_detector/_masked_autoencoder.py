@@ -34,9 +34,10 @@ NO_BIN = -1e4
 class Bins:
     """Bins of each feature: its distinct values, if there are few, else quantile bins, which count by their widths.
 
-    `edges` of shape (n_features, MAX_BINS - 1) are infinite where there are fewer bins, and so are `values` where bins
-    are quantiles. `log_widths` are relative to the feature's median bin, and zero for distinct values. `lowest` and
-    `highest` of shape (n_members, n_features) are those of the rows that a member learns from.
+    Categories are a bin each, however many there are. `edges` of shape (n_features, max_bins - 1) are infinite where
+    there are fewer bins, and so are `values` where bins are quantiles. `log_widths` are relative to the median bin of
+    the feature, and zero for distinct values. `lowest` and `highest` of shape (n_members, n_features) are those of the
+    rows that a member learns from.
     """
 
     edges: np.ndarray
@@ -48,14 +49,30 @@ class Bins:
     log_weight: float
 
     @classmethod
-    def of(cls, deviations: np.ndarray, weight: np.ndarray, member_weight: np.ndarray, tolerance: np.ndarray) -> Bins:
-        """Of weighted rows in the units of a `FeatureScale`, NaN where missing, and what they weigh for each member."""
+    def of(
+        cls,
+        deviations: np.ndarray,
+        weight: np.ndarray,
+        member_weight: np.ndarray,
+        tolerance: np.ndarray,
+        categories: np.ndarray | None = None,
+    ) -> Bins:
+        """Of weighted rows in the units of a `FeatureScale`, NaN where missing, and what they weigh for each member.
+
+        Features of which `categories`, of shape (n_features,), is not 0 are numbers of categories, below that.
+        """
         n_features = deviations.shape[1]
-        edges = np.full((n_features, MAX_BINS - 1), np.inf, np.float32)
-        values = np.full((n_features, MAX_BINS), np.inf, np.float32)
-        log_widths = np.zeros((n_features, MAX_BINS), np.float32)
+        categories = np.zeros(n_features, dtype=np.intp) if categories is None else categories
+        max_bins = max(MAX_BINS, categories.max())
+        edges = np.full((n_features, max_bins - 1), np.inf, np.float32)
+        values = np.full((n_features, max_bins), np.inf, np.float32)
+        log_widths = np.zeros((n_features, max_bins), np.float32)
         n_bins = max(1, min(MAX_BINS, len(deviations) // MIN_ROWS_PER_BIN))
         for feature, column in enumerate(deviations.T):
+            if categories[feature]:
+                values[feature, : categories[feature]] = np.arange(categories[feature])
+                edges[feature, : categories[feature] - 1] = np.arange(categories[feature] - 1) + 0.5
+                continue
             column, weight_of_column = observed(column, weight)
             distinct, group = np.unique(column, return_inverse=True)
             if len(distinct) <= n_bins:
@@ -103,8 +120,8 @@ class Bins:
 
 
 def log_marginals(index: np.ndarray, n_bins: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Logarithms of the weighted frequencies of bins, shape (n_features, MAX_BINS)."""
-    result = np.full((len(n_bins), MAX_BINS), NO_BIN, np.float32)
+    """Logarithms of the weighted frequencies of bins, shape (n_features, max_bins)."""
+    result = np.full((len(n_bins), max(MAX_BINS, n_bins.max())), NO_BIN, np.float32)
     for feature, count in enumerate(n_bins):
         known = index[:, feature] != MISSING
         frequency = np.bincount(index[known, feature], weights=weight[known], minlength=count) + 0.5
@@ -136,6 +153,8 @@ class MaskedAutoencoder:
         Zeros, the default, make the marginal frequencies.
     generator : torch.Generator, optional
         Draws the masks of training.
+    input_features : ndarray of shape (n_inputs,), optional
+        The feature that each input belongs to. By default there are two inputs for each feature, all values first.
     """
 
     def __init__(
@@ -145,9 +164,14 @@ class MaskedAutoencoder:
         activation: str,
         parameters: Tensor | None = None,
         generator: torch.Generator | None = None,
+        input_features: np.ndarray | None = None,
     ) -> None:
         self._n_members, self._n_features, self._n_bins = log_marginals.shape
-        sizes = (3 * self._n_features, *hidden_layer_sizes, self._n_features * self._n_bins)
+        self._n_inputs = 2 * self._n_features if input_features is None else len(input_features)
+        self._input_features = None
+        if input_features is not None:
+            self._input_features = to_tensor(input_features, torch.int64, log_marginals.device)
+        sizes = (self._n_inputs + self._n_features, *hidden_layer_sizes, self._n_features * self._n_bins)
         if parameters is None:
             parameters = log_marginals.new_zeros(PerceptronEnsemble.count_parameters(sizes, self._n_members))
         self._log_marginals, self._generator = log_marginals, generator
@@ -155,11 +179,21 @@ class MaskedAutoencoder:
         self.parameters = parameters
 
     @staticmethod
-    def inputs(deviations: np.ndarray, ranks: np.ndarray) -> np.ndarray:
-        """Values and rank coordinates side by side, zeros where deviations are NaN."""
+    def inputs(deviations: np.ndarray, ranks: np.ndarray, is_numeric: np.ndarray | None = None) -> np.ndarray:
+        """Values and rank coordinates, of numbers only, side by side, zeros where deviations are NaN."""
         known = ~np.isnan(deviations)
         inputs = np.concatenate([np.clip(deviations, -INPUT_CLIP, INPUT_CLIP), ranks], axis=1)
-        return inputs if known.all() else np.where(np.tile(known, 2), inputs, np.float32(0.0))
+        if not known.all():
+            inputs = np.where(np.tile(known, 2), inputs, np.float32(0.0))
+        if is_numeric is None:
+            return inputs
+        return inputs[:, np.append(np.ones(len(is_numeric), dtype=bool), is_numeric)]
+
+    def _by_input(self, shown: Tensor) -> Tensor:
+        """What is said of features, for each of the inputs."""
+        if self._input_features is None:
+            return shown.repeat(*(1,) * (shown.ndim - 1), 2)
+        return shown[..., self._input_features]
 
     def initialise(self, generator: torch.Generator) -> None:
         """Draw the hidden layers; every member still gives the marginal frequencies."""
@@ -198,13 +232,13 @@ class MaskedAutoencoder:
 
         Missing entries are neither shown nor among the targets.
         """
-        n_features, shape = self._n_features, (self._n_members, len(x), self._n_features)
-        inputs, targets = x[:, : 2 * n_features], x[:, 2 * n_features :].long()
+        shape = (self._n_members, len(x), self._n_features)
+        inputs, targets = x[:, : self._n_inputs], x[:, self._n_inputs :].long()
         known = (targets != MISSING).to(x.dtype)
         share = torch.rand((*shape[:2], 1), generator=generator, dtype=x.dtype, device=x.device)
         shown = torch.rand(shape, generator=generator, dtype=x.dtype, device=x.device) >= share
         shown = shown.to(x.dtype).mul_(known)
-        outputs, tape = self._ensemble.forward(torch.cat([inputs * shown.repeat(1, 1, 2), shown], 2))
+        outputs, tape = self._ensemble.forward(torch.cat([inputs * self._by_input(shown), shown], 2))
         logits = outputs.view(*shape, self._n_bins) + self._log_marginals[:, None]
         return logits, known - shown, targets.clamp_min(0).expand(shape)[..., None], tape
 
@@ -245,7 +279,9 @@ class MaskedAutoencoder:
         shown = torch.ones(n_features, dtype=self.parameters.dtype, device=self.parameters.device)
         shown[masked] = 0.0
         weight, bias = layers[0]
-        values, indicators = (weight * shown.repeat(3)[:, None]).split([2 * n_features, n_features])
+        values, indicators = (weight * torch.cat([self._by_input(shown), shown])[:, None]).split(
+            [self._n_inputs, n_features]
+        )
         layers[0] = (torch.cat([values, -indicators]), bias + indicators.sum(0))
         weight, bias = layers[-1]
         bias = bias.view(n_features, -1)[masked] + self._log_marginals[member, masked]

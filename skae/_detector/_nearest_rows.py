@@ -31,12 +31,19 @@ class NearestRows:
     bags : ndarray of shape (n_spaces, n_bags, bag_size)
         Indices of references.
     n_coordinates : ndarray of shape (n_spaces,)
-        How many of the coordinates of a space are not zero everywhere.
+        How many of the coordinates of a space are not zero everywhere; where features have several, how many features.
     device : torch.device
+    feature_of : ndarray of shape (n_coordinates,), optional
+        The feature that each coordinate belongs to, if some have several.
     """
 
     def __init__(
-        self, references: np.ndarray, bags: np.ndarray, n_coordinates: np.ndarray, device: torch.device
+        self,
+        references: np.ndarray,
+        bags: np.ndarray,
+        n_coordinates: np.ndarray,
+        device: torch.device,
+        feature_of: np.ndarray | None = None,
     ) -> None:
         self.n_spaces, self.n_bags, self.bag_size = bags.shape
         self._indices = to_tensor(bags.reshape(self.n_spaces, -1), torch.int64, device)
@@ -46,6 +53,10 @@ class NearestRows:
         norms = self._references.square().sum(2, keepdim=True)
         factors = torch.cat([-2.0 * self._references, torch.ones_like(norms), norms], 2)
         self._factors = factors.transpose(1, 2).contiguous()
+        self._of_features: Tensor | None = None
+        if feature_of is not None:
+            members = feature_of[:, np.newaxis] == np.arange(feature_of.max() + 1)
+            self._of_features = to_tensor(members, dtype_of(references), device)
 
     def log_distances(
         self, x: Tensor, left_out: Tensor | None = None, observed: Tensor | None = None
@@ -63,7 +74,7 @@ class NearestRows:
         nearest = nearest.masked_fill(is_empty | (nearest <= COINCIDENCE * self._n_coordinates[:, :, None]), 0.0)
         log_squares = (nearest + SQUARED_FLOOR * self._n_coordinates[:, :, None]).log()
         if observed is not None:
-            log_squares.masked_fill_(observed.sum(2, keepdim=True) == 0, torch.nan)
+            log_squares.masked_fill_(self._n_observed(observed)[..., None] == 0, torch.nan)
         if left_out is None:
             return log_squares.mean(2) * 0.5, coincide
         # A bag that is left out as a whole says nothing, unless all are.
@@ -85,18 +96,35 @@ class NearestRows:
         squares = differences.square().sum(2, keepdim=True)
         if product is not None:
             differences = (x @ product)[:, None, :] - references @ product
-            differences /= product.square().sum(1).sqrt()
-        without = (squares - differences.square()).clamp_min_(0.0)
+            differences = self._standardised(differences, product)
+        of_features = differences.square()
+        if self._of_features is not None:
+            of_features = of_features @ self._of_features
+        without = (squares - of_features).clamp_min_(0.0)
         whole, rest = (
             distances.masked_fill_(left_out, torch.inf)
             .view(len(x), self.n_bags, self.bag_size, -1)
             .amin(2)
             .nan_to_num_(posinf=0.0)
-            .add_(SQUARED_FLOOR * x.shape[1])
+            .add_(SQUARED_FLOOR * of_features.shape[2])
             .log_()
             for distances in (squares, without)
         )
         return (whole - rest).mean(1)
+
+    def _standardised(self, differences: Tensor, product: Tensor) -> Tensor:
+        """Differences times a product, so that the squares of a feature's are what the feature can take away."""
+        if self._of_features is None:
+            return differences / product.square().sum(1).sqrt()
+        own = self._of_features @ self._of_features.t()
+        root = torch.linalg.cholesky((product @ product) * own)
+        return differences @ torch.linalg.inv(root).t()
+
+    def _n_observed(self, observed: Tensor) -> Tensor:
+        """How many features of each row are observed."""
+        if self._of_features is None:
+            return observed.sum(2)
+        return (observed @ (self._of_features / self._of_features.sum(0))).sum(2)
 
     def _by_bag(self, x: Tensor, left_out: Tensor | None, observed: Tensor | None) -> Tensor:
         """Squared distances of shape (n_spaces, n_rows, n_bags, bag_size), infinite to what is left out.
@@ -109,7 +137,7 @@ class NearestRows:
         else:
             norms = (x * x * observed).sum(2, keepdim=True)
             distances = torch.cat([x * observed, norms, observed], 2) @ self._factors_of_observed
-            distances *= (self._n_coordinates / observed.sum(2).clamp_min(1.0))[:, :, None]
+            distances *= (self._n_coordinates / self._n_observed(observed).clamp_min(1.0))[:, :, None]
         if left_out is not None:
             distances = distances.masked_fill(left_out[:, self._indices].transpose(0, 1), torch.inf)
         return distances.view(self.n_spaces, x.shape[1], self.n_bags, self.bag_size)

@@ -55,6 +55,7 @@ class MaskedScores:
     activation: str
     passes: list[Pass]
     feature_surprisals: tuple[TailSurprisal, ...] = ()
+    input_features: np.ndarray | None = None
 
     def component(self, systems: Systems) -> np.ndarray:
         return two_highest(self._surprisals(self._raw(systems)))
@@ -69,17 +70,16 @@ class MaskedScores:
 
     def _raw(self, systems: Systems, member: int | None = None) -> np.ndarray:
         """Minus the log-probability density of each feature given the others, by one network or by all; NaN stays."""
-        network, dtype, observed = self.network, dtype_of(self.weights), systems.observed
-        result = np.empty(observed.shape)
+        network, dtype, values = self.network, dtype_of(self.weights), systems.values
+        result = np.empty(values.shape)
         with torch.no_grad():
             prepared = self._prepared if member is None else network.prepared(self.passes, member)
             for part in row_blocks(len(result), 1, NETWORK_BLOCK):
-                deviations, index = observed[part], self.bins.index(observed[part])
-                inputs = MaskedAutoencoder.inputs(deviations, systems.ranks[part])
+                index, inputs = self.bins.index(values[part]), masked_inputs(systems.select(part))
                 if systems.missing is not None:
-                    inputs = np.concatenate([inputs, systems.missing[part]], axis=1)
+                    inputs = np.concatenate([inputs, np.isnan(values[part])], axis=1)
                 surprisals = network.surprisals(torch.from_numpy(inputs).to(dtype), torch.from_numpy(index), prepared)
-                result[part] = surprisals.numpy() + self.bins.offset(deviations, index, member)
+                result[part] = surprisals.numpy() + self.bins.offset(values[part], index, member)
         return result
 
     def to_state(self) -> dict[str, Any]:
@@ -115,7 +115,8 @@ class MaskedScores:
         """The network, in the dtype it was trained in."""
         dtype, cpu = dtype_of(self.weights), torch.device("cpu")
         marginals, weights = (to_tensor(array, dtype, cpu) for array in (self.log_marginals, self.weights))
-        return MaskedAutoencoder(marginals, self.hidden_layer_sizes, self.activation, weights)
+        activation, features = self.activation, self.input_features
+        return MaskedAutoencoder(marginals, self.hidden_layer_sizes, activation, weights, input_features=features)
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,6 +172,12 @@ class DenoiserScores:
     @cached_property
     def _prepared(self) -> list[Layers]:
         return self.network.prepared()
+
+
+def masked_inputs(systems: Systems) -> np.ndarray:
+    """The inputs of masked autoencoders."""
+    is_numeric = None if systems.columns is None else systems.columns.is_numeric
+    return MaskedAutoencoder.inputs(systems.observed, systems.ranks, is_numeric)
 
 
 def by_own_members(raw: Callable[..., np.ndarray], systems: Systems, fold: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from skae._defaults._training_parameters import resolved
 from skae._detector._denoiser import NOISE_LEVELS, DenoiserEnsemble
 from skae._detector._entries import N_FOLDS, Entries
 from skae._detector._masked_autoencoder import Bins, MaskedAutoencoder, draw_passes, log_marginals
-from skae._detector._network_scores import DenoiserScores, MaskedScores, NetworkScores
+from skae._detector._network_scores import DenoiserScores, MaskedScores, NetworkScores, masked_inputs
 from skae._detector._row_distances import RowDistances
 from skae._detector._scorer import ScorerParameters
 from skae._rows._blocks import row_indices
@@ -49,7 +49,8 @@ class NetworkTraining:
         self._parameters, self._rows, self._random_state = parameters, rows, random_state
         # Few rows are scored in float64, so that a row's score does not depend on others; training need not be.
         self._dtype = torch.float32 if parameters.training.dtype == "auto" else rows.dtype
-        is_masked = parameters.novelty and rows.n_features <= MAX_BINNED_FEATURES
+        # What contradicts itself across categories is a matter of exact matches: distances and denoisers hardly see it.
+        is_masked = (parameters.novelty or entries.columns is not None) and rows.n_features <= MAX_BINNED_FEATURES
         amount = MASKED_AUTOENCODERS if is_masked else DENOISERS
         self._sizes = tuple(resolved(parameters.hidden_layer_sizes, lambda: amount.hidden_layer_sizes))
         self.settings = denoising_settings(parameters.training, amount, len(entries))
@@ -66,24 +67,29 @@ class NetworkTraining:
         train(self._trainee, self._inputs, split, self.settings, self._random_state, on_epoch, self.result)
 
     def _masked(self) -> Callable[[], MaskedScores]:
-        entries, deviations, generator = self._entries, self._systems.observed, self._generator()
-        usual = self._usual
-        tolerance = self._coordinates.scale.tolerance
-        bins = Bins.of(deviations[usual], entries.weight[usual], self._weight[usual], tolerance)
-        index = bins.index(deviations)
+        entries, usual, columns, generator = self._entries, self._usual, self._entries.columns, self._generator()
+        values, tolerance = self._systems.values, self._coordinates.scale.tolerance
+        if columns is not None:
+            tolerance = tolerance[columns.first]
+        categories = None if columns is None else columns.n_bins
+        bins = Bins.of(values[usual], entries.weight[usual], self._weight[usual], tolerance, categories)
+        index, inputs = bins.index(values), masked_inputs(self._systems)
         marginals = np.stack([log_marginals(index, bins.n_bins, own) for own in self._weight.T])
         marginals = marginals[:, :, : bins.n_bins.max()]
+        activation, input_features = self._parameters.activation, None if columns is None else columns.inputs
 
         def network_in(dtype: torch.dtype) -> MaskedAutoencoder:
             on_device = to_tensor(marginals, dtype, self._rows.device)
-            return MaskedAutoencoder(on_device, self._sizes, self._parameters.activation, generator=generator)
+            return MaskedAutoencoder(
+                on_device, self._sizes, activation, generator=generator, input_features=input_features
+            )
 
-        self._prepare(
-            network_in, np.concatenate([MaskedAutoencoder.inputs(deviations, self._systems.ranks), index], axis=1)
-        )
+        self._prepare(network_in, np.concatenate([inputs, index], axis=1))
         self._network.initialise(generator)
-        passes = draw_passes(deviations.shape[1], self._random_state)
-        return lambda: MaskedScores(bins, marginals, self._weights(), self._sizes, self._parameters.activation, passes)
+        passes = draw_passes(values.shape[1], self._random_state)
+        return lambda: MaskedScores(
+            bins, marginals, self._weights(), self._sizes, activation, passes, input_features=input_features
+        )
 
     def _denoisers(self) -> Callable[[], DenoiserScores]:
         whitening, generator = self._coordinates.whitening, self._generator()

@@ -103,7 +103,9 @@ class RowDistances:
     @property
     def masks(self) -> np.ndarray:
         """Which features belong to each space, shape (n_spaces, n_features)."""
-        masks = np.zeros((len(self.spaces), self.references.shape[1]), dtype=bool)
+        columns = self.coordinates.scale.columns
+        n_features = self.references.shape[1] if columns is None else len(columns.n_bins)
+        masks = np.zeros((len(self.spaces), n_features), dtype=bool)
         for mask, (features, _) in zip(masks, self.spaces, strict=True):
             mask[features] = True
         return masks
@@ -119,7 +121,7 @@ class RowDistances:
         shares = []
         for space, (x, product, known) in enumerate(zip(tensor, products, of_systems, strict=True)):
             lost = found_by.nearest.log_distances_lost(x, left_out, space, product, known)
-            shares.append(normalised(to_numpy(lost if observed is None else lost * observed)))
+            shares.append(normalised(to_numpy(lost if observed is None else lost * found_by.of_features(observed))))
         return shares
 
     def to_state(self) -> dict[str, Any]:
@@ -146,16 +148,20 @@ class OnDevice:
 
     def __init__(self, distances: RowDistances, device: torch.device) -> None:
         systems, masks = distances.coordinates(distances.references).filled, distances.masks
-        dtype, n_features = dtype_of(distances.references), systems[0].shape[1]
+        columns = distances.coordinates.scale.columns
+        feature_of = None if columns is None else columns.feature_of
+        self._first = None if columns is None else to_tensor(columns.first, torch.int64, device)
+        dtype, n_features = dtype_of(distances.references), masks.shape[1]
         self.references = to_tensor(distances.references, dtype, device)
         bags = np.stack([distances.bags] * N_SYSTEMS)
-        self.nearest = NearestRows(np.stack(systems), bags, np.full(N_SYSTEMS, n_features), device)
+        self.nearest = NearestRows(np.stack(systems), bags, np.full(N_SYSTEMS, n_features), device, feature_of)
         self.n_distances = bags.size
         self._of_spaces: NearestRows | None = None
         if len(masks):
             bags = np.stack([bags for _, bags in distances.spaces])
+            sizes, masks = masks.sum(axis=1), masks if feature_of is None else masks[:, feature_of]
             masked = systems[-1] * masks[:, np.newaxis].astype(systems[-1].dtype)
-            self._of_spaces = NearestRows(masked, bags, masks.sum(axis=1), device)
+            self._of_spaces = NearestRows(masked, bags, sizes, device, feature_of)
             self.n_distances = max(self.n_distances, bags.size)
         self._masks = to_tensor(masks[:, np.newaxis], dtype, device)
         # The bags of subspaces are some of those of the systems, which all have the same.
@@ -168,6 +174,10 @@ class OnDevice:
     def observed(self, systems: Systems, part: slice = slice(None)) -> Tensor | None:
         """1 for observed entries of rows, 0 for missing ones; None if none is missing."""
         return None if systems.missing is None else self._on_device(~systems.missing[part])
+
+    def of_features(self, observed: Tensor) -> Tensor:
+        """Of columns of features, which are observed or missing together, one each."""
+        return observed if self._first is None else observed[:, self._first]
 
     def _on_device(self, array: np.ndarray) -> Tensor:
         return to_tensor(array, self.references.dtype, self.references.device)

@@ -35,7 +35,7 @@ class Sampler:
         self._left_out = 0.0 if novelty else MAX_LEFT_OUT
         self._known = None if entries.group is None else KnownRows.of(entries.rows, entries.group)
         n_bags, bag_size = (CLEAN_BAGS, CLEAN_BAG_SIZE) if novelty else (BAGS, BAG_SIZE)
-        self._n_bags = max(1, min(n_bags, MAX_REFERENCE_NUMBERS // (bag_size * n_features)))
+        self._n_bags = max(1, min(n_bags, MAX_REFERENCE_NUMBERS // (bag_size * entries.n_columns)))
         # No more than there are outside of a fold: calibration rows are compared with bags as large as new rows are.
         self._bag_size = self._at_most_half(bag_size, 1.0 - self._left_out)
         self._subspaces = _draw_subspaces(n_features, random_state) if novelty else []
@@ -56,7 +56,7 @@ class Sampler:
         """Distances to entries in the order from the most usual to the least."""
         entries, random_state = self.entries, self._random_state
         usual = entries.select(np.flatnonzero(self.usual(order)))
-        coordinates = Coordinates.of(usual.rows, usual.weight, self.parameters.scale, self._dtype)
+        coordinates = Coordinates.of(usual.rows, usual.weight, self.parameters.scale, self._dtype, entries.columns)
         bags = []
         for bag in range(self._n_bags):
             share = 1.0 - self._left_out * (bag + 0.5) / self._n_bags
@@ -105,7 +105,7 @@ def most_usual_first(
         if not own.any():
             continue
         others = entries if own.all() else entries.select(~own)
-        coordinates = Coordinates.of(others.rows, others.weight, parameters.scale, dtype)
+        coordinates = Coordinates.of(others.rows, others.weight, parameters.scale, dtype, entries.columns)
         bags = draw_bags(others.weight, COARSE_BAGS, bag_size, random_state)
         references = coordinates.filled(coordinates.scale.deviations(others.rows))
         found_by = RowDistances(coordinates, references, others.single, bags, ())

@@ -15,7 +15,11 @@ from skae._training._loop import TrainingResult
 
 @dataclass(frozen=True)
 class ScorerParameters:
-    """The parameters of the detector that its scorer is fitted with; "auto" where a rule of the scorer decides."""
+    """The parameters of the detector that its scorer is fitted with; "auto" where a rule of the scorer decides.
+
+    `n_categories` says for each feature how many categories it has, of which rows contain codes, 0 for numbers; None
+    stands for numbers only.
+    """
 
     novelty: bool
     n_components: int | float | None
@@ -24,6 +28,7 @@ class ScorerParameters:
     scale: bool
     training: TrainingParameters
     device: str
+    n_categories: np.ndarray | None = None
 
 
 class Scorer(Protocol):

@@ -45,6 +45,14 @@ def dense(X: Any, *, allow_nan: bool = False) -> np.ndarray:
     )
 
 
+def values_of_row(X: Any) -> np.ndarray:
+    """The values of a single row: numbers, or objects if some of them are categories."""
+    try:
+        return dense(X, allow_nan=True)[0]
+    except ValueError:
+        return np.asarray(X, dtype=object)[0]
+
+
 def column(values: Any, X: Any, name: str) -> np.ndarray:
     """A 1d array with one value per row of X."""
     array = np.asarray(values)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from numbers import Real
+
 import numpy as np
 
 from skae._displays._drawing import GREY, VERMILION, check_matplotlib, new_axes, shortened, with_name
-from skae._displays._estimator_access import check_estimator, dense, display_name, feature_names, take_row
+from skae._displays._estimator_access import check_estimator, display_name, feature_names, take_row, values_of_row
 from skae._support._constraints import Integer, check_parameters
 
 
@@ -113,7 +115,7 @@ class FeatureContributionDisplay:
         display = cls(
             feature_contributions=contributions,
             feature_names=feature_names(X, len(contributions), estimator),
-            feature_values=dense(chosen, allow_nan=True)[0],
+            feature_values=values_of_row(chosen),
             row_name=chosen.index[0] if hasattr(X, "iloc") else row,
             p_value=float(estimator.p_values(chosen)[0]) if hasattr(estimator, "p_values") else None,
             estimator_name=display_name(estimator),
@@ -199,7 +201,10 @@ class FeatureContributionDisplay:
 
     def _label(self, index: int) -> str:
         name = shortened(self.feature_names[index])
-        return name if self.feature_values is None else f"{name} = {self.feature_values[index]:.4g}"
+        if self.feature_values is None:
+            return name
+        value = self.feature_values[index]
+        return f"{name} = {value:.4g}" if isinstance(value, Real) else f"{name} = {shortened(str(value))}"
 
     def _title(self, contributions: np.ndarray) -> str:
         row = "A row" if self.row_name is None else f"Row {self.row_name}"

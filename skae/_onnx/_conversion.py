@@ -243,6 +243,11 @@ def _convert_transformer(scope: Any, operator: Any, container: Any) -> None:
 
 def _convert_detector(scope: Any, operator: Any, container: Any) -> None:
     detector = operator.raw_operator
+    if detector.categories_:
+        raise NotImplementedError(
+            "to_onnx cannot convert a detector with categorical features. Save it with joblib or skops: see "
+            "docs/saving.md."
+        )
     scorer, calibration = detector._scorer, detector._calibration
     if type(scorer) not in COMPONENTS:
         raise NotImplementedError(

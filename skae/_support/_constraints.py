@@ -118,6 +118,22 @@ class LayerSizes:
 
 
 @dataclass(frozen=True)
+class FeatureSelection:
+    """A one-dimensional array-like of bools, of ints or of strings."""
+
+    def accepts(self, value: object) -> bool:
+        is_array_like = isinstance(value, Sequence) or hasattr(value, "__array__")
+        if isinstance(value, str | bytes | bytearray) or not is_array_like:
+            return False
+        values = np.asarray(value)
+        kinds = {type(each) for each in values.tolist()} if values.ndim == 1 else {object}
+        return len(kinds) < 2 and kinds <= {bool, int, str}
+
+    def __str__(self) -> str:
+        return "an array-like of bools, ints or strs"
+
+
+@dataclass(frozen=True)
 class AnyCallable:
     """Anything that can be called."""
 

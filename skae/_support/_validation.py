@@ -81,12 +81,13 @@ def check_groups(groups, X) -> np.ndarray | None:
     if groups.ndim != 1:
         raise ValueError(f"groups should be a 1d array, got an array of shape {groups.shape} instead.")
     check_consistent_length(X, groups)
-    if np.any([_is_missing(group) for group in groups] if groups.dtype.kind == "O" else groups != groups):
+    if np.any([is_missing(group) for group in groups] if groups.dtype.kind == "O" else groups != groups):
         raise ValueError("Input groups contains NaN.")
     return groups
 
 
-def _is_missing(value) -> bool:
+def is_missing(value) -> bool:
+    """Whether a value is None, NaN or the NA of a DataFrame."""
     equal = value == value  # for pandas' NA this is NA, which is no bool
     return value is None or not isinstance(equal, bool | np.bool_) or not equal
 

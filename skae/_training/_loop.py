@@ -25,9 +25,8 @@ from skae._training._sign_flips import sign_flip_p_value
 MAX_JUDGED_ROWS = 2048
 # In averages over steps, step t has a weight of about t^8, so that the last ninth of the steps has most of the weight.
 AVERAGED_POWER = 8
-# Levels of one-sided tests. Parameters that replace the start must be better by about one standard error. An earlier
-# epoch replaces the last one more easily, because a mistake costs little there.
-LEVEL_OF_START, LEVEL_OF_LAST = 0.16, 0.3
+# Level of the one-sided test by which an earlier epoch replaces the last one. It is high: a mistake costs little.
+LEVEL_OF_LAST = 0.3
 # Two threads are used if the parameters times the rows of a step are at least this many (steps of some 25 ms): they
 # take .6 to .8 of the time of one. For smaller steps they gain less, and beside busy processes they may take many times
 # as long.
@@ -145,7 +144,7 @@ def train(
             _run_epochs(_Stepper(network, rows, split, settings), checkpoint, random_state, on_epoch, result)
         except KeyboardInterrupt:
             result.interrupted = True
-        checkpoint.restore_best(result, limit)
+        checkpoint.restore_best(result, limit, settings.level)
 
 
 @dataclass(frozen=True)
@@ -187,7 +186,7 @@ def train_on_chunk(
         state = stepper.state()
         network.parameters.copy_(state.average)
         checkpoint.update(1, result, on_curve=True)
-        checkpoint.restore_best(result, limit)
+        checkpoint.restore_best(result, limit, settings.level)
     return state
 
 
@@ -317,12 +316,12 @@ class BestCheckpoint:
             result.held_out_losses.append(self._last.loss)
         return self._last.loss
 
-    def restore_best(self, result: TrainingResult, limit: Callable[[], None]) -> None:
+    def restore_best(self, result: TrainingResult, limit: Callable[[], None], level: float) -> None:
         """Set the network to the parameters to keep.
 
         The lowest of many losses on few rows is partly low by chance. Therefore the last parameters, at which the rate
         has fallen to zero, are kept unless the best ones are significantly better. The start is kept unless the result
-        is significantly better.
+        is better in a test of `level`.
         """
         if torch.equal(self._network.parameters, self._start.parameters):  # nothing was trained
             return
@@ -333,7 +332,7 @@ class BestCheckpoint:
             kept = self._best if self._beats(self._best, self._last, LEVEL_OF_LAST) else self._last
             self._network.parameters.copy_(kept.parameters)
             limit()
-            is_better = self._beats(self._checkpoint(kept.epoch), self._start, LEVEL_OF_START)
+            is_better = self._beats(self._checkpoint(kept.epoch), self._start, level)
             kept = kept if is_better else self._start
         result.best_loss, result.best_iter = kept.loss, kept.epoch
         self._network.parameters.copy_(kept.parameters)

@@ -11,8 +11,9 @@ class TrainingSettings:
 
     `alpha` is the L2 decay, decoupled from the gradient. `max_iter`, `n_iter_no_change` and `tol` are the arguments
     `max_iter`, `patience` and `tol` of the schedule, which is `PlateauSchedule` if `decays_at_plateau`, else
-    `CosineSchedule`. `validation_fraction` is the share of the rows to hold out, or 0. If `mixed_precision`, the matrix
-    products of training are in bfloat16.
+    `CosineSchedule`. `validation_fraction` is the share of the rows to hold out, or 0. The result of training is kept
+    if a test on these rows finds it better than the start; its `level` is by default that of one standard error. If
+    `mixed_precision`, the matrix products of training are in bfloat16.
     """
 
     alpha: float
@@ -21,6 +22,7 @@ class TrainingSettings:
     max_iter: int
     n_iter_no_change: int
     validation_fraction: float = 0.0
+    level: float = 0.16
     mixed_precision: bool = False
     decays_at_plateau: bool = False
     tol: float = 1e-4

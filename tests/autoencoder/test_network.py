@@ -150,6 +150,15 @@ def test_masked_entries_are_the_task():
     torch.testing.assert_close(target[0], torch.tensor([1.0, 2.0, 3.0, 0.0, 0.0], dtype=torch.float64))
 
 
+def test_where_entries_are_missing_masked_ones_alone_are_judged():
+    nan = torch.nan
+    x = torch.ones(2, 5, dtype=torch.float64)
+    corrupted = torch.tensor([[nan, 2.0, 3.0, nan, 1.0], [1.0, 2.0, 3.0, 4.0, 5.0]], dtype=torch.float64)
+    network = make_network(takes_mask=True, corruption=Corruption(Gaussian(0.0), 0.3, fills=True))
+    _, share = network._target(x, corrupted, None, judging=True)
+    torch.testing.assert_close(share, torch.tensor([[0.25, 0, 0, 0.25, 0], [0.0] * 5], dtype=torch.float64))
+
+
 def test_the_penalty_of_a_row_counts_as_its_weightiest_entry(x):
     network = make_network(code="variational", beta=0.7, takes_mask=True, corruption=NO_CORRUPTION)
     x[0, :3] = torch.nan

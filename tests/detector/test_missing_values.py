@@ -127,7 +127,7 @@ class TestDetector:
         p_values = fitted.p_values(new)
         fitted.recalibrate(np.vstack([X, np.full((50, 4), np.nan)]))
         np.testing.assert_array_equal(fitted.p_values(new), p_values)
-        with pytest.raises(ValueError, match="at least 2 rows with an observed value. Got 0."):
+        with pytest.raises(ValueError, match=r"at least 2 rows with an observed value\. Got 0\."):
             fitted.recalibrate(np.full((5, 4), np.nan))
 
     def test_features_without_any_value_are_refused(self, method, novelty):

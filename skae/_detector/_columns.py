@@ -1,0 +1,86 @@
+"""Columns that stand for the features of a table in which some are categorical."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+# Columns for all categorical features together; of a feature with more categories than its part of them, rare ones
+# share a column.
+MAX_COLUMNS = 1280
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureColumns:
+    """One column for each numeric feature; for a categorical one an indicator of each bin of its categories.
+
+    `n_bins` of shape (n_features,) is 0 for numeric features. `bins` of shape (n_features, n_codes) has the bin of
+    each code of a category; the last bin is that of categories which `fit` has not seen. Rare categories may share one.
+    """
+
+    n_bins: np.ndarray
+    bins: np.ndarray
+
+    @classmethod
+    def of(cls, codes: np.ndarray, weight: np.ndarray, n_categories: np.ndarray) -> FeatureColumns:
+        """Of weighted rows in which categories are codes from 0; `n_categories` is 0 for numeric features.
+
+        The code `n_categories` stands for categories that were not seen.
+        """
+        limit = max(2, MAX_COLUMNS // int(np.count_nonzero(n_categories)) - 1)
+        n_bins = np.where(n_categories > 0, np.minimum(n_categories, limit) + 1, 0)
+        bins = np.zeros((len(n_categories), n_categories.max() + 1), dtype=np.intp)
+        for feature in np.flatnonzero(n_categories):
+            known, count = ~np.isnan(codes[:, feature]), n_categories[feature]
+            total = np.bincount(codes[known, feature].astype(np.intp), weights=weight[known], minlength=count)
+            order = np.argsort(-total[:count], kind="stable")
+            common = order if count <= limit else order[: limit - 1]
+            bins[feature, :count] = n_bins[feature] - 2
+            bins[feature, np.sort(common)] = np.arange(len(common))
+            bins[feature, count:] = n_bins[feature] - 1
+        return cls(n_bins, bins)
+
+    @cached_property
+    def feature_of(self) -> np.ndarray:
+        """The feature of each column."""
+        return np.repeat(np.arange(len(self.n_bins)), np.maximum(self.n_bins, 1))
+
+    @cached_property
+    def first(self) -> np.ndarray:
+        """The first column of each feature."""
+        return np.searchsorted(self.feature_of, np.arange(len(self.n_bins)))
+
+    @cached_property
+    def is_numeric(self) -> np.ndarray:
+        """Which columns are numeric features."""
+        return self.n_bins[self.feature_of] == 0
+
+    @cached_property
+    def inputs(self) -> np.ndarray:
+        """The feature of each column and, again, of each number: of its rank."""
+        return np.append(self.feature_of, self.feature_of[self.is_numeric])
+
+    @property
+    def categorical(self) -> list[tuple[int, slice]]:
+        """The categorical features, and their columns."""
+        features = np.flatnonzero(self.n_bins).tolist()
+        return [(each, slice(self.first[each], self.first[each] + self.n_bins[each])) for each in features]
+
+    def expanded(self, rows: np.ndarray) -> np.ndarray:
+        """Numbers and indicators for rows of numbers and codes; NaN in all columns of what is missing."""
+        result = rows[:, self.feature_of].astype(np.float64)
+        for feature, columns in self.categorical:
+            known = ~np.isnan(rows[:, feature])
+            bins = self.bins[feature, rows[known, feature].astype(np.intp)]
+            result[known, columns] = bins[:, np.newaxis] == np.arange(self.n_bins[feature])
+        return result
+
+    def joined(self, columns: np.ndarray) -> np.ndarray:
+        """Numbers and bins for centred numbers and indicators, shape (n_rows, n_features); NaN stays."""
+        result = columns[:, self.first]
+        for feature, own in self.categorical:
+            known = ~np.isnan(result[:, feature])
+            result[known, feature] = columns[known, own].argmax(axis=1)
+        return result
