@@ -23,7 +23,7 @@ from skae._rows._reservoir import Reservoir, draw_priorities, highest_priorities
 from skae._rows._row_source import RowSource
 from skae._rows._training_rows import TrainingRows
 from skae._support._callbacks import with_callbacks
-from skae._support._categories import ENCODE, Categories, as_table, encoded, find_categories
+from skae._support._categories import ADVICE_TO_CONVERT, ENCODE, Categories, as_table, encoded, find_categories
 from skae._support._constraints import (
     Boolean,
     FeatureSelection,
@@ -563,6 +563,10 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
             "reconstruction" the codes of the autoencoder.
         """
         return like(self._codes(self._check_fitted_X(X)), X)
+
+    @property
+    def _advice_on_strings(self) -> str:
+        return ADVICE_TO_CONVERT if self.method == "denoising" else super()._advice_on_strings
 
     def _check_X(self, X, *, reset: bool, min_samples: int = 1):
         """Numbers, with codes for categories."""

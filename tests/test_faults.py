@@ -34,6 +34,8 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.decomposition import PCA
 
+from skae._support._categories import ADVICE_TO_CONVERT, ADVICE_TO_ENCODE
+
 pytestmark = few_epochs
 
 
@@ -61,6 +63,9 @@ def words_of_scikit_learn(name, method, case):
     # PCA is content with one row.
     if case == "no rows" and method in (*FITS, "recalibrate"):
         words = words.replace("minimum of 1", "minimum of 2")
+    if "could not convert string" in words:
+        takes_categories = name in ("denoising", "clean")
+        words = f"{words}. {ADVICE_TO_CONVERT if takes_categories else ADVICE_TO_ENCODE}"
     return type(theirs), words
 
 
@@ -75,7 +80,6 @@ REFUSED = {
     "objects": lambda: with_value({}, object),
     "words": lambda: np.full((N, 4), "word"),
     "string column": lambda: frame().assign(b="word"),
-    "categories": lambda: frame().assign(b=pd.Categorical(["low", "high"] * (N // 2))),
     "no rows": lambda: np.empty((0, 4)),
     "no columns": lambda: np.empty((N, 0)),
     "one dimension": lambda: X[:, 0],
@@ -87,6 +91,12 @@ REFUSED = {
     "ragged": lambda: [[1.0, 2.0], [3.0]],
     "pd.NA among objects": lambda: with_value(pd.NA, object),
     "NaT": lambda: frame().assign(b=pd.NaT),
+}
+# Detectors that are fitted to them take categories.
+TAKEN = [(name, method) for name in ("denoising", "clean") for method in FITS]
+CATEGORIES = {
+    "words": lambda: frame().assign(b=pd.Categorical(["low", "high"] * (N // 2))),
+    "numbers": lambda: pd.DataFrame(X).astype("category"),
 }
 # Calls that take codes, or refuse sparse rows.
 DENSE_ONLY = [("transformer", "inverse_transform"), ("transformer", "predict")]
@@ -109,6 +119,18 @@ class TestRefused:
     @table([(name, "recalibrate") for name in ESTIMATORS if name != "transformer"], case=REFUSED)
     def test_by_recalibrate(self, fitted, name, method, case):
         self.assert_refused(fitted[name], name, method, case, REFUSED[case]())
+
+    @table(
+        [(name, method) for name, method in CALLS if method != "inverse_transform" and (name, method) not in TAKEN],
+        case=CATEGORIES,
+    )
+    def test_categories(self, fitted, name, method, case):
+        """Of a detector that takes them, by methods after a fit to numbers."""
+        estimator, rows = fitted[name], inputs_of(name, method, CATEGORIES[case]())
+        before = state(estimator)
+        with pytest.raises(ValueError, match=r"categorical.*OneHotEncoder within a ColumnTransformer"):
+            getattr(estimator, method)(rows)
+        assert state(estimator) == before
 
     @staticmethod
     def assert_refused(estimator, name, method, case, rows):
@@ -190,7 +212,6 @@ SAME = {
     "list": np.ndarray.tolist,
     "DataFrame": lambda rows: pd.DataFrame(rows),
     "nullable": lambda rows: pd.DataFrame(rows).astype("Float64"),
-    "numbers as categories": lambda rows: pd.DataFrame(rows).astype("category"),
     "numbers as strings in a DataFrame": lambda rows: pd.DataFrame(rows).map(lambda value: repr(float(value))),
 }
 SPARSE = {

@@ -22,7 +22,11 @@ from skae._support._tensors import as_array
 from skae._support._validation import is_missing
 
 ENCODE = "OneHotEncoder within a ColumnTransformer"
-ADVICE = f"Convert columns of strings to a categorical dtype, X.astype({{'column': 'category'}}), or use {ENCODE}."
+# What to do with strings, where categories are refused and where they are taken.
+ADVICE_TO_ENCODE = f"Use {ENCODE}."
+ADVICE_TO_CONVERT = (
+    f"Convert columns of strings to a categorical dtype, X.astype({{'column': 'category'}}), or use {ENCODE}."
+)
 
 # The categories of each categorical feature; keys are indices of features.
 Categories = dict[int, np.ndarray]
@@ -52,14 +56,14 @@ def refuse_categorical(X, owner: str) -> None:
 
 
 @contextmanager
-def advice_on_strings() -> Iterator[None]:
+def advice_on_strings(advice: str) -> Iterator[None]:
     """Add advice to the error that scikit-learn raises if it cannot convert strings to numbers."""
     try:
         yield
     except ValueError as error:
         if "could not convert string" not in str(error):
             raise
-        raise ValueError(f"{error}. {ADVICE}") from error
+        raise ValueError(f"{error}. {advice}") from error
 
 
 def find_categories(X, categorical_features) -> Categories:
@@ -120,7 +124,7 @@ def encoded(X, categories: Categories) -> np.ndarray:
     dtype: Any = np.float64
     if numeric:
         numbers = X.iloc[:, numeric] if is_pandas(X) else X[:, numeric]
-        with advice_on_strings():
+        with advice_on_strings(ADVICE_TO_CONVERT):
             numbers = check_array(numbers, dtype=(np.float64, np.float32), ensure_all_finite="allow-nan")
         dtype = numbers.dtype
     result = np.empty(X.shape, dtype)
