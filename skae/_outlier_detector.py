@@ -484,7 +484,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
 
         The list is made by the Benjamini-Hochberg procedure from the p-values of the rows given. If the normal rows
         among them are like the calibration rows, the expected share of normal rows in the list is at most `fdr`, an
-        empty list counting as zero (Bates et al. 2023 [6]_). This holds for any number of outliers, and as
+        empty list counting as zero (Bates et al. 2023). This holds for any number of outliers, and as
         approximately as `p_values` do.
 
         With few calibration rows the list is often empty. With n of them no p-value is below 1 / (n + 1), so among m
