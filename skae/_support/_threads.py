@@ -127,7 +127,7 @@ def _single_blas_thread() -> Iterator[None]:
         yield
         return
     try:
-        with _blas_libraries().limit(limits=1, user_api="blas"):
+        with _blas_libraries().limit(limits=1):
             yield
     finally:
         lock.release()
@@ -136,7 +136,7 @@ def _single_blas_thread() -> Iterator[None]:
 @cache
 def _blas_libraries() -> ThreadpoolController:
     """The BLAS libraries of NumPy and SciPy, which are loaded by now. Finding them takes 10 ms."""
-    return ThreadpoolController()
+    return ThreadpoolController().select(user_api="blas")  # a limit puts back the counts of all that it knows
 
 
 @contextmanager
