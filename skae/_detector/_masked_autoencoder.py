@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skae._detector._coordinates import CLIP
 from skae._detector._ensemble import Layers, PerceptronEnsemble
+from skae._detector._feature_scale import CLIP
 from skae._linalg._quantiles import observed
 from skae._support._torch import to_tensor
 

@@ -254,7 +254,7 @@ def test_before_fit(kind):
 @pytest.mark.parametrize("fdr", [0.1, 0.3])
 @pytest.mark.slow
 def test_false_share_of_lists(kind, recalibrated, fdr):
-    """Lists from 20 pairs of training rows and batches; the mean false share of each is below fdr but for chance."""
+    """Lists from 20 pairs of training rows and batches; the mean false share of each is at most fdr, up to chance."""
     shares = []
     for seed in range(20):
         detector = clone(KINDS[kind]).set_params(random_state=seed).fit(banana(200, 5 * seed))

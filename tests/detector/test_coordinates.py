@@ -4,18 +4,10 @@ import numpy as np
 import pytest
 from scipy import special
 
-from skae._detector._coordinates import (
-    CLIP,
-    EXTREME,
-    MAX_KNOTS,
-    MAX_TOLERANCE,
-    ROUNDING,
-    WHITENING_FLOOR,
-    Coordinates,
-    FeatureScale,
-    RankTransform,
-    Whitening,
-)
+from skae._detector._coordinates import Coordinates
+from skae._detector._feature_scale import CLIP, EXTREME, MAX_TOLERANCE, ROUNDING, FeatureScale
+from skae._detector._rank_transform import MAX_KNOTS, RankTransform
+from skae._detector._whitening import WHITENING_FLOOR, Whitening
 
 RNG = np.random.RandomState(0)
 

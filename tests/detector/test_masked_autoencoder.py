@@ -7,7 +7,7 @@ import pytest
 import torch
 from ensemble_cases import SIZES, initialised, outputs
 
-from skae._detector._coordinates import CLIP
+from skae._detector._feature_scale import CLIP
 from skae._detector._masked_autoencoder import (
     INPUT_CLIP,
     MAX_BINS,
