@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from _results import add_out
 from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
@@ -18,9 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", type=Path, default=DEFAULT_FOLDER, metavar="DIR", help="folder with mnist.npz and adbench/"
     )
-    parser.add_argument(
-        "--out", type=Path, default=Path("benchmark_results"), metavar="DIR", help="where to write CSVs"
-    )
+    add_out(parser)
 
 
 def adbench_files(folder: Path) -> dict[str, Path]:

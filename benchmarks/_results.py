@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 import pandas as pd
 from scipy.stats import wilcoxon
 
 RESULTS = Path(__file__).parent / "results"
+
+
+def add_out(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--out", type=Path, default=Path("benchmark_results"), metavar="DIR", help="where to write CSVs"
+    )
 
 
 def load(name: str) -> pd.DataFrame:
@@ -23,6 +30,11 @@ def number(value: float, digits: int = 3) -> str:
     """Rounded, without the zero before the point: .826, -.188, 13.90; minus zero has no sign."""
     text = f"{round(value, digits) + 0.0:.{digits}f}"
     return text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text
+
+
+def share(value: float) -> str:
+    """A share with three digits; none and all have no point."""
+    return {".000": "0", "1.000": "1"}.get(number(value), number(value))
 
 
 def p_value(p: float) -> str:

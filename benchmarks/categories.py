@@ -24,12 +24,11 @@ from __future__ import annotations
 
 import argparse
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from _detectors import Neighbours, Sklearn
-from _results import save
+from _results import add_out, save
 from scipy.stats import wilcoxon
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
@@ -257,9 +256,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[3, 4, 5])
     parser.add_argument("--tables", nargs="+", help="all without it")
     parser.add_argument("--methods", nargs="+", help="all without it")
-    parser.add_argument(
-        "--out", type=Path, default=Path("benchmark_results"), metavar="DIR", help="where to write CSVs"
-    )
+    add_out(parser)
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")  # encoders warn of unknown categories
     found = []
