@@ -31,11 +31,11 @@ import math
 import warnings
 from copy import deepcopy
 from dataclasses import replace
-from pathlib import Path
 
 import _data
 import numpy as np
 import pandas as pd
+from _results import save
 from false_alarms import DISTRIBUTIONS, TIMES_AS_FAR, clustered, wide
 from outliers import split
 from sklearn.base import clone
@@ -89,13 +89,17 @@ def lists(detector, X) -> dict[float, np.ndarray]:
     return {fdr: np.asarray(detector.select(X, alpha=fdr)) for fdr in LEVELS}
 
 
-def judged(selected: dict[float, np.ndarray], is_outlier: np.ndarray) -> dict[tuple[str, float], float]:
-    measured = {}
-    for fdr, mask in selected.items():
-        measured["false", fdr] = (mask & ~is_outlier).sum() / max(1, mask.sum())
-        measured["found", fdr] = mask[is_outlier].mean()
-        measured["empty", fdr] = float(not mask.any())
-    return measured
+def judged(selected: dict[float, np.ndarray], is_outlier: np.ndarray) -> list[dict]:
+    return [
+        {
+            "fdr": fdr,
+            "listed": mask.sum(),
+            "false": (mask & ~is_outlier).sum() / max(1, mask.sum()),
+            "found": mask[is_outlier].mean(),
+            "empty": float(not mask.any()),
+        }
+        for fdr, mask in selected.items()
+    ]
 
 
 def made_batch(draw, n_rows: int, rng) -> tuple[np.ndarray, np.ndarray]:
@@ -105,60 +109,56 @@ def made_batch(draw, n_rows: int, rng) -> tuple[np.ndarray, np.ndarray]:
     return np.vstack([draw(n_rows - n_outliers, rng), outliers]), np.arange(n_rows) >= n_rows - n_outliers
 
 
-def made(arguments) -> None:
-    makers, n_rows = peers(), arguments.rows
+def made(arguments) -> pd.DataFrame:
+    makers, n_rows, rows = peers(), arguments.rows, []
     for draw in [draw for draw in DISTRIBUTIONS if draw.__name__ in arguments.kinds]:
-        found: dict[str, list[dict]] = {}
         for seed in range(arguments.repeats):
             rng = np.random.RandomState(seed)
             X, recent = draw(n_rows, rng), draw(n_rows, rng)
             batch, is_outlier = made_batch(draw, arguments.batch, rng)
             ours = AutoencoderOutlierDetector(novelty=arguments.novelty, random_state=seed).fit(X)
-            found.setdefault("skae", []).append(judged(lists(ours, batch), is_outlier))
-            found.setdefault("skae recalibrated", []).append(judged(lists(ours.recalibrate(recent), batch), is_outlier))
-            for name, make in makers.items():
-                found.setdefault(name, []).append(judged(lists(make(seed).fit(X), batch), is_outlier))
-        print(f"\n{draw.__name__}: {n_rows} training rows, {arguments.batch} new ones, {arguments.repeats} repetitions")
-        print(summary(found).to_string(), flush=True)
+            found = {"skae": lists(ours, batch), "skae recalibrated": lists(ours.recalibrate(recent), batch)}
+            found |= {name: lists(make(seed).fit(X), batch) for name, make in makers.items()}
+            cell = {"kind": draw.__name__, "seed": seed}
+            rows += [cell | {"method": name} | row for name, own in found.items() for row in judged(own, is_outlier)]
+        print(draw.__name__, flush=True)
+    return pd.DataFrame(rows)
 
 
-def summary(found: dict[str, list[dict]]) -> pd.DataFrame:
-    """Means of each method; of the false shares with standard errors."""
-    rows = {}
-    for name, measured in found.items():
-        table = pd.DataFrame(measured)
-        mean, error = table.mean(), table.sem()
-        rows[name] = {key: f"{mean[key]:.3f}" for key in table}
-        for fdr in LEVELS:
-            rows[name]["false", fdr] += f" ± {error['false', fdr]:.3f}"
-    return pd.DataFrame(rows).T[["false", "found", "empty"]]
+def report_made(results: pd.DataFrame) -> None:
+    """Means of each method, and the standard error of the false share."""
+    cells = results.groupby(["kind", "fdr", "method"], sort=False)
+    table = cells[["false", "found", "empty"]].mean().assign(error=cells["false"].sem())
+    print(table.unstack("fdr").round(3).to_string())
 
 
-def real(arguments) -> None:
-    makers, rows, found = peers(), [], {}
+def real(arguments) -> pd.DataFrame:
+    makers, rows = peers(), []
     for name, (group, path) in _data.detection_sets(arguments.data).items():
         if group not in arguments.groups:
             continue
         X_train, batch, y = split(name, path, "N", 0)
         is_outlier = np.asarray(y) == 1
         ours = AutoencoderOutlierDetector(novelty=True, random_state=0).fit(X_train)
-        selected, p_values = lists(ours, batch), ours.p_values(batch)
-        found.setdefault("skae", []).append(judged(selected, is_outlier))
-        for method, make in makers.items():
-            found.setdefault(method, []).append(judged(lists(make(0).fit(X_train), batch), is_outlier))
         lowest = ours._calibration.lowest_p_value
-        n_lowest = int((p_values <= lowest).sum())
-        row = {"set": name, "calibrate": round(1 / lowest - 1), "batch": len(batch), "anomalies": int(is_outlier.sum())}
-        row["at the lowest"] = n_lowest
-        for fdr, mask in selected.items():
-            row |= {f"list {fdr}": int(mask.sum()), f"false {fdr}": (mask & ~is_outlier).sum() / max(1, mask.sum())}
-            row[f"needed {fdr}"] = math.ceil(len(batch) / (fdr * n_lowest)) - 1 if n_lowest else ""
-        rows.append(row)
-        print(*row.values(), flush=True)
-    table = pd.DataFrame(rows).set_index("set")
-    print("\n" + table.round(3).to_string())
-    print(f"\nMeans over {len(rows)} sets")
-    print(summary(found).to_string())
+        n_lowest = int((ours.p_values(batch) <= lowest).sum())
+        cell = {"group": group, "dataset": name, "batch": len(batch), "anomalies": int(is_outlier.sum())}
+        for row in judged(lists(ours, batch), is_outlier):
+            needed = math.ceil(len(batch) / (row["fdr"] * n_lowest)) - 1 if n_lowest else None
+            ranks = {"calibrate": round(1 / lowest - 1), "at the lowest": n_lowest, "needed": needed}
+            rows.append(cell | {"method": "skae"} | row | ranks)
+        for method, make in makers.items():
+            own = lists(make(0).fit(X_train), batch)
+            rows += [cell | {"method": method} | row for row in judged(own, is_outlier)]
+        print(name, flush=True)
+    return pd.DataFrame(rows)
+
+
+def report_real(results: pd.DataFrame) -> None:
+    print(results[results["method"] == "skae"].drop(columns=["group", "method"]).round(3).to_string(index=False))
+    print(f"\nMeans over {results['dataset'].nunique()} sets")
+    means = results.groupby(["method", "fdr"], sort=False)[["false", "found", "empty"]].mean()
+    print(means.unstack("fdr").round(3).to_string())
 
 
 def machine(n, rng):
@@ -182,7 +182,7 @@ def recalibrated_by_scores(detector, recent):
     return result
 
 
-def drift(arguments) -> None:
+def drift(arguments) -> pd.DataFrame:
     rows = []
     for draw in (machine, clustered, wide):
         for seed in range(arguments.repeats):
@@ -201,18 +201,20 @@ def drift(arguments) -> None:
                 tests = {"false": new, "found": broken(new, rng)}
                 for variant, detector in variants.items():
                     shares = {test: (detector.p_values(T) <= DRIFT_LEVEL).mean() for test, T in tests.items()}
-                    rows.append({"kind": draw.__name__, "drift": name, "variant": variant} | shares)
-    table = pd.DataFrame(rows)
-    print(f"\n{arguments.rows} training rows, {N_RECENT} recalibrate, {arguments.repeats} repetitions")
+                    rows.append({"kind": draw.__name__, "seed": seed, "drift": name, "variant": variant} | shares)
+    return pd.DataFrame(rows)
+
+
+def report_drift(results: pd.DataFrame) -> None:
     for keys in (["kind", "drift"], ["drift"]):
-        means = table.groupby([*keys, "variant"], sort=False)[["false", "found"]].mean().unstack()
-        print(means.round(3).to_string(), flush=True)
+        means = results.groupby([*keys, "variant"], sort=False)[["false", "found"]].mean().unstack()
+        print(means.round(3).to_string())
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--parts", nargs="+", choices=("made", "real", "drift"), default=["made"])
-    parser.add_argument("--data", type=Path, default=_data.DEFAULT_FOLDER, metavar="DIR")
+    _data.add_arguments(parser)
     parser.add_argument("--groups", nargs="+", default=["adbench", "more", "oddbench"], help="groups of real sets")
     parser.add_argument("--novelty", action="store_true", help="novelty=True; always so with real sets")
     kinds = [draw.__name__ for draw in DISTRIBUTIONS]
@@ -223,7 +225,9 @@ def main() -> None:
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")  # empty lists
     for part in arguments.parts:
-        globals()[part](arguments)
+        results = globals()[part](arguments)
+        save(results, arguments.out, f"alarm_lists_{part}")
+        globals()[f"report_{part}"](results)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ import argparse
 
 import numpy as np
 import pandas as pd
+from _results import add_out, save
 from sklearn.ensemble import IsolationForest
 
 from skae import AutoencoderOutlierDetector
@@ -103,62 +104,65 @@ def shares(detector, X, new, levels) -> dict[str, float]:
     return measured
 
 
-def table(arguments) -> None:
-    novelty, repeats = arguments.novelty, arguments.repeats
+def table(arguments) -> list[dict]:
+    rows, repeats = [], arguments.repeats
     for n_rows in arguments.rows:
-        measured = {}
         for draw in DISTRIBUTIONS:
-            found = []
             for seed in range(repeats if n_rows < 5000 else max(1, repeats // 2)):
                 rng = np.random.RandomState(seed)
                 X, new = draw(n_rows, rng), draw(1000, rng)
-                found.append(shares(fitted(X, novelty, seed), X, new, LEVELS))
-            measured[draw.__name__] = pd.DataFrame(found)
-        means = pd.DataFrame({name: each.mean() for name, each in measured.items()}).T
-        errors = pd.DataFrame({name: each.sem() for name, each in measured.items()}).T
-        shown = means.round(4).astype(str) + " ± " + errors.round(4).astype(str)
-        shown.loc["lowest to highest"] = means.min().map("{:.3f}".format) + " to " + means.max().map("{:.3f}".format)
-        print(f"\n{n_rows} training rows, {len(found)} training sets")
-        print(shown.to_string(), flush=True)
+                cell = {"rows": n_rows, "kind": draw.__name__, "seed": seed}
+                rows.append(cell | shares(fitted(X, arguments.novelty, seed), X, new, LEVELS))
+        print(n_rows, "rows", flush=True)
+    return rows
 
 
-def sweep(arguments) -> None:
-    novelty, repeats = arguments.novelty, max(2, arguments.repeats // 4)
-    measured: dict[str, pd.DataFrame] = {}
+def report_table(results: pd.DataFrame) -> None:
+    cells = results.drop(columns="seed").groupby(["rows", "kind"], sort=False)
+    means, errors = cells.mean(), cells.sem()
+    print((means.round(4).astype(str) + " ± " + errors.round(4).astype(str)).to_string())
+    print("\nLowest and highest mean\n" + means.groupby("rows").agg(["min", "max"]).round(3).to_string())
+
+
+def sweep(arguments) -> list[dict]:
+    rows = []
     for n_rows in SWEEP_ROWS:
         for n_features in SWEEP_FEATURES:
-            found = []
-            for seed in range(repeats):
+            for seed in range(max(2, arguments.repeats // 4)):
                 rng = np.random.RandomState(seed)
                 X, new = rng.normal(size=(n_rows, n_features)), rng.normal(size=(300, n_features))
-                found.append(shares(fitted(X, novelty, seed), X, new, (SWEEP_LEVEL,)))
-            for name, value in pd.DataFrame(found).mean().items():
-                measured.setdefault(name, pd.DataFrame()).loc[n_rows, n_features] = value
-    for name, means in measured.items():
-        print(f"\nGaussian rows, {name}: mean over {repeats} training sets, by rows and features")
-        print(means.round(3).to_string(), flush=True)
+                found = shares(fitted(X, arguments.novelty, seed), X, new, (SWEEP_LEVEL,))
+                rows.append({"rows": n_rows, "features": n_features, "seed": seed} | found)
+    return rows
 
 
-def kinds(arguments) -> None:
-    novelty, repeats, measured = arguments.novelty, max(2, arguments.repeats // 2), {}
+def report_sweep(results: pd.DataFrame) -> None:
+    for measure in results.columns[3:]:
+        print(f"\nGaussian rows, {measure}: means by rows and features")
+        print(results.pivot_table(measure, "rows", "features").round(3).to_string())
+
+
+def kinds(arguments) -> list[dict]:
+    novelty, rows = arguments.novelty, []
     for draw in KINDS:
-        found = []
-        for seed in range(repeats):
+        for seed in range(max(2, arguments.repeats // 2)):
             rng = np.random.RandomState(seed)
             X, new = draw(ROWS_OF_KINDS, rng), draw(1000, rng)
             n_outliers = round(SHARE_OF_OUTLIERS * ROWS_OF_KINDS)
             centre = np.median(X, axis=0)
             among, others = (centre + TIMES_AS_FAR * (draw(n, rng) - centre) for n in (n_outliers, 1000))
             detector, forest = fitted(X, novelty, seed), IsolationForest(random_state=seed).fit(X)
-            own = shares(detector, X, new, LEVELS)
+            own = {"kind": draw.__name__, "seed": seed} | shares(detector, X, new, LEVELS)
             own |= {"auto": flagged(detector, new), "forest's": flagged(forest, new)}
             if not novelty:
                 X = np.concatenate([X[n_outliers:], among])
                 detector, forest = fitted(X, novelty, seed), IsolationForest(random_state=seed).fit(X)
-            found.append(own | {"finds": flagged(detector, others), "forest finds": flagged(forest, others)})
-        measured[draw.__name__] = pd.DataFrame(found).mean()
-    print(f"\n{ROWS_OF_KINDS} training rows, means over {repeats} training sets")
-    print(pd.DataFrame(measured).T.round(3).to_string(), flush=True)
+            rows.append(own | {"finds": flagged(detector, others), "forest finds": flagged(forest, others)})
+    return rows
+
+
+def report_kinds(results: pd.DataFrame) -> None:
+    print(results.drop(columns="seed").groupby("kind", sort=False).mean().round(3).to_string())
 
 
 def flagged(detector, X) -> float:
@@ -171,11 +175,14 @@ def main() -> None:
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--rows", type=int, nargs="+", default=[50, 200, 500, 5000], help="training rows of the table")
     parser.add_argument("--repeats", type=int, help="training sets of each kind: 20, or 6 with --novelty")
+    add_out(parser)
     arguments = parser.parse_args()
     arguments.repeats = arguments.repeats or (6 if arguments.novelty else 20)
-    print(f"novelty={arguments.novelty}")
     for part in arguments.parts:
-        globals()[part](arguments)
+        results = pd.DataFrame(globals()[part](arguments))
+        save(results, arguments.out, f"false_alarms_{part}_{'N' if arguments.novelty else 'U'}")
+        print(f"\n{part}, novelty={arguments.novelty}")
+        globals()[f"report_{part}"](results)
 
 
 if __name__ == "__main__":
