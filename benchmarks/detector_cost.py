@@ -16,7 +16,9 @@ import pickle
 import time
 
 import numpy as np
+import pandas as pd
 import torch
+from _results import add_out, save
 from sklearn.ensemble import IsolationForest
 
 from skae import AutoencoderOutlierDetector
@@ -53,16 +55,13 @@ def interleaved(functions: dict, repeats: int, clock) -> dict[str, float]:
     return {name: float(np.median(values)) for name, values in seconds.items()}
 
 
-def score(fitted: dict, repeats: int) -> None:
+def score(fitted: dict, repeats: int) -> dict:
     X = rows(N_SCORED, 1)
     functions = {name: (lambda detector=detector: detector.score_samples(X)) for name, detector in fitted.items()}
-    seconds = interleaved(functions, repeats, time.process_time)
-    for name, value in seconds.items():
-        ratio = value / seconds["IsolationForest"]
-        print(f"score {N_SCORED:,} x {N_FEATURES}   {name:16s} {value:7.2f} CPU s {ratio:6.1f} times IsolationForest's")
+    return {f"score {N_SCORED:,} rows, CPU s": interleaved(functions, repeats, time.process_time)}
 
 
-def row(fitted: dict, repeats: int) -> None:
+def row(fitted: dict, repeats: int) -> dict:
     one = rows(1, 2)
 
     def repeated(detector):
@@ -70,35 +69,40 @@ def row(fitted: dict, repeats: int) -> None:
             detector.score_samples(one)
 
     functions = {name: (lambda detector=detector: repeated(detector)) for name, detector in fitted.items()}
-    for name, value in interleaved(functions, repeats, time.perf_counter).items():
-        print(f"score one row        {name:16s} {1e3 * value / CALLS_PER_RUN:7.2f} ms")
+    seconds = interleaved(functions, repeats, time.perf_counter)
+    return {"score one row, ms": {name: 1e3 * value / CALLS_PER_RUN for name, value in seconds.items()}}
 
 
-def file(fitted: dict, repeats: int) -> None:
-    for name, detector in fitted.items():
-        print(f"pickle               {name:16s} {len(pickle.dumps(detector)) / 1e6:7.2f} MB")
+def file(fitted: dict, repeats: int) -> dict:
+    return {"pickle, MB": {name: len(pickle.dumps(detector)) / 1e6 for name, detector in fitted.items()}}
 
 
-def fit(fitted: dict, repeats: int) -> None:
+def fit(fitted: dict, repeats: int) -> dict:
+    seconds: dict[str, dict] = {}
     for n_rows in (N_TRAIN, N_MANY):
-        X = rows(n_rows, 0)
+        X, own = rows(n_rows, 0), seconds.setdefault(f"fit {n_rows:,} rows, s", {})
         for name, detector in detectors().items():
             start = time.perf_counter()
             detector.fit(X)
-            print(f"fit {n_rows:9,} x {N_FEATURES}   {name:16s} {time.perf_counter() - start:7.2f} s", flush=True)
+            own[name] = time.perf_counter() - start
+    return seconds
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--repeats", type=int, default=3)
+    add_out(parser)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     X = rows(N_TRAIN, 0)
     fitted = {name: detector.fit(X) for name, detector in detectors().items()}
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} thread")
+    measured = {}
     for part in arguments.parts:
-        globals()[part](fitted, arguments.repeats)
+        measured |= globals()[part](fitted, arguments.repeats)
+    table = pd.DataFrame.from_dict(measured, orient="index").rename_axis("measure")
+    save(table.reset_index(), arguments.out, "detector_cost")
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} thread\n{table.round(2).to_string()}")
 
 
 if __name__ == "__main__":
