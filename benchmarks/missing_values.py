@@ -4,8 +4,8 @@
 
 Up to nine sets (digits, breast_cancer and wine from scikit-learn; three of ADBench, at most 3,000 rows of each and 200
 of each), features standardised. 10, 30 and 50 % of the entries are hidden at random; every method is fitted to the
-incomplete rows and fills them. Printed is the root mean square error on the hidden entries, in standard deviations, and
-the processor time of all fills.
+incomplete rows and fills them. Printed are the root mean square error on the hidden entries, in standard deviations,
+and the processor time of all fills. Writes `missing_values.csv`.
 
 skae: `AutoencoderTransformer(n_components=None)` at its defaults; "untrained" is its Gaussian fill, ``max_iter=0``.
 IterativeImputer: ridge regressions on all other features (`BayesianRidge`, the default), 20 rounds instead of 10; and
@@ -22,6 +22,7 @@ import warnings
 import numpy as np
 import pandas as pd
 from _data import adbench_files, add_arguments, load_adbench, subsample
+from _results import save
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.exceptions import ConvergenceWarning
@@ -65,29 +66,37 @@ def fillers():
     }
 
 
+def run(folder) -> pd.DataFrame:
+    rows = []
+    for name, X in sets(folder):
+        X = StandardScaler().fit_transform(X[:, X.std(axis=0) > 0])
+        for share in SHARES:
+            hidden = np.random.RandomState(1).uniform(size=X.shape) < share
+            incomplete = np.where(hidden, np.nan, X)
+            cell = {"dataset": name, "rows": len(X), "features": X.shape[1], "missing": share}
+            for method, candidates in fillers().items():
+                start = time.process_time()
+                rmse = min(np.sqrt(np.mean((fill(incomplete) - X)[hidden] ** 2)) for fill in candidates)
+                rows.append(cell | {"method": method, "rmse": rmse, "seconds": time.process_time() - start})
+            print(name, share, flush=True)
+    return pd.DataFrame(rows)
+
+
+def report(results: pd.DataFrame) -> None:
+    cells = results.pivot_table("rmse", ["dataset", "missing"], "method", sort=False)
+    print(cells.round(3).to_string())
+    print("\nmeans over cells\n" + cells.mean().round(3).to_string())
+    print("\nseconds\n" + results.groupby("method", sort=False)["seconds"].sum().round(1).to_string())
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_arguments(parser)
     arguments = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)
-    rows, seconds = [], {}
-    for name, X in sets(arguments.data):
-        X = StandardScaler().fit_transform(X[:, X.std(axis=0) > 0])
-        for share in SHARES:
-            hidden = np.random.RandomState(1).uniform(size=X.shape) < share
-            incomplete = np.where(hidden, np.nan, X)
-            row = {"set": name, "rows": len(X), "features": X.shape[1], "missing": share}
-            for method, candidates in fillers().items():
-                start = time.process_time()
-                row[method] = min(np.sqrt(np.mean((fill(incomplete) - X)[hidden] ** 2)) for fill in candidates)
-                seconds[method] = seconds.get(method, 0.0) + time.process_time() - start
-            rows.append(row)
-            print(pd.DataFrame([row]).round(3).to_string(index=False, header=len(rows) == 1), flush=True)
-    table = pd.DataFrame(rows)
-    methods = list(table.columns[4:])
-    print("\nmeans over cells\n" + table[methods].mean().round(3).to_string())
-    print("\nseconds\n" + pd.Series(seconds).round(1).to_string())
-    print("\nskae is best in", int((table["skae"] <= table[methods].min(axis=1)).sum()), "of", len(table), "cells")
+    results = run(arguments.data)
+    save(results, arguments.out, "missing_values")
+    report(results)
 
 
 if __name__ == "__main__":
