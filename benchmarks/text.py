@@ -11,11 +11,13 @@ the second table, after division by their standard deviations over the training 
 
 from __future__ import annotations
 
+import argparse
 import warnings
 
 import _docstrings
 import numpy as np
 import pandas as pd
+from _results import add_out, save
 from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.model_selection import train_test_split
@@ -49,9 +51,9 @@ def run(texts: list[str], labels: np.ndarray) -> pd.DataFrame:
             dtype=np.float32,
         )  # fmt: skip
         X_train, X_test = vectorizer.fit_transform(train), vectorizer.transform(test)
-        whole = related_share(X_test, y)
         print(f"split {seed}: {X_train.shape[0]} + {X_test.shape[0]} documents, {X_train.shape[1]} words, "
-              f"{len(set(y))} labels; tf-idf rows themselves {whole:.1f}", flush=True)  # fmt: skip
+              f"{len(set(y))} labels", flush=True)  # fmt: skip
+        rows.append({"k": 0, "method": "tf-idf", "split": seed, "as they are": related_share(X_test, y)})
         for k in CODE_SIZES:
             for name, make in REDUCERS.items():
                 reducer = make(k, seed).fit(X_train)
@@ -64,7 +66,7 @@ def run(texts: list[str], labels: np.ndarray) -> pd.DataFrame:
 
 def report(results: pd.DataFrame) -> None:
     for column in ("as they are", "scaled"):
-        shares = results.pivot_table(index=["k", "split"], columns="method", values=column)
+        shares = results.query("k > 0").pivot_table(index=["k", "split"], columns="method", values=column)
         table = shares.groupby("k").mean()[list(REDUCERS)]
         for peer in ("LSA", "PCA"):
             gain = shares["skae"] - shares[peer]
@@ -74,7 +76,16 @@ def report(results: pd.DataFrame) -> None:
         print(table.round(1).to_string())
 
 
-if __name__ == "__main__":
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_out(parser)
+    arguments = parser.parse_args()
     # Networks that stop at their number of epochs warn once a cell.
     warnings.simplefilter("ignore")
-    report(run(*_docstrings.load()))
+    results = run(*_docstrings.load())
+    save(results, arguments.out, "text")
+    report(results)
+
+
+if __name__ == "__main__":
+    main()
