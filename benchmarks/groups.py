@@ -12,6 +12,8 @@ from __future__ import annotations
 import argparse
 
 import numpy as np
+import pandas as pd
+from _results import add_out, save
 
 from skae import AutoencoderOutlierDetector, AutoencoderTransformer
 
@@ -68,61 +70,74 @@ def of_pca(X, new, n_components):
     return AutoencoderTransformer(n_components, max_iter=0).fit(X).score(new)
 
 
-def transformer(n_seeds):
-    print(f"{'kind':14}{'claimed':>10}{'new':>8}{'claimed, groups':>18}{'new, groups':>14}{'PCA':>8}")
+def transformer(n_seeds) -> list[dict]:
+    rows = []
     for kind in KINDS:
-        found = []
         for seed in range(n_seeds):
             X, groups, new = data(kind, 300, seed)
-            models = [
-                AutoencoderTransformer(N_COMPONENTS, random_state=seed).fit(X, groups=each) for each in (None, groups)
-            ]
-            row = [number for model in models for number in (1.0 - model.best_loss_, model.score(new))]
-            found.append([*row, of_pca(X, new, N_COMPONENTS)])
-        means = np.mean(found, axis=0)
-        print(f"{kind.__name__:14}{means[0]:10.2f}{means[1]:8.2f}{means[2]:18.2f}{means[3]:14.2f}{means[4]:8.2f}")
+            cell = {"kind": kind.__name__, "seed": seed}
+            for name, each in (("without groups", None), ("with groups", groups)):
+                model = AutoencoderTransformer(N_COMPONENTS, random_state=seed).fit(X, groups=each)
+                rows.append(cell | {"method": name, "claimed": 1.0 - model.best_loss_, "new": model.score(new)})
+            rows.append(cell | {"method": "PCA", "new": of_pca(X, new, N_COMPONENTS)})
+    return rows
 
 
-def few(n_seeds):
-    print(f"{'groups':>6}{'mean gain':>12}{'lowest':>10}{'fits':>6}")
+def few(n_seeds) -> list[dict]:
+    rows = []
     for n_groups in (2, 3, 4, 5, 8, 12, 20, 50):
-        gains = []
         for kind in KINDS:
             for n_components in (2, 6):
                 for seed in range(n_seeds):
                     X, groups, new = data(kind, n_groups, seed, n_rows=20)
                     model = AutoencoderTransformer(n_components, random_state=seed).fit(X, groups=groups)
-                    gains.append(model.score(new) - of_pca(X, new, n_components))
-        print(f"{n_groups:6}{np.mean(gains):12.3f}{np.min(gains):10.4f}{len(gains):6}")
+                    gain = model.score(new) - of_pca(X, new, n_components)
+                    cell = {"groups": n_groups, "kind": kind.__name__, "components": n_components, "seed": seed}
+                    rows.append(cell | {"gain": gain})
+    return rows
 
 
-def detector(n_seeds):
-    print(f"{'kind':14}{'detector':16}{'groups':>6}" + "".join(f"{f'p<={a}':>10}{'given':>8}" for a in LEVELS))
+def detector(n_seeds) -> list[dict]:
+    detectors = {
+        "novelty=True": {"novelty": True},
+        "novelty=False": {},
+        "reconstruction": {"method": "reconstruction"},
+    }
+    rows = []
     for kind in (subjects, windows):
-        for name, parameters in {
-            "novelty=True": {"novelty": True},
-            "novelty=False": {},
-            "reconstruction": {"method": "reconstruction"},
-        }.items():
+        for name, parameters in detectors.items():
             for n_groups in (20, 100, 300):
-                shares = np.zeros((2, len(LEVELS)))
                 for seed in range(n_seeds):
                     X, groups, new = data(kind, n_groups, seed)
-                    for given, each in enumerate((None, groups)):
+                    cell = {"kind": kind.__name__, "detector": name, "groups": n_groups, "seed": seed}
+                    for given, each in (("without groups", None), ("with groups", groups)):
                         model = AutoencoderOutlierDetector(random_state=seed, **parameters).fit(X, groups=each)
-                        p_values = model.p_values(new)
-                        shares[given] += [np.mean(p_values <= level) / n_seeds for level in LEVELS]
-                columns = "".join(f"{without:10.3f}{given:8.3f}" for without, given in shares.T)
-                print(f"{kind.__name__:14}{name:16}{n_groups:6}{columns}")
+                        p = model.p_values(new)
+                        rows.append(cell | {"fitted": given} | {f"p <= {a}": np.mean(p <= a) for a in LEVELS})
+    return rows
+
+
+def report(part: str, results: pd.DataFrame) -> None:
+    if part == "transformer":
+        table = results.pivot_table(["claimed", "new"], "kind", "method", sort=False)
+    elif part == "few":
+        table = results.groupby("groups")["gain"].agg(["mean", "min", "size"])
+    else:
+        shares = [f"p <= {a}" for a in LEVELS]
+        table = results.pivot_table(shares, ["kind", "detector", "groups"], "fitted", sort=False)
+    print(f"\n{part}\n{table.round(3).to_string()}", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--seeds", type=int, default=3)
+    add_out(parser)
     arguments = parser.parse_args()
     for part in arguments.parts:
-        {"transformer": transformer, "few": few, "detector": detector}[part](arguments.seeds)
+        results = pd.DataFrame({"transformer": transformer, "few": few, "detector": detector}[part](arguments.seeds))
+        save(results, arguments.out, f"groups_{part}")
+        report(part, results)
 
 
 if __name__ == "__main__":
