@@ -25,6 +25,7 @@ import warnings
 import _data
 import numpy as np
 import pandas as pd
+from _results import save
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
@@ -113,7 +114,6 @@ def sets(folder) -> dict:
 
 
 def run(arguments) -> pd.DataFrame:
-    arguments.out.mkdir(parents=True, exist_ok=True)
     rows = []
     for name, (train, test, y) in sets(arguments.data).items():
         classifier = CalibratedClassifierCV(SVC(C=10), ensemble=False, cv=3).fit(train, y)
@@ -125,7 +125,7 @@ def run(arguments) -> pd.DataFrame:
         for method, result in results.items():
             rows.append({"dataset": name, "method": method} | result)
             print(*(f"{v:.3f}" if isinstance(v, float) else v for v in rows[-1].values()), flush=True)
-            pd.DataFrame(rows).to_csv(arguments.out / "generation.csv", index=False)
+            save(pd.DataFrame(rows), arguments.out, "generation")
     return pd.DataFrame(rows)
 
 
