@@ -68,9 +68,7 @@ def advice_on_columns(X, advice: str) -> Iterator[None]:
             raise ValueError(f"{error}. {columns}{advice}") from error
         if not names:
             raise
-        raise TypeError(
-            f"X has columns that cannot be converted to numbers: {names}. {ADVICE_ON_DATES}"
-        ) from error
+        raise TypeError(f"X has columns that cannot be converted to numbers: {names}. {ADVICE_ON_DATES}") from error
 
 
 def _columns_without_numbers(X) -> list[str]:
