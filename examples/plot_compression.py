@@ -44,14 +44,14 @@ X_train, X_valid = train_test_split(X_rest, test_size=0.2, stratify=y_rest, rand
 
 
 def store_bytes(train_codes, codes):
-    """Return the bytes per row, and the codes as they come back from uint8."""
+    """Return the bytes per row, and the codes after rounding to uint8."""
     low, high = train_codes.min(axis=0), train_codes.max(axis=0)
     stored = np.clip(np.rint(255 * (codes - low) / (high - low)), 0, 255).astype(np.uint8)
     return stored.shape[1], low + stored * ((high - low) / 255)
 
 
 def store_symbols(train_codes, codes, step):
-    """Return the mean bytes per row under an ideal entropy coder, and the codes as they come back."""
+    """Return the mean bytes per row under an ideal entropy coder, and the decoded codes."""
     train_symbols, symbols = (np.rint(values / step).astype(int) for values in (train_codes, codes))
     lowest = np.minimum(train_symbols.min(), symbols.min())
     n_levels = np.maximum(train_symbols.max(), symbols.max()) - lowest + 1
@@ -112,7 +112,7 @@ def code(setting, X):
 
 
 def best_settings(settings):
-    """Keep the settings which no other beats in both bytes and error on the validation pictures."""
+    """Keep the settings that no other setting beats in both bytes and error on the validation pictures."""
     results = []
     for setting in settings:
         n_bytes, decoded = code(setting, X_valid)

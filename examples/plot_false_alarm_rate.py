@@ -136,7 +136,7 @@ percent = 100 * alphas
 
 
 def on_root_axis(value):
-    # Binomial shares scatter equally everywhere on it, and unlike a logarithmic axis it has a zero.
+    # On this axis binomial shares scatter equally everywhere. Unlike a logarithmic axis, it has a zero.
     return np.sqrt(np.abs(value))
 
 

@@ -78,7 +78,7 @@ print(
 
 
 def hide_letters(rows, random_state, n_hidden=None):
-    """Hide so many letters of each row, or one to three."""
+    """Hide `n_hidden` letters of each row; by default one to three, at random."""
     rows = rows.reshape(len(rows), LENGTH, N_SYMBOLS).copy()
     is_letter = rows[:, :, BLANK] < 0.5
     order = (

@@ -47,7 +47,7 @@ test = torch.as_tensor(X_test, dtype=torch.float32)
 
 
 def draw(module, generator):
-    """Draw linear layers as torch draws new ones."""
+    """Initialise linear layers as torch does."""
     for layer in module.modules():
         if isinstance(layer, nn.Linear):
             bound = layer.in_features**-0.5
@@ -56,7 +56,7 @@ def draw(module, generator):
 
 
 def classifier(start, seed):
-    """The encoder and a linear layer; from scratch, the encoder's layers are drawn anew."""
+    """The encoder and a linear layer; "from scratch", the encoder has random weights."""
     generator = torch.Generator().manual_seed(seed)
     encoder = (ordinary if start == "ordinary encoder" else denoising).encoder_module()
     if start == "from scratch":

@@ -56,8 +56,8 @@ codes = reducer.set_output(transform="pandas").fit(past).transform(new)
 print(codes.head(3).round(2))
 
 # %%
-# One row
-# -------
+# The codes and the scores
+# ------------------------
 
 figure, (plane, scores) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
 for title, rows, marker in (("new rows", new, "o"), ("wrong cultivar", mistaken, "x")):

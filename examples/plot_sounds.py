@@ -84,7 +84,7 @@ def signal_to_noise(name):
 
 
 def accuracy(name):
-    """How well five nearest neighbours tell the kinds apart by the noisy sounds' codes."""
+    """Accuracy of five nearest neighbours on the codes of the noisy sounds."""
     return cross_val_score(KNeighborsClassifier(5), codes[name], kind).mean()
 
 
@@ -96,7 +96,7 @@ for name in denoised:
 # What the figures show
 # ---------------------
 #
-# The first figures show one sound of each kind, with noise as strong as a loud sound. PCA's sounds fade and get out of
+# The second figure shows one sound of each kind, with noise as strong as a loud sound. PCA's sounds fade and get out of
 # phase; those of the autoencoders stay in phase. With this noise and seed the convolutional network is better than the
 # dense one, but not with every seed (9.8 to 11.9 dB with four). With half the noise (``deviation = 0.5``) its lead is
 # more than 1 dB.
