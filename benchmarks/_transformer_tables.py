@@ -56,16 +56,17 @@ def missing_values() -> pd.DataFrame:
     columns = {
         "skae": "skae",
         "skae, untrained": "Gaussian fill alone",
-        "IterativeImputer": "IterativeImputer",
-        "IterativeImputer, trees": "with trees",
+        "IterativeImputer": "ridge",
+        "IterativeImputer, trees": "trees",
         "KNNImputer": "KNNImputer",
         "mean": "mean",
     }
-    results = load("missing_values")
-    shapes = zip(results["dataset"], results["rows"], results["features"], strict=True)
-    results[""] = [f"{name.split(',')[0]}, {rows:,} × {features}" for name, rows, features in shapes]
-    cells = results.pivot_table("rmse", ["", "missing"], "method", sort=False)[list(columns)]
-    return cells.map(number).groupby("", sort=False).agg(" / ".join).rename(columns=columns)
+    index = ["dataset", "rows", "features", "missing"]
+    cells = load("missing_values").pivot_table("rmse", index, "method", sort=False)[list(columns)]
+    table = cells.map(number).rename(columns=columns)
+    table.insert(0, "missing", [f"{missing:.0%}".replace("%", " %") for *_, missing in cells.index])
+    names = [f"{name.split(',')[0]}, {rows:,} × {features}" for name, rows, features, _ in cells.index]
+    return table.set_axis(["" if name in names[:i] else name for i, name in enumerate(names)])
 
 
 def ordered_codes() -> pd.DataFrame:

@@ -27,20 +27,9 @@ TABLES = {
     "missing-values": transformer.missing_values,
     "ordered-codes": transformer.ordered_codes,
     "text": transformer.text,
-    "sparse-codes": transformer.sparse_codes,
-    "convolutional": transformer.convolutional,
-    "denoising": transformer.denoising,
     "groups": transformer.groups,
-    "variational": transformer.variational,
     "generation": transformer.generation,
-    "partial-fit": transformer.partial_fit,
     "groups-detector": detector.groups_of_the_detector,
-    "drift": detector.drift,
-    "alarm-lists": detector.alarm_lists,
-    "false-alarms": detector.false_alarms,
-    "few-rows-p": lambda: detector.few_rows("p <= 0.05"),
-    "few-rows-contamination": lambda: detector.few_rows("predict 0.05"),
-    "kinds-of-rows": detector.kinds_of_rows,
 }
 
 
