@@ -12,11 +12,26 @@ import argparse
 
 import _data
 import pandas as pd
+from _results import save
 
 from skae import AutoencoderTransformer
 from skae.networks import ConvolutionalNetwork
 
-NETWORKS = {"dense": None, "convolutional": ConvolutionalNetwork(image_shape=(1, 28, 28))}
+METHODS = {
+    "PCA": {"max_iter": 0},
+    "dense": {},
+    "convolutional": {"network": ConvolutionalNetwork(image_shape=(1, 28, 28))},
+}
+
+
+def run(mnist, code_sizes) -> pd.DataFrame:
+    train, test, rows = mnist[0][:10_000], mnist[2], []
+    for k in code_sizes:
+        for name, parameters in METHODS.items():
+            model = AutoencoderTransformer(k, random_state=0, **parameters).fit(train)
+            rows.append({"k": k, "method": name, "r2": model.score(test), "parameters": model._fitted.weights.size})
+            print(*rows[-1].values(), flush=True)
+    return pd.DataFrame(rows)
 
 
 def main() -> None:
@@ -24,19 +39,8 @@ def main() -> None:
     _data.add_arguments(parser)
     parser.add_argument("--code-sizes", type=int, nargs="+", default=(8, 16))
     arguments = parser.parse_args()
-    mnist = _data.load_mnist(arguments.data)
-    if mnist is None:
-        return
-    train, test = mnist[0][:10_000], mnist[2]
-    rows = []
-    for k in arguments.code_sizes:
-        rows.append({"k": k, "PCA": AutoencoderTransformer(k, max_iter=0).fit(train).score(test)})
-        for name, network in NETWORKS.items():
-            model = AutoencoderTransformer(k, network=network, random_state=0).fit(train)
-            rows[-1][name] = model.score(test)
-            rows[-1][f"{name}, parameters"] = int(model._fitted.weights.size)
-        print(rows[-1], flush=True)
-    print(pd.DataFrame(rows).round(4).to_string(index=False))
+    if (mnist := _data.load_mnist(arguments.data)) is not None:
+        save(run(mnist, arguments.code_sizes), arguments.out, "convolutional")
 
 
 if __name__ == "__main__":

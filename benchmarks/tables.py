@@ -27,6 +27,7 @@ TABLES = {
     "missing-values": transformer.missing_values,
     "ordered-codes": transformer.ordered_codes,
     "text": transformer.text,
+    "convolutional": transformer.convolutional,
     "groups": transformer.groups,
     "generation": transformer.generation,
     "groups-detector": detector.groups_of_the_detector,
