@@ -29,6 +29,7 @@ TABLES = {
     "text": transformer.text,
     "convolutional": transformer.convolutional,
     "groups": transformer.groups,
+    "variational": transformer.variational,
     "generation": transformer.generation,
     "groups-detector": detector.groups_of_the_detector,
 }

@@ -15,7 +15,9 @@ import math
 
 import _data
 import numpy as np
+import pandas as pd
 import torch
+from _results import save
 
 from skae import AutoencoderTransformer
 
@@ -40,30 +42,39 @@ def drawn_bounds(
     return log_weights.mean(0).numpy(), (torch.logsumexp(log_weights, 0) - math.log(n_draws)).numpy()
 
 
+def run(mnist, n_draws: int, n_drawn_rows: int) -> pd.DataFrame:
+    train, test = (np.float32(X > 0.5) for X in (mnist[0], mnist[2]))
+    rows = []
+    for name, settings in (("untrained", {"max_iter": 0}), ("trained", {})):
+        model = AutoencoderTransformer(
+            20, loss="binary_cross_entropy", code="variational", random_state=0, **settings
+        ).fit(train)
+        bounds = model.score_samples(test)
+        drawn, weighted = drawn_bounds(model, test[:n_drawn_rows], n_draws, seed=0)
+        difference = np.abs(bounds[:n_drawn_rows] - drawn)
+        found = {
+            "score_samples, all rows": bounds.mean(),
+            "score_samples, first rows": bounds[:n_drawn_rows].mean(),
+            "draws, first rows": drawn.mean(),
+            "importance-weighted, first rows": weighted.mean(),
+            "median difference of draws": np.median(difference),
+            "maximum difference of draws": difference.max(),
+            "epochs": model.n_iter_,
+        }
+        rows += [{"model": name, "measure": measure, "value": value} for measure, value in found.items()]
+    return pd.DataFrame(rows)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     _data.add_arguments(parser)
     parser.add_argument("--draws", type=int, default=100)
     parser.add_argument("--drawn-rows", type=int, default=2000, help="test rows that draws are made for")
     arguments = parser.parse_args()
-    mnist = _data.load_mnist(arguments.data)
-    if mnist is None:
-        return
-    train, test = (np.float32(X > 0.5) for X in (mnist[0], mnist[2]))
-    print(f"{'nats per test picture':24s}{'score_samples':>15s}{'the same':>12s}{'draws':>12s}{'importance':>12s}")
-    print(f"{'':24s}{'all rows':>15s}{'first rows':>12s}{'first rows':>12s}{'weighted':>12s}", flush=True)
-    for name, settings in (("untrained", {"max_iter": 0}), ("trained", {})):
-        model = AutoencoderTransformer(
-            20, loss="binary_cross_entropy", code="variational", random_state=0, **settings
-        ).fit(train)
-        bounds, n_rows = model.score_samples(test), arguments.drawn_rows
-        drawn, weighted = drawn_bounds(model, test[:n_rows], arguments.draws, seed=0)
-        print(
-            f"{name:24s}{bounds.mean():15.2f}{bounds[:n_rows].mean():12.2f}{drawn.mean():12.2f}{weighted.mean():12.2f}"
-        )
-    difference = np.abs(bounds[:n_rows] - drawn)
-    print(f"\nTrained for {model.n_iter_} epochs. |score_samples - draws| over the first {n_rows} rows: "
-          f"median {np.median(difference):.2f}, maximum {difference.max():.2f}.")  # fmt: skip
+    if (mnist := _data.load_mnist(arguments.data)) is not None:
+        results = run(mnist, arguments.draws, arguments.drawn_rows)
+        save(results, arguments.out, "variational")
+        print(results.pivot_table("value", "measure", "model", sort=False).round(2).to_string())
 
 
 if __name__ == "__main__":
