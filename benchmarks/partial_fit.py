@@ -13,7 +13,9 @@ import time
 import warnings
 
 import numpy as np
+import pandas as pd
 from _data import add_arguments, load_mnist
+from _results import save
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA, IncrementalPCA
 from sklearn.exceptions import ConvergenceWarning
@@ -46,10 +48,7 @@ def explained(model, X_train, X) -> float:
     return 1.0 - np.square(X - reconstruction).sum() / np.square(X - X_train.mean(axis=0)).sum()
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_arguments(parser)
-    X, X_test, size = load(parser.parse_args().data)
+def run(X: np.ndarray, X_test: np.ndarray, size: int) -> pd.DataFrame:
     first = len(X) // 6
 
     def ours(**parameters) -> AutoencoderTransformer:
@@ -67,13 +66,22 @@ def main() -> None:
         "skae, fit(max_iter=3)": lambda: ours(max_iter=3).fit(X),
         "skae, fit": lambda: ours().fit(X),
     }
-    warnings.simplefilter("ignore", ConvergenceWarning)
     print(f"{len(X)} rows of {X.shape[1]} features, chunks of {size}, {N_COMPONENTS} components")
+    rows = []
     for name, fit in fits.items():
         start = time.perf_counter()
         model = fit()
-        seconds = time.perf_counter() - start
-        print(f"{name:42} R² {explained(model, X, X_test):.3f}  {seconds:7.1f} s", flush=True)
+        rows.append({"method": name, "seconds": time.perf_counter() - start, "r2": explained(model, X, X_test)})
+        print(*rows[-1].values(), flush=True)
+    return pd.DataFrame(rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_arguments(parser)
+    arguments = parser.parse_args()
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    save(run(*load(arguments.data)), arguments.out, "partial_fit")
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ TABLES = {
     "groups": transformer.groups,
     "variational": transformer.variational,
     "generation": transformer.generation,
+    "partial-fit": transformer.partial_fit,
     "groups-detector": detector.groups_of_the_detector,
 }
 
