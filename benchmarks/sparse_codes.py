@@ -17,6 +17,7 @@ import warnings
 import _data
 import numpy as np
 import pandas as pd
+from _results import save
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA, MiniBatchDictionaryLearning
 from sklearn.linear_model import LogisticRegression
@@ -75,7 +76,7 @@ def probe(model, X_train, X_test, y_train, y_test) -> dict:
     classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=300, tol=1e-3))
     search = GridSearchCV(classifier, {"logisticregression__C": PENALTIES}, cv=3).fit(codes, y_train)
     return {
-        "active": (codes_test != 0).sum(axis=1).mean(),
+        "found active": (codes_test != 0).sum(axis=1).mean(),
         "components used": int((codes != 0).any(axis=0).sum()),
         "R²": explained(model, X_train, X_test),
         "accuracy": search.score(codes_test, y_test),
@@ -92,18 +93,27 @@ def models(n_active: int, lengths: tuple[int, ...]):
         yield f"skae, {n_active} of {n}", sparse
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    _data.add_arguments(parser)
-    folder = parser.parse_args().data
+def run(folder) -> pd.DataFrame:
+    rows = []
     for name, (active, lengths) in SETTINGS.items():
         split = load(name, folder)
         for n_active in active if split is not None else ():
-            rows = {text: probe(model.fit(split[0]), *split) for text, model in models(n_active, lengths)}
-            print(f"\n{name}, {n_active} active\n{pd.DataFrame(rows).T.round(3).to_string()}", flush=True)
+            for text, model in models(n_active, lengths):
+                rows.append({"dataset": name, "active": n_active, "method": text} | probe(model.fit(split[0]), *split))
+                print(*rows[-1].values(), flush=True)
+    return pd.DataFrame(rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    _data.add_arguments(parser)
+    arguments = parser.parse_args()
+    # Probes and networks that stop at their limit warn once a cell.
+    warnings.simplefilter("ignore")
+    results = run(arguments.data)
+    save(results, arguments.out, "sparse_codes")
+    print(results.round(3).to_string(index=False))
 
 
 if __name__ == "__main__":
-    # Probes and networks that stop at their limit warn once a cell.
-    warnings.simplefilter("ignore")
     main()

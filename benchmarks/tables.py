@@ -26,6 +26,7 @@ TABLES = {
     "categories": detector.categories,
     "missing-values": transformer.missing_values,
     "ordered-codes": transformer.ordered_codes,
+    "sparse-codes": transformer.sparse_codes,
     "text": transformer.text,
     "convolutional": transformer.convolutional,
     "groups": transformer.groups,
