@@ -53,7 +53,7 @@ FDR = {"fdr": (Float(0, 1, low_open=True, high_open=True),)}
 SCORERS: dict[str, type[Scorer]] = {"denoising": DenoisingScorer, "reconstruction": ReconstructionScorer}
 
 
-def _labels_training_rows(detector: AutoencoderOutlierDetector) -> bool:
+def _can_label_training_rows(detector: AutoencoderOutlierDetector) -> bool:
     if detector.novelty:
         raise AttributeError(
             "fit_predict is not available with novelty=True, which says that all training rows are normal. Call fit, "
@@ -309,7 +309,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         with unchanged_on_error(self):
             rows = self._check_training_rows(X, sample_weight, groups)
             attributes = self._fit(rows, local_random_state(self.random_state))
-            self._set(attributes | self._sampled(rows, None, MAX_FIT_ROWS, MAX_FIT_NUMBERS)[1])
+            self._set(attributes | self._sample_rows(rows, None, MAX_FIT_ROWS, MAX_FIT_NUMBERS)[1])
         return self
 
     @with_callbacks
@@ -338,11 +338,11 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         with unchanged_on_error(self):
             chunk = self._check_training_rows(X, sample_weight, reset=not self._is_fitted_before, min_samples=1)
             before = getattr(self, "_reservoir", None)
-            rows, reservoir = self._sampled(chunk, before, MAX_STREAM_ROWS, MAX_STREAM_NUMBERS)
+            rows, reservoir = self._sample_rows(chunk, before, MAX_STREAM_ROWS, MAX_STREAM_NUMBERS)
             self._set(self._fit(rows, local_random_state(self.random_state)) | reservoir)
         return self
 
-    @available_if(_labels_training_rows)
+    @available_if(_can_label_training_rows)
     def fit_predict(self, X, y=None, sample_weight=None, groups=None):
         """Fit, and label the training rows. Not available with ``novelty=True``, where all of them are normal.
 
@@ -637,7 +637,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
             counts[place] = len(known)
         return counts
 
-    def _sampled(
+    def _sample_rows(
         self, chunk: TrainingRows, before: Reservoir | None, max_rows: int, max_numbers: int
     ) -> tuple[TrainingRows, dict[str, Any]]:
         """A sample of all rows seen, the chunk's among them, to fit to; and the attributes that keep it."""
@@ -668,7 +668,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
     def _feature_contributions(self, X) -> np.ndarray:
         scorer, calibration = self._scorer, self._calibration
         components = scorer.component_scores(X, self.device)
-        shares = scorer.feature_shares(X, calibration.parts_of(components), self.device)
+        shares = scorer.feature_shares(X, calibration.contributions_of(components), self.device)
         return shares * -calibration.scores_of(components)[:, np.newaxis]
 
     def _codes(self, X) -> np.ndarray:

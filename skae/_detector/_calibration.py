@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from skae._detector._conformal import conformal_p_values
-from skae._detector._tail_surprisal import TailSurprisal, left_out_surprisals, two_highest
+from skae._detector._tail_surprisal import TailSurprisal, cross_fitted_surprisals, mean_of_two_highest
 from skae._linalg._quantiles import lower_tail_threshold, weighted_quantile
 from skae._support._state import fields_of
 
@@ -50,7 +50,7 @@ class Calibration:
     ) -> Calibration:
         """From the components of weighted calibration rows, which may belong to groups."""
         surprisals = tuple(TailSurprisal.of(values, weight) for values in components.T)
-        scores = -two_highest(left_out_surprisals(components, weight, groups) * component_weight)
+        scores = -mean_of_two_highest(cross_fitted_surprisals(components, weight, groups) * component_weight)
         if groups is not None:
             of_groups = np.bincount(groups, weights=weight)
             weight = weight * of_groups.sum() / np.square(of_groups).sum()  # Kish (1965)
@@ -67,9 +67,9 @@ class Calibration:
 
     def scores_of(self, components: np.ndarray) -> np.ndarray:
         """Scores of rows: below zero, and the lower the more unusual."""
-        return -two_highest(self._surprisals_of(components))
+        return -mean_of_two_highest(self._surprisals_of(components))
 
-    def parts_of(self, components: np.ndarray) -> np.ndarray:
+    def contributions_of(self, components: np.ndarray) -> np.ndarray:
         """What each component adds to minus the score."""
         surprisals = self._surprisals_of(components)
         places = np.argsort(np.argsort(-surprisals, axis=1, kind="stable"), axis=1)

@@ -48,7 +48,7 @@ class FeatureColumns:
         return np.repeat(np.arange(len(self.n_bins)), np.maximum(self.n_bins, 1))
 
     @cached_property
-    def first(self) -> np.ndarray:
+    def first_column(self) -> np.ndarray:
         """The first column of each feature."""
         return np.searchsorted(self.feature_of, np.arange(len(self.n_bins)))
 
@@ -58,7 +58,7 @@ class FeatureColumns:
         return self.n_bins[self.feature_of] == 0
 
     @cached_property
-    def inputs(self) -> np.ndarray:
+    def input_features(self) -> np.ndarray:
         """The feature of each column and, again, of each number: of its rank."""
         return np.append(self.feature_of, self.feature_of[self.is_numeric])
 
@@ -66,7 +66,9 @@ class FeatureColumns:
     def categorical(self) -> list[tuple[int, slice]]:
         """The categorical features, and their columns."""
         features = np.flatnonzero(self.n_bins).tolist()
-        return [(each, slice(self.first[each], self.first[each] + self.n_bins[each])) for each in features]
+        return [
+            (each, slice(self.first_column[each], self.first_column[each] + self.n_bins[each])) for each in features
+        ]
 
     def expanded(self, rows: np.ndarray) -> np.ndarray:
         """Numbers and indicators for rows of numbers and codes; NaN in all columns of what is missing."""
@@ -77,9 +79,9 @@ class FeatureColumns:
             result[known, columns] = bins[:, np.newaxis] == np.arange(self.n_bins[feature])
         return result
 
-    def joined(self, columns: np.ndarray) -> np.ndarray:
+    def collapsed(self, columns: np.ndarray) -> np.ndarray:
         """Numbers and bins for centred numbers and indicators, shape (n_rows, n_features); NaN stays."""
-        result = columns[:, self.first]
+        result = columns[:, self.first_column]
         for feature, own in self.categorical:
             known = ~np.isnan(result[:, feature])
             result[known, feature] = columns[known, own].argmax(axis=1)

@@ -21,7 +21,7 @@ def corrupted_rows(entries: Entries, unit: np.ndarray, random_state: np.random.R
     shuffled = entries.rows[drawn[:, 1:], np.arange(n_features)]
     noise, columns = random_state.normal(size=shuffled.shape), entries.columns
     if columns is not None:
-        unit = np.where(columns.n_bins > 0, 0.0, unit[columns.first])
+        unit = np.where(columns.n_bins > 0, 0.0, unit[columns.first_column])
     noisy = entries.rows[drawn[:, 0]] + NOISE * unit * noise
     if columns is not None:
         # Rows of which two differ in a category are sqrt(2) units apart on average.
@@ -31,11 +31,11 @@ def corrupted_rows(entries: Entries, unit: np.ndarray, random_state: np.random.R
     return rows[~np.isnan(rows).all(axis=1)]
 
 
-def reliability(components: np.ndarray, weight: np.ndarray, of_corrupted: np.ndarray) -> np.ndarray:
+def reliability(components: np.ndarray, weight: np.ndarray, corrupted_components: np.ndarray) -> np.ndarray:
     """Weights of components, proportional to the Gini coefficient 2 AUC - 1; the largest is 1."""
-    values = np.concatenate([components, of_corrupted])
-    is_corrupted = np.repeat([0, 1], [len(components), len(of_corrupted)])
-    weights = np.append(weight / weight.sum(), np.full(len(of_corrupted), 1.0 / len(of_corrupted)))
+    values = np.concatenate([components, corrupted_components])
+    is_corrupted = np.repeat([0, 1], [len(components), len(corrupted_components)])
+    weights = np.append(weight / weight.sum(), np.full(len(corrupted_components), 1.0 / len(corrupted_components)))
     gini = [2.0 * roc_auc_score(is_corrupted, column, sample_weight=weights) - 1.0 for column in values.T]
     result = np.maximum(gini, MIN_WEIGHT)
     return result / result.max()

@@ -47,7 +47,7 @@ class Systems(NamedTuple):
     @property
     def values(self) -> np.ndarray:
         """Deviations of numbers and bins of categories, one for each feature, with NaN for what is missing."""
-        return self.observed if self.columns is None else self.columns.joined(self.observed)
+        return self.observed if self.columns is None else self.columns.collapsed(self.observed)
 
     def select(self, part) -> Systems:
         """Some of the rows."""

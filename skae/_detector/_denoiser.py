@@ -64,7 +64,7 @@ class DenoiserEnsemble:
         """Name the vector that `loss_and_gradient` writes to."""
         self._gradients = self._ensemble.layer_views(gradient)
 
-    def prepared(self, member: int | None = None) -> list[Layers]:
+    def scoring_layers(self, member: int | None = None) -> list[Layers]:
         """The layers for each noise level: of member i modulo their number at level i, or of the given member.
 
         The level is the same for all rows: its part of the first layer is a bias.
@@ -102,7 +102,7 @@ class DenoiserEnsemble:
         residual, tape = self._denoise(noisy, level)
         residual.sub_(rows)
         losses = self._losses(residual, level)
-        share = _untrimmed(losses)
+        share = _trimming_mask(losses)
         if weight is not None:
             share = share * weight.t()
         share = share / share.sum(1, keepdim=True).clamp_min(torch.finfo(share.dtype).tiny) / len(share)
@@ -138,7 +138,7 @@ def level_embedding(level: Tensor) -> Tensor:
     return torch.cat([log_level.sin(), log_level.cos(), (2.0 * log_level).sin(), (2.0 * log_level).cos()], -1)
 
 
-def _untrimmed(losses: Tensor) -> Tensor:
+def _trimming_mask(losses: Tensor) -> Tensor:
     """One for the rows that count, zero for the share of each member's rows with the highest losses."""
     kept = max(1, round((1.0 - TRIMMED) * losses.shape[1]))
     return (losses <= losses.kthvalue(kept, dim=1, keepdim=True).values).to(losses.dtype)

@@ -13,9 +13,9 @@ from skae._detector._entries import Entries
 from skae._detector._network_scores import DenoiserScores, MaskedScores, NetworkScores
 from skae._detector._network_training import NetworkTraining
 from skae._detector._row_distances import RowDistances
-from skae._detector._sampling import Sampler, cross_fitted_distances, most_usual_first
+from skae._detector._sampling import Sampler, cross_fitted_distances, most_typical_first
 from skae._detector._scorer import ScorerFit, ScorerParameters, normalised
-from skae._detector._tail_surprisal import TailSurprisal, left_out_surprisals
+from skae._detector._tail_surprisal import TailSurprisal, cross_fitted_surprisals
 from skae._linalg._principal_axes import n_axes_for_share
 from skae._rows._blocks import BLOCK_ELEMENTS, row_blocks
 from skae._rows._reservoir import draw_rows
@@ -59,27 +59,27 @@ class DenoisingScorer:
             _check_width(entries.n_columns, " columns for features and categories")
         order, dtype = np.arange(len(entries)), str(rows.dtype).removeprefix("torch.")
         if not parameters.novelty:
-            order = most_usual_first(entries, parameters, dtype, random_state)
+            order = most_typical_first(entries, parameters, dtype, random_state)
         sampler = Sampler(entries, parameters, dtype, random_state)
         row_distances = sampler.row_distances(order)
         judged, weight = _calibration_rows(entries, random_state)
         distances = cross_fitted_distances(sampler, order, judged)
         tails = tuple(TailSurprisal.of(values, weight) for values in distances[:, N_SYSTEMS:].T)
         groups = None if entries.group is None else entries.group[judged]
-        of_spaces = left_out_surprisals(distances[:, N_SYSTEMS:], weight, groups)
+        space_surprisals = cross_fitted_surprisals(distances[:, N_SYSTEMS:], weight, groups)
 
-        training = NetworkTraining(entries, sampler.usual(order), row_distances, parameters, rows, random_state)
+        training = NetworkTraining(entries, sampler.typical(order), row_distances, parameters, rows, random_state)
         systems, fold = row_distances.systems(entries.rows[judged]), entries.fold[judged]
         corrupted = corrupted_rows(entries, row_distances.coordinates.scale.unit, random_state)
 
         def package() -> ScorerFit:
-            network, of_network = training.network_scores().calibrated(systems, fold, weight, groups)
-            components = _joined(distances, of_spaces, of_network)
+            network, network_component = training.network_scores().calibrated(systems, fold, weight, groups)
+            components = _join_components(distances, space_surprisals, network_component)
             scorer = cls(row_distances, tails, network, takes_missing=rows.missing_share > 0)
             component_weight = np.ones(components.shape[1])
             if parameters.novelty or entries.columns is not None:
-                of_corrupted = scorer.component_scores(corrupted, parameters.device)
-                component_weight = reliability(components, weight, of_corrupted)
+                corrupted_components = scorer.component_scores(corrupted, parameters.device)
+                component_weight = reliability(components, weight, corrupted_components)
             variances = row_distances.coordinates.whitening.variances
             n_components = _n_leading_components(variances, parameters.n_components)
             return ScorerFit(scorer, n_components, training.result, components, weight, component_weight, groups)
@@ -138,8 +138,8 @@ class DenoisingScorer:
         systems = self.distances.systems(X, part)
         distances = self.distances.log_distances(systems, device, self.distances.groups_of(X, part))
         pairs = zip(self.space_surprisals, distances[:, N_SYSTEMS:].T, strict=True)
-        of_spaces = np.stack([tail(values) for tail, values in pairs], axis=1)
-        components = _joined(distances, of_spaces, self.network.component(systems))
+        space_surprisals = np.stack([tail(values) for tail, values in pairs], axis=1)
+        components = _join_components(distances, space_surprisals, self.network.component(systems))
         if systems.missing is not None:
             if not self.takes_missing:  # filled rows look unlike calibration rows, of which none was filled
                 components[systems.missing.any(axis=1), WHITENED] = np.nan
@@ -155,14 +155,14 @@ def _check_width(n_columns: int, words: str = "") -> None:
         )
 
 
-def _joined(distances: np.ndarray, of_spaces: np.ndarray, of_network: np.ndarray) -> np.ndarray:
+def _join_components(distances: np.ndarray, space_surprisals: np.ndarray, network_component: np.ndarray) -> np.ndarray:
     """Component scores: the distances in the three systems, the mean surprisal of the spaces, the network's.
 
     The mean is over spaces that a row has observed features in.
     """
     known = ~np.isnan(distances[:, N_SYSTEMS:])
-    mean = of_spaces.sum(axis=1, where=known) / np.maximum(known.sum(axis=1), 1)
-    return np.column_stack([distances[:, :N_SYSTEMS], mean, of_network])
+    mean = space_surprisals.sum(axis=1, where=known) / np.maximum(known.sum(axis=1), 1)
+    return np.column_stack([distances[:, :N_SYSTEMS], mean, network_component])
 
 
 def _calibration_rows(entries: Entries, random_state: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:

@@ -55,8 +55,8 @@ class Entries:
         # Equal rows of different groups are no copies of each other.
         labels = values if rows.groups is None else values * (rows.groups.max() + 1) + rows.groups
         _, first, copy_of = np.unique(labels, return_index=True, return_inverse=True)
-        count = _without_rounding(np.bincount(copy_of, weights=rows.effective_counts))
-        count = count / _common_copies(count)
+        count = _rounded(np.bincount(copy_of, weights=rows.effective_counts))
+        count = count / _common_factor(count)
         if len(first) > MAX_ROWS:
             kept = draw_rows(MAX_ROWS, count, random_state)
             first, count = first[kept], np.ones(MAX_ROWS)
@@ -70,7 +70,7 @@ class Entries:
         repeat: bool = len(first) < (1.0 - MAX_SHARE_OF_COPIES) * count.sum()
         max_copies = MAX_COPIES if not repeat else 0 if novelty else 1
         single = count <= max_copies + SLACK
-        copies = _copies_of_folds(count, single, random_state)
+        copies = _copies_per_fold(count, single, random_state)
         own, fold = np.nonzero(copies)
         return cls(distinct[own], copies[own, fold], fold, single[own])
 
@@ -93,12 +93,12 @@ class Entries:
         return self.rows.shape[1] if self.columns is None else len(self.columns.feature_of)
 
 
-def _without_rounding(count: np.ndarray) -> np.ndarray:
+def _rounded(count: np.ndarray) -> np.ndarray:
     """Sums of weights, rounded to whole numbers where they differ from one by rounding errors only."""
     return np.where(np.abs(count - np.round(count)) <= SLACK * np.minimum(count, 1.0), np.round(count), count)
 
 
-def _common_copies(count: np.ndarray) -> int:
+def _common_factor(count: np.ndarray) -> int:
     """How many copies there are of all rows: a table given twice is that table."""
     if (count != np.round(count)).any() or count.max() > 1.0 / np.finfo(np.float64).eps:
         return 1
@@ -106,7 +106,7 @@ def _common_copies(count: np.ndarray) -> int:
     return common if common <= MAX_COPIES or len(count) > MAX_COPIES else 1
 
 
-def _copies_of_folds(count: np.ndarray, single: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:
+def _copies_per_fold(count: np.ndarray, single: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:
     """How many copies of each row are in each fold; folds have as many single rows each."""
     copies = np.zeros((len(count), N_FOLDS))
     copies[np.arange(len(count)), random_state.permutation(len(count)) % N_FOLDS] = count
@@ -131,7 +131,7 @@ def _folds_of_groups(group: np.ndarray, weight: np.ndarray, random_state: np.ran
     return fold[group]
 
 
-def whole(number: float) -> int:
+def rounded_down(number: float) -> int:
     """A sum of weights, rounded down to a whole number, where a rounding error below one does not count."""
     return int(number + SLACK)
 

@@ -130,7 +130,7 @@ def log_marginals(index: np.ndarray, n_bins: np.ndarray, weight: np.ndarray) -> 
 
 
 @dataclass(frozen=True)
-class Prepared:
+class ScoringLayers:
     """Masked features and layers of each pass, and the order that sorts the features of all passes."""
 
     layers: list[tuple[Tensor, Layers]]
@@ -189,7 +189,7 @@ class MaskedAutoencoder:
             return inputs
         return inputs[:, np.append(np.ones(len(is_numeric), dtype=bool), is_numeric)]
 
-    def _by_input(self, shown: Tensor) -> Tensor:
+    def _per_input(self, shown: Tensor) -> Tensor:
         """What is said of features, for each of the inputs."""
         if self._input_features is None:
             return shown.repeat(*(1,) * (shown.ndim - 1), 2)
@@ -238,20 +238,20 @@ class MaskedAutoencoder:
         share = torch.rand((*shape[:2], 1), generator=generator, dtype=x.dtype, device=x.device)
         shown = torch.rand(shape, generator=generator, dtype=x.dtype, device=x.device) >= share
         shown = shown.to(x.dtype).mul_(known)
-        outputs, tape = self._ensemble.forward(torch.cat([inputs * self._by_input(shown), shown], 2))
+        outputs, tape = self._ensemble.forward(torch.cat([inputs * self._per_input(shown), shown], 2))
         logits = outputs.view(*shape, self._n_bins) + self._log_marginals[:, None]
         return logits, known - shown, targets.clamp_min(0).expand(shape)[..., None], tape
 
-    def prepared(self, passes: list[Pass], member: int | None = None) -> Prepared:
+    def scoring_layers(self, passes: list[Pass], member: int | None = None) -> ScoringLayers:
         """The layers of each pass, all of them of the given member, if any, else each of its own."""
         places = np.concatenate([features for features, _ in passes]).argsort(kind="stable")
         order, layers = torch.from_numpy(places).to(self.parameters.device), []
         for features, own_member in passes:
             masked = to_tensor(features, torch.int64, self.parameters.device)
             layers.append((masked, self._layers_for(masked, own_member if member is None else member)))
-        return Prepared(layers, order)
+        return ScoringLayers(layers, order)
 
-    def surprisals(self, inputs: Tensor, index: Tensor, prepared: Prepared) -> Tensor:
+    def surprisals(self, inputs: Tensor, index: Tensor, prepared: ScoringLayers) -> Tensor:
         """Minus the logarithm of each bin's probability, averaged over the passes that mask its feature.
 
         `inputs` may have one column more for each feature that is 1 where it is missing. What is returned there is no
@@ -279,7 +279,7 @@ class MaskedAutoencoder:
         shown = torch.ones(n_features, dtype=self.parameters.dtype, device=self.parameters.device)
         shown[masked] = 0.0
         weight, bias = layers[0]
-        values, indicators = (weight * torch.cat([self._by_input(shown), shown])[:, None]).split(
+        values, indicators = (weight * torch.cat([self._per_input(shown), shown])[:, None]).split(
             [self._n_inputs, n_features]
         )
         layers[0] = (torch.cat([values, -indicators]), bias + indicators.sum(0))

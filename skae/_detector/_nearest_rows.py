@@ -53,10 +53,10 @@ class NearestRows:
         norms = self._references.square().sum(2, keepdim=True)
         factors = torch.cat([-2.0 * self._references, torch.ones_like(norms), norms], 2)
         self._factors = factors.transpose(1, 2).contiguous()
-        self._of_features: Tensor | None = None
+        self._membership: Tensor | None = None
         if feature_of is not None:
             members = feature_of[:, np.newaxis] == np.arange(feature_of.max() + 1)
-            self._of_features = to_tensor(members, dtype_of(references), device)
+            self._membership = to_tensor(members, dtype_of(references), device)
 
     def log_distances(
         self, x: Tensor, left_out: Tensor | None = None, observed: Tensor | None = None
@@ -67,7 +67,7 @@ class NearestRows:
         n_references) says which references do not count for a row. `observed`, of the shape of x, is 1 for the
         coordinates that count and 0 for others; distances are NaN in a space where none does.
         """
-        nearest = self._by_bag(x, left_out, observed).amin(3)
+        nearest = self._squared_distances(x, left_out, observed).amin(3)
         is_empty = nearest.isinf()
         coincide = nearest.amin(2) <= COINCIDENCE * (x.square().sum(2) + self._n_coordinates)
         # Surprisals go by order: the distances of rows that coincide must not differ by rounding errors.
@@ -81,7 +81,7 @@ class NearestRows:
         counts = (~is_empty | is_empty.all(2, keepdim=True)).to(x.dtype)
         return (log_squares * counts).sum(2) / counts.sum(2) * 0.5, coincide
 
-    def log_distances_lost(
+    def log_distance_reductions(
         self, x: Tensor, left_out: Tensor, space: int, product: Tensor | None, observed: Tensor | None = None
     ) -> Tensor:
         """By how much the log-distance in a space falls if a feature may take the value that suits best, for each.
@@ -98,8 +98,8 @@ class NearestRows:
             differences = (x @ product)[:, None, :] - references @ product
             differences = self._standardised(differences, product)
         of_features = differences.square()
-        if self._of_features is not None:
-            of_features = of_features @ self._of_features
+        if self._membership is not None:
+            of_features = of_features @ self._membership
         without = (squares - of_features).clamp_min_(0.0)
         whole, rest = (
             distances.masked_fill_(left_out, torch.inf)
@@ -114,19 +114,19 @@ class NearestRows:
 
     def _standardised(self, differences: Tensor, product: Tensor) -> Tensor:
         """Differences times a product, so that the squares of a feature's are what the feature can take away."""
-        if self._of_features is None:
+        if self._membership is None:
             return differences / product.square().sum(1).sqrt()
-        own = self._of_features @ self._of_features.t()
+        own = self._membership @ self._membership.t()
         root = torch.linalg.cholesky((product @ product) * own)
         return differences @ torch.linalg.inv(root).t()
 
     def _n_observed(self, observed: Tensor) -> Tensor:
         """How many features of each row are observed."""
-        if self._of_features is None:
+        if self._membership is None:
             return observed.sum(2)
-        return (observed @ (self._of_features / self._of_features.sum(0))).sum(2)
+        return (observed @ (self._membership / self._membership.sum(0))).sum(2)
 
-    def _by_bag(self, x: Tensor, left_out: Tensor | None, observed: Tensor | None) -> Tensor:
+    def _squared_distances(self, x: Tensor, left_out: Tensor | None, observed: Tensor | None) -> Tensor:
         """Squared distances of shape (n_spaces, n_rows, n_bags, bag_size), infinite to what is left out.
 
         Over what is observed, times all coordinates per coordinate observed.

@@ -14,9 +14,9 @@ from skae._detector._coordinates import Systems
 from skae._detector._denoiser import NOISE_LEVELS, DenoiserEnsemble
 from skae._detector._ensemble import Layers
 from skae._detector._entries import N_FOLDS
-from skae._detector._masked_autoencoder import Bins, MaskedAutoencoder, Pass, Prepared
+from skae._detector._masked_autoencoder import Bins, MaskedAutoencoder, Pass, ScoringLayers
 from skae._detector._nearest_rows import SQUARED_FLOOR
-from skae._detector._tail_surprisal import TailSurprisal, left_out_surprisals, two_highest
+from skae._detector._tail_surprisal import TailSurprisal, cross_fitted_surprisals, mean_of_two_highest
 from skae._linalg._quantiles import weighted_quantile
 from skae._rows._blocks import row_blocks
 from skae._support._state import fields_of
@@ -58,14 +58,14 @@ class MaskedScores:
     input_features: np.ndarray | None = None
 
     def component(self, systems: Systems) -> np.ndarray:
-        return two_highest(self._surprisals(self._raw(systems)))
+        return mean_of_two_highest(self._surprisals(self._raw(systems)))
 
     def calibrated(
         self, systems: Systems, fold: np.ndarray, weight: np.ndarray, groups: np.ndarray | None
     ) -> tuple[MaskedScores, np.ndarray]:
-        raw = by_own_members(self._raw, systems, fold)
+        raw = out_of_fold(self._raw, systems, fold)
         surprisals = tuple(TailSurprisal.of(values, weight) for values in raw.T)
-        scores = two_highest(left_out_surprisals(raw, weight, groups))
+        scores = mean_of_two_highest(cross_fitted_surprisals(raw, weight, groups))
         return replace(self, feature_surprisals=surprisals), scores
 
     def _raw(self, systems: Systems, member: int | None = None) -> np.ndarray:
@@ -73,7 +73,7 @@ class MaskedScores:
         network, dtype, values = self.network, dtype_of(self.weights), systems.values
         result = np.empty(values.shape)
         with torch.no_grad():
-            prepared = self._prepared if member is None else network.prepared(self.passes, member)
+            prepared = self._scoring_layers if member is None else network.scoring_layers(self.passes, member)
             for part in row_blocks(len(result), 1, NETWORK_BLOCK):
                 index, inputs = self.bins.index(values[part]), masked_inputs(systems.select(part))
                 if systems.missing is not None:
@@ -107,8 +107,8 @@ class MaskedScores:
         return np.nan_to_num(np.stack([tail(values) for tail, values in pairs], axis=1))
 
     @cached_property
-    def _prepared(self) -> Prepared:
-        return self.network.prepared(self.passes)
+    def _scoring_layers(self) -> ScoringLayers:
+        return self.network.scoring_layers(self.passes)
 
     @cached_property
     def network(self) -> MaskedAutoencoder:
@@ -131,28 +131,28 @@ class DenoiserScores:
     medians: np.ndarray
 
     def component(self, systems: Systems) -> np.ndarray:
-        return self._joined(self._raw(systems))
+        return self._log_mean_square(self._raw(systems))
 
     def calibrated(
         self, systems: Systems, fold: np.ndarray, weight: np.ndarray, groups: np.ndarray | None
     ) -> tuple[DenoiserScores, np.ndarray]:
-        raw = by_own_members(self._raw, systems, fold)
+        raw = out_of_fold(self._raw, systems, fold)
         medians = np.maximum([weighted_quantile(values, 0.5, weight) for values in raw.T], 1e-12)
         calibrated = replace(self, medians=medians)
-        return calibrated, calibrated._joined(raw)
+        return calibrated, calibrated._log_mean_square(raw)
 
     def _raw(self, systems: Systems, member: int | None = None) -> np.ndarray:
         """How far rows are moved, in squares, at each level of noise; by one network, or each level by its own."""
         network, dtype = self.network, dtype_of(self.weights)
         result = np.empty((len(systems.deviations), len(NOISE_LEVELS)))
         with torch.no_grad():
-            prepared = self._prepared if member is None else network.prepared(member)
+            prepared = self._scoring_layers if member is None else network.scoring_layers(member)
             for part in row_blocks(len(result), 1, NETWORK_BLOCK):
                 coordinates = torch.from_numpy(systems.deviations[part] @ self.axes).to(dtype)
                 result[part] = network.squared_residuals(coordinates, prepared).numpy()
         return result
 
-    def _joined(self, raw: np.ndarray) -> np.ndarray:
+    def _log_mean_square(self, raw: np.ndarray) -> np.ndarray:
         return 0.5 * np.log((raw / self.medians).mean(axis=1) + SQUARED_FLOOR)
 
     def to_state(self) -> dict[str, Any]:
@@ -170,8 +170,8 @@ class DenoiserScores:
         return DenoiserEnsemble(variances, self.hidden_layer_sizes, self.activation, N_FOLDS, weights)
 
     @cached_property
-    def _prepared(self) -> list[Layers]:
-        return self.network.prepared()
+    def _scoring_layers(self) -> list[Layers]:
+        return self.network.scoring_layers()
 
 
 def masked_inputs(systems: Systems) -> np.ndarray:
@@ -180,7 +180,7 @@ def masked_inputs(systems: Systems) -> np.ndarray:
     return MaskedAutoencoder.inputs(systems.observed, systems.ranks, is_numeric)
 
 
-def by_own_members(raw: Callable[..., np.ndarray], systems: Systems, fold: np.ndarray) -> np.ndarray:
+def out_of_fold(raw: Callable[..., np.ndarray], systems: Systems, fold: np.ndarray) -> np.ndarray:
     """What the member that did not learn from a row says of it."""
     parts = [np.flatnonzero(fold == member) for member in range(N_FOLDS)]
     found = [raw(systems.select(part), member) for member, part in enumerate(parts) if len(part)]

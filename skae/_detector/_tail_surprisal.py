@@ -74,7 +74,7 @@ def _distinct(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return values[order][is_new], group
 
 
-def left_out_surprisals(values: np.ndarray, weight: np.ndarray, groups: np.ndarray | None = None) -> np.ndarray:
+def cross_fitted_surprisals(values: np.ndarray, weight: np.ndarray, groups: np.ndarray | None = None) -> np.ndarray:
     """The surprisals of columns of calibration values, each found from the others, as that of a new value is.
 
     In its own table the highest value would be as surprising as the table allows, and new values more so. Values that
@@ -84,20 +84,20 @@ def left_out_surprisals(values: np.ndarray, weight: np.ndarray, groups: np.ndarr
     result = np.zeros(values.shape)
     for column, known, found in zip(values.T, ~np.isnan(values).T, result.T, strict=True):
         if part is None:
-            found[known] = _left_out(column[known], weight[known])
+            found[known] = _leave_one_out(column[known], weight[known])
         else:
-            found[known] = _by_other_parts(column[known], weight[known], part[known])
+            found[known] = _leave_part_out(column[known], weight[known], part[known])
     return result
 
 
-def _by_other_parts(values: np.ndarray, weight: np.ndarray, part: np.ndarray) -> np.ndarray:
+def _leave_part_out(values: np.ndarray, weight: np.ndarray, part: np.ndarray) -> np.ndarray:
     result = np.empty(len(values))
     for own in (part == each for each in np.unique(part)):
         result[own] = TailSurprisal.of(values[~own], weight[~own])(values[own])
     return result
 
 
-def _left_out(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
+def _leave_one_out(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
     if not len(values):
         return values
     knots, group, counts, surprisals, unit = _table(values, weight)
@@ -112,6 +112,6 @@ def _left_out(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
     return np.where(counts > 1.0, surprisals, own)[group]
 
 
-def two_highest(values: np.ndarray) -> np.ndarray:
+def mean_of_two_highest(values: np.ndarray) -> np.ndarray:
     """Mean of the two highest of each row, or the only one."""
     return np.sort(values, axis=1)[:, -2:].mean(axis=1)
