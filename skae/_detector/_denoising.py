@@ -150,8 +150,8 @@ class DenoisingScorer:
 def _check_width(n_columns: int, words: str = "") -> None:
     if n_columns > MAX_FEATURES:
         raise ValueError(
-            f"AutoencoderOutlierDetector takes at most {MAX_FEATURES} features with method='denoising'. Got "
-            f"{n_columns}{words}: reduce them first, for instance by TruncatedSVD or AutoencoderTransformer."
+            f"AutoencoderOutlierDetector supports at most {MAX_FEATURES} features with method='denoising'. Got "
+            f"{n_columns}{words}. Reduce them first, for instance with TruncatedSVD or AutoencoderTransformer."
         )
 
 
