@@ -48,12 +48,12 @@ class Scorer(Protocol):
         """Fit to rows. `report` gets the progress of training, and a function that returns the present `ScorerFit`."""
 
     def component_scores(self, X, device: str) -> np.ndarray:
-        """The component scores of each row, shape (n_rows, n_components); NaN for a row without observed entries."""
+        """The component scores of each row, shape (n_rows, n_scores); NaN for a row without observed entries."""
 
     def feature_shares(self, X, component_weights: np.ndarray, device: str) -> np.ndarray:
         """The share of each feature in the weighted sum of a row's component scores, in the shape of X.
 
-        Weights have shape (n_rows, n_components). Each row of the result sums to one.
+        Weights have shape (n_rows, n_scores). Each row of the result sums to one.
         """
 
     def codes(self, X, device: str) -> np.ndarray:

@@ -33,7 +33,7 @@ class TailSurprisal:
 
     @classmethod
     def of(cls, values: np.ndarray, weight: np.ndarray) -> TailSurprisal:
-        """Compute the table from weighted calibration values. NaN are left out; without values, all surprisals are 0."""
+        """Compute the table from weighted calibration values that are not NaN. Without values, all surprisals are 0."""
         known = ~np.isnan(values)
         if not known.any():
             return cls(np.array([np.inf]), np.array([0.0]), 1.0)
