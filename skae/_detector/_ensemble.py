@@ -69,7 +69,7 @@ class PerceptronEnsemble:
         return torch.addmm(bias, inputs, weight)
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, Tape]:
-        """Outputs of all members, and the tape for `backward`: the input, pre-activation and activation of each layer."""
+        """Outputs of all members, and the tape for `backward`: input, pre-activation and activation of each layer."""
         tape = []
         for depth, (weight, bias) in enumerate(self.layers[:-1]):
             argument = torch.baddbmm(bias, inputs, weight)

@@ -50,7 +50,10 @@ class Entries:
 
     @classmethod
     def of(cls, rows: TrainingRows, novelty: bool, random_state: np.random.RandomState) -> Entries:
-        """The entries of training rows. If all of these are normal (`novelty`), common states are never `single`."""
+        """The entries of training rows.
+
+        If many rows are duplicates, only rows without duplicates are `single`; with `novelty`, no row is.
+        """
         values = np.unique(row_hashes(rows.source), return_inverse=True)[1]
         # Equal rows of different groups are not copies of each other.
         labels = values if rows.groups is None else values * (rows.groups.max() + 1) + rows.groups

@@ -1,4 +1,4 @@
-"""What networks say of rows: masked autoencoders or denoisers as a component of the score."""
+"""The component score of networks, which are masked autoencoders or denoisers."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from skae._rows._blocks import row_blocks
 from skae._support._state import fields_of
 from skae._support._torch import dtype_of, to_tensor
 
-# Rows scored at once: outputs for 20 features take 3 MB.
+# Number of rows that are scored at once. Outputs for 20 features take 3 MB.
 NETWORK_BLOCK = 2048
 
 
 class NetworkScores(Protocol):
-    """A component score by networks, each of which did not learn from one fold of the training rows."""
+    """The component score of an ensemble. Each network was trained without one fold of the training rows."""
 
     def component(self, systems: Systems) -> np.ndarray:
-        """The component score of each row, in the opinion of all networks."""
+        """The component score of each row, combined from all networks."""
 
     def calibrated(
         self, systems: Systems, fold: np.ndarray, weight: np.ndarray, groups: np.ndarray | None
     ) -> tuple[NetworkScores, np.ndarray]:
-        """Scores on the scale of weighted training rows, which may belong to groups, and their components.
+        """Calibrate the networks with weighted training rows; return them and the component scores of these rows.
 
-        A row is judged by the network that did not learn from its fold.
+        Each row is scored by the network that was trained without its fold. Rows may belong to groups.
         """
 
     def to_state(self) -> dict[str, Any]:
@@ -46,7 +46,7 @@ class NetworkScores(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class MaskedScores:
-    """Masked autoencoders: the two most surprising features of a row, each given the others."""
+    """Masked autoencoders. The component score is the mean surprisal of the two most surprising features of a row."""
 
     bins: Bins
     log_marginals: np.ndarray
@@ -69,16 +69,16 @@ class MaskedScores:
         return replace(self, feature_surprisals=surprisals), scores
 
     def _raw(self, systems: Systems, member: int | None = None) -> np.ndarray:
-        """Minus the log-probability density of each feature given the others, by one network or by all; NaN stays."""
+        """Minus the log-density of each feature given the others, by one network or by all; NaN for missing entries."""
         network, dtype, values = self.network, dtype_of(self.weights), systems.values
         result = np.empty(values.shape)
         with torch.no_grad():
-            prepared = self._scoring_layers if member is None else network.scoring_layers(self.passes, member)
+            layers = self._scoring_layers if member is None else network.scoring_layers(self.passes, member)
             for part in row_blocks(len(result), 1, NETWORK_BLOCK):
                 index, inputs = self.bins.index(values[part]), masked_inputs(systems.select(part))
                 if systems.missing is not None:
                     inputs = np.concatenate([inputs, np.isnan(values[part])], axis=1)
-                surprisals = network.surprisals(torch.from_numpy(inputs).to(dtype), torch.from_numpy(index), prepared)
+                surprisals = network.surprisals(torch.from_numpy(inputs).to(dtype), torch.from_numpy(index), layers)
                 result[part] = surprisals.numpy() + self.bins.offset(values[part], index, member)
         return result
 
@@ -103,7 +103,7 @@ class MaskedScores:
 
     def _surprisals(self, raw: np.ndarray) -> np.ndarray:
         pairs = zip(self.feature_surprisals, raw.T, strict=True)
-        # A missing entry is no surprise.
+        # The surprisal of a missing entry is zero.
         return np.nan_to_num(np.stack([tail(values) for tail, values in pairs], axis=1))
 
     @cached_property
@@ -121,7 +121,7 @@ class MaskedScores:
 
 @dataclass(frozen=True, eq=False)
 class DenoiserScores:
-    """Denoisers: how far they move a row, averaged over the levels of noise."""
+    """Denoisers. The component score is the logarithm of the root mean square distance that they move a row."""
 
     axes: np.ndarray
     variances: np.ndarray
@@ -142,14 +142,14 @@ class DenoiserScores:
         return calibrated, calibrated._log_mean_square(raw)
 
     def _raw(self, systems: Systems, member: int | None = None) -> np.ndarray:
-        """How far rows are moved, in squares, at each level of noise; by one network, or each level by its own."""
+        """Squared distances that rows are moved at each noise level, by one network or by a different one per level."""
         network, dtype = self.network, dtype_of(self.weights)
         result = np.empty((len(systems.deviations), len(NOISE_LEVELS)))
         with torch.no_grad():
-            prepared = self._scoring_layers if member is None else network.scoring_layers(member)
+            layers = self._scoring_layers if member is None else network.scoring_layers(member)
             for part in row_blocks(len(result), 1, NETWORK_BLOCK):
                 coordinates = torch.from_numpy(systems.deviations[part] @ self.axes).to(dtype)
-                result[part] = network.squared_residuals(coordinates, prepared).numpy()
+                result[part] = network.squared_residuals(coordinates, layers).numpy()
         return result
 
     def _log_mean_square(self, raw: np.ndarray) -> np.ndarray:
@@ -181,7 +181,7 @@ def masked_inputs(systems: Systems) -> np.ndarray:
 
 
 def out_of_fold(raw: Callable[..., np.ndarray], systems: Systems, fold: np.ndarray) -> np.ndarray:
-    """What the member that did not learn from a row says of it."""
+    """The raw scores of each row by the member that was trained without its fold."""
     parts = [np.flatnonzero(fold == member) for member in range(N_FOLDS)]
     found = [raw(systems.select(part), member) for member, part in enumerate(parts) if len(part)]
     result = np.empty((len(fold), found[0].shape[1]))

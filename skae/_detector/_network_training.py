@@ -23,16 +23,16 @@ from skae._support._torch import make_generator, to_numpy, to_tensor
 from skae._training._loop import Network, Split, TrainingResult, train
 from skae._training._mixed_precision import MixedPrecision
 
-# With more features bins cost too much, and denoisers are trained instead of masked autoencoders.
+# With more features, bins take too much time and memory, so that denoisers are trained instead of masked autoencoders.
 MAX_BINNED_FEATURES = 64
-# Denoisers take this many leading axes.
+# Denoisers use at most this many leading principal axes.
 MAX_NETWORK_AXES = 64
 
 
 class NetworkTraining:
-    """The training of the scorer's networks, which each learn from the typical rows outside of one fold.
+    """The training of an ensemble of networks. Each is trained on the typical rows outside one fold.
 
-    `network_scores()` makes scores, not calibrated yet, of the networks as they are.
+    `network_scores()` returns the present networks as `NetworkScores` that are not calibrated yet.
     """
 
     def __init__(
@@ -47,9 +47,9 @@ class NetworkTraining:
         self._entries, self._typical, self._coordinates = entries, typical, distances.coordinates
         self._systems = distances.systems(entries.rows)
         self._parameters, self._rows, self._random_state = parameters, rows, random_state
-        # Few rows are scored in float64, so that a row's score does not depend on others; training need not be.
+        # With "auto", training is in float32, even if there are so few rows that scores are computed in float64.
         self._dtype = torch.float32 if parameters.training.dtype == "auto" else rows.dtype
-        # What contradicts itself across categories is a matter of exact matches: distances and denoisers hardly see it.
+        # Distances and denoisers hardly detect unusual combinations of categories, which masked autoencoders do detect.
         is_masked = (parameters.novelty or entries.columns is not None) and rows.n_features <= MAX_BINNED_FEATURES
         amount = MASKED_AUTOENCODERS if is_masked else DENOISERS
         self._sizes = tuple(resolved(parameters.hidden_layer_sizes, lambda: amount.hidden_layer_sizes))
@@ -57,14 +57,14 @@ class NetworkTraining:
         self.result = TrainingResult()
         weight = entries.weight * typical
         members = [np.where(entries.fold != member, weight, 0.0) for member in range(N_FOLDS)]
-        # A member that would have no row learns from all.
+        # A member without rows is trained on all rows.
         self._weight = np.stack([own if own.any() else entries.weight for own in members], axis=1)
         self.network_scores: Callable[[], NetworkScores] = (
             self._build_masked_autoencoders() if is_masked else self._build_denoisers()
         )
 
     def run(self, on_epoch: Callable[..., bool]) -> None:
-        """Train; `result` says how it went."""
+        """Train the networks, and fill in `result`."""
         split = Split(row_indices(len(self._entries)), None, self._weight)
         train(self._trainee, self._inputs, split, self.settings, self._random_state, on_epoch, self.result)
 

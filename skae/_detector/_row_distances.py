@@ -18,20 +18,20 @@ from skae._rows._blocks import row_blocks
 from skae._support._state import fields_of
 from skae._support._torch import dtype_of, resolve_device, to_numpy, to_tensor
 
-# Features of the rank coordinates, and bags.
+# The features of a space of rank coordinates, and its bags.
 Space = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
 class RowDistances:
-    """Log-distances to the nearest row of small samples (bags) of the training rows, averaged over the bags.
+    """Log-distances to the nearest row in each of several samples (bags) of the training rows, averaged over the bags.
 
-    `references` are training rows in the units of ``coordinates.scale``, of which `bags` and the bags of the spaces
-    hold indices. `single` says which references stand for one training row: a row that coincides with one of those is
-    judged without it, so that training rows are measured as new rows are. `spaces` are pairs of features and bags.
+    `references` are training rows in the units of ``coordinates.scale``. `bags` are indices of references. `spaces` are
+    pairs of features and bags. `single` is the mask of references that represent a single training row: a row that
+    equals such a reference is compared with the other references only, so that training rows are scored like new rows.
 
-    Where training rows belong to groups, they are `known`, and a row is judged without the references of its group:
-    `groups` are those of the references.
+    If training rows belong to groups, `groups` are the group numbers of the references. Training rows are recognised by
+    `known`, and are compared with the references of other groups only.
     """
 
     coordinates: Coordinates
@@ -43,7 +43,7 @@ class RowDistances:
     groups: np.ndarray | None = None
 
     def groups_of(self, X, part: slice = slice(None)) -> np.ndarray | None:
-        """The groups of rows of X, None where training rows have none."""
+        """The group numbers of rows of X; None if training rows have no groups."""
         return None if self.known is None else self.known.groups_of(X, part)
 
     def systems(self, X, part: slice = slice(None)) -> Systems:
@@ -53,7 +53,8 @@ class RowDistances:
     def log_distances(self, systems: Systems, device: str, groups: np.ndarray | None = None) -> np.ndarray:
         """Log-distances in the systems and in the spaces, shape (n_rows, N_SYSTEMS + n_spaces).
 
-        They are NaN in a space of which nothing is observed. `groups` are those of the rows, as `groups_of` finds them.
+        They are NaN in spaces without any observed feature. `groups` are the group numbers of the rows, as `groups_of`
+        returns them.
         """
         where = resolve_device(device)
         on_device = self._on(where)
@@ -69,11 +70,12 @@ class RowDistances:
         self, systems: Tensor, observed: Tensor | None, groups: np.ndarray | None, on_device: DeviceDistances
     ) -> Tensor:
         log_distances, coincide = on_device.log_distances(systems, None, observed)
-        judged_again = coincide[on_device.with_separate_bags].any(0)
+        is_known = coincide[on_device.with_separate_bags].any(0)
         if groups is not None:
-            judged_again |= to_tensor(groups != NO_GROUP, torch.bool, judged_again.device)
-        rows = judged_again.nonzero()[:, 0]
-        if len(rows):  # few, unless they are the training rows
+            is_known |= to_tensor(groups != NO_GROUP, torch.bool, is_known.device)
+        # Only these rows are computed again without some references. Unless X has training rows, they are few.
+        rows = is_known.nonzero()[:, 0]
+        if len(rows):
             own = None if groups is None else groups[to_numpy(rows)]
             left_out = self._left_out(systems[0, rows], own, on_device.references)
             own_observed = None if observed is None else observed[rows]
@@ -81,7 +83,7 @@ class RowDistances:
         return log_distances.t()
 
     def _left_out(self, deviations: Tensor, groups: np.ndarray | None, references: Tensor) -> Tensor:
-        # A value and a reference may both have been rounded.
+        # Twice the tolerance, because both the value and the reference may have been rounded.
         tolerance = to_tensor(2.0 * self.coordinates.scale.tolerance, deviations.dtype, deviations.device)
         coincide = coincidences(deviations, references, tolerance)
         coincide &= to_tensor(self.single, torch.bool, deviations.device)
@@ -91,7 +93,7 @@ class RowDistances:
         return coincide
 
     def _on(self, device: torch.device) -> DeviceDistances:
-        """What finds nearest rows there; made once for each device."""
+        """The references on a device. They are moved to it once."""
         if device not in self._by_device:
             self._by_device[device] = DeviceDistances(self, device)
         return self._by_device[device]
@@ -102,7 +104,7 @@ class RowDistances:
 
     @property
     def masks(self) -> np.ndarray:
-        """Which features belong to each space, shape (n_spaces, n_features)."""
+        """Mask of the features of each space, shape (n_spaces, n_features)."""
         columns = self.coordinates.scale.columns
         n_features = self.references.shape[1] if columns is None else len(columns.n_bins)
         masks = np.zeros((len(self.spaces), n_features), dtype=bool)
@@ -111,7 +113,10 @@ class RowDistances:
         return masks
 
     def feature_shares(self, systems: Systems, device: str, groups: np.ndarray | None = None) -> list[np.ndarray]:
-        """Shares of the features in each system's distances: how much nearer training rows are without a feature."""
+        """For each coordinate system the shares of the features in the distances of rows.
+
+        The share of a feature is proportional to the decrease of the log-distance if its value can be chosen freely.
+        """
         on_device = self._on(resolve_device(device))
         tensor, whitening = on_device.tensor(systems), self.coordinates.whitening.product
         observed = on_device.observed(systems)
@@ -130,7 +135,7 @@ class RowDistances:
             "coordinates": self.coordinates.to_state(),
             "spaces": [list(space) for space in self.spaces],
         }
-        if self.known is None:  # as files were before there were groups
+        if self.known is None:  # the file format without groups
             return {name: value for name, value in state.items() if name not in ("known", "groups")}
         return state | {"known": fields_of(self.known)}
 
@@ -144,7 +149,7 @@ class RowDistances:
 
 
 class DeviceDistances:
-    """What `RowDistances` computes with on one device."""
+    """The references of `RowDistances` on one device, in all coordinate systems and spaces."""
 
     def __init__(self, distances: RowDistances, device: torch.device) -> None:
         systems, masks = distances.coordinates(distances.references).filled, distances.masks
@@ -164,7 +169,7 @@ class DeviceDistances:
             self._nearest_in_spaces = NearestRows(masked, bags, sizes, device, feature_of)
             self.n_distances = max(self.n_distances, bags.size)
         self._masks = to_tensor(masks[:, np.newaxis], dtype, device)
-        # The bags of subspaces are some of those of the systems, which all have the same.
+        # Spaces with bags of their own, for which equal rows must be looked for. Subspaces use bags of the systems.
         self.with_separate_bags = [0, *(N_SYSTEMS + k for k, mask in enumerate(masks) if mask.all())]
 
     def tensor(self, systems: Systems, part: slice = slice(None)) -> Tensor:
@@ -172,11 +177,11 @@ class DeviceDistances:
         return torch.stack([self._on_device(system[part]) for system in systems.filled])
 
     def observed(self, systems: Systems, part: slice = slice(None)) -> Tensor | None:
-        """1 for observed entries of rows, 0 for missing ones; None if none is missing."""
+        """1 for observed entries of rows, 0 for missing ones; None if no entry is missing."""
         return None if systems.missing is None else self._on_device(~systems.missing[part])
 
     def per_feature(self, observed: Tensor) -> Tensor:
-        """Of columns of features, which are observed or missing together, one each."""
+        """The first column of each feature, because all columns of a feature are observed or missing together."""
         return observed if self._first is None else observed[:, self._first]
 
     def _on_device(self, array: np.ndarray) -> Tensor:
@@ -184,13 +189,13 @@ class DeviceDistances:
 
     @staticmethod
     def observed_by_system(observed: Tensor) -> Tensor:
-        """What is observed of the coordinates of each system: of whitened rows, which are filled before, everything."""
+        """The mask of observed coordinates in each system. It is all ones for whitened rows, which were filled."""
         return torch.stack([observed, torch.ones_like(observed), observed])
 
     def log_distances(
         self, systems: Tensor, left_out: Tensor | None = None, observed: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Log-distances, and which rows may coincide with a reference, shape (N_SYSTEMS + n_spaces, n_rows)."""
+        """Log-distances and a mask of rows that may equal a reference; shapes are (N_SYSTEMS + n_spaces, n_rows)."""
         of_systems = None if observed is None else self.observed_by_system(observed)
         found = [self.nearest.log_distances(systems, left_out, of_systems)]
         if self._nearest_in_spaces is not None:
