@@ -80,8 +80,8 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
     method : {"denoising", "reconstruction"}, default="denoising"
         How rows are scored. "denoising" is described above. "reconstruction" has two component scores: the
         reconstruction error of an autoencoder with a bottleneck of `n_components`, which starts at PCA, and the
-        Mahalanobis distance of its code. It needs at least two rows per feature. With fewer, training rows may look
-        more unusual than new rows, and `fit` warns.
+        Mahalanobis distance of its code. With fewer than two rows per feature, training rows may look more unusual
+        than new rows, and `fit` warns.
     novelty : bool, default=False
         If True, all training rows are assumed to be normal, so that the score can follow them closely. Samples have 512
         rows, distances are also measured in random subsets of the features, masked autoencoders are trained, and
@@ -217,7 +217,8 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
     *Categorical features* are represented by one indicator per category. All indicators of a feature together count as
     one feature: on average, two rows are as far apart in it as in a numeric feature. Masked autoencoders mask them
     together. There are at most 1,280 indicators for all categorical features together. If a feature has more categories
-    than its part of these, its rare categories share an indicator. A missing category is a missing entry.
+    than its part of these, its rare categories share an indicator. Masked autoencoders and weights of component scores
+    are then used with ``novelty=False``, too. A missing category is a missing entry.
 
     *p-values* are conformal [4]_ [5]_, and `select` controls the false discovery rate with them [6]_.
 

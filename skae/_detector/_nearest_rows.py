@@ -145,7 +145,7 @@ class NearestRows:
 
     @cached_property
     def _factors_of_observed(self) -> Tensor:
-        """The matrix (-2 r, 1, r^2): only squares of coordinates that are observed in a row are added to its distances."""
+        """The matrix (-2 r, 1, r^2). Multiplied by the mask of a row, it adds only squares of observed coordinates."""
         r = self._references
         return torch.cat([-2.0 * r, torch.ones_like(r[:, :, :1]), r.square()], 2).transpose(1, 2).contiguous()
 
