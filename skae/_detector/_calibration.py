@@ -16,11 +16,11 @@ from skae._detector._tail_surprisal import TailSurprisal, cross_fitted_surprisal
 from skae._linalg._quantiles import lower_tail_threshold, weighted_quantile
 from skae._support._state import fields_of
 
-# With contamination="auto", rows that may contain outliers are compared with a fence. It is this many times as far
-# above the median as the third quartile is. About 0.5 % of Gaussian rows are beyond it.
+# With contamination="auto", a row is beyond the fence if its component scores are, on average, more than this many
+# times as far above their medians as the third quartiles are. About 0.5 % of Gaussian rows are.
 FENCE = 4.0
 # Minimum of the distance between median and third quartile, for component scores that hardly vary, for instance because
-# rows have only a few distinct values. Heavier rows than MAX_WEIGHT are not counted as beyond the fence.
+# rows have only a few distinct values. Rows with a weight above MAX_WEIGHT never count as beyond the fence.
 MIN_SPREAD, MAX_WEIGHT = 0.1, 20.0
 # With contamination="auto", the share of new normal rows that are labelled if all training rows are normal.
 SHARE_OF_NORMAL = 0.01
@@ -85,7 +85,7 @@ class Calibration:
         return conformal_p_values(-scores, -self.scores, self.weight)
 
     def _surprisals_of(self, components: np.ndarray) -> np.ndarray:
-        """Weighted surprisals; zero for component scores that are NaN, which nothing is known about."""
+        """Weighted surprisals. They are zero for component scores that are NaN, because nothing was observed."""
         pairs = zip(self.surprisals, components.T, strict=True)
         surprisals = np.stack([tail(values) for tail, values in pairs], axis=1) * self.component_weight
         return np.nan_to_num(surprisals, posinf=np.inf)
@@ -95,9 +95,9 @@ def normal_threshold(calibration: Calibration, contamination: float | str) -> fl
     """The threshold with a given share of new normal rows below it: `contamination`, or 0.01 for "auto"."""
     share = SHARE_OF_NORMAL if isinstance(contamination, str) else contamination
     weight = calibration.weight
-    # If rows of weight k are below the threshold, a new row is below it with probability k / (n + 1), because it counts
-    # with a weight of one. `lower_tail_threshold` allows for that only if rows weigh at least one; in groups they weigh
-    # less.
+    # A new row has a weight of one. If k of the total weight n is below the threshold, it is below with probability
+    # k / (n + 1). `lower_tail_threshold` ensures that this is at most the share only if rows weigh at least one. In
+    # groups they weigh less, so that the share is reduced.
     share -= (1.0 - share) * max(0.0, 1.0 - weight.max()) / weight.sum()
     return lower_tail_threshold(calibration.scores, max(share, 0.0), weight)
 

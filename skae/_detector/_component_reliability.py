@@ -27,7 +27,8 @@ def corrupted_rows(entries: Entries, unit: np.ndarray, random_state: np.random.R
         unit = np.where(columns.n_bins > 0, 0.0, unit[columns.first_column])
     noisy = entries.rows[drawn[:, 0]] + NOISE * unit * noise
     if columns is not None:
-        # The mean square distance of two rows is 2 units, so that this probability gives the mean square of the noise.
+        # Two rows have a mean square distance of 2 in units of the feature. Replacing categories with this probability
+        # therefore changes them by the mean square of the noise.
         replaced = (columns.n_bins > 0) & (random_state.uniform(size=shuffled.shape) < 0.5 * NOISE**2)
         noisy[replaced] = shuffled[replaced]
     rows = np.concatenate([shuffled, noisy])

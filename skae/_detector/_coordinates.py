@@ -98,7 +98,7 @@ class Coordinates:
         return cls(scale, Whitening.of(_filled_at_random(deviations, weight), weight), ranks)
 
     def filled(self, deviations: np.ndarray) -> np.ndarray:
-        """Deviations with missing entries replaced by the value of the training rows nearest to their expectation.
+        """Deviations with missing entries replaced by the known value of the feature nearest to their expectation.
 
         The expectation is conditional on the observed features. It is not used itself, because between the values of a
         discrete feature it would make the row look unusual.

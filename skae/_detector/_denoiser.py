@@ -66,7 +66,7 @@ class DenoiserEnsemble:
         self._gradients = self._ensemble.layer_views(gradient)
 
     def scoring_layers(self, member: int | None = None) -> list[Layers]:
-        """The layers that score at each noise level. Level i uses member i (modulo their number), or the given one.
+        """The layers that are used at each noise level: those of the given member, or of one member per level, in turn.
 
         Since the level is the same for all rows, its inputs are included in the bias of the first layer.
         """
@@ -140,6 +140,6 @@ def level_embedding(level: Tensor) -> Tensor:
 
 
 def _trimming_mask(losses: Tensor) -> Tensor:
-    """A mask, as numbers, without the share of each member's rows that have the highest losses."""
+    """1 for rows that count, and 0 for the share `TRIMMED` of each member's rows with the highest losses."""
     kept = max(1, round((1.0 - TRIMMED) * losses.shape[1]))
     return (losses <= losses.kthvalue(kept, dim=1, keepdim=True).values).to(losses.dtype)

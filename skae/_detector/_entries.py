@@ -31,9 +31,9 @@ SLACK = 1e-6
 class Entries:
     """Dense rows with weights and folds.
 
-    A row and its copies are one entry. It is `single`: a row that equals it is taken to be the same row, and is scored
-    without it. If equal rows are a common state, they are not `single`. They are distributed over the folds at random,
-    and are one entry in each fold. An integer weight is equivalent to as many equal rows.
+    A row and its copies are one entry, which is `single`: a row that equals it is taken to be the same row, and is
+    scored without it. Equal rows that are a common state are not `single`. They are distributed over the folds at
+    random, with one entry per fold. An integer weight is equivalent to as many equal rows.
 
     If rows belong to groups, each group is in one fold. Equal rows of one group are copies; equal rows of several
     groups are not `single`.
@@ -87,7 +87,7 @@ class Entries:
         return Entries(*arrays, group, self.columns)
 
     def with_categories(self, n_categories: np.ndarray) -> Entries:
-        """The entries with columns for categorical features, given the number of categories of each feature (or 0)."""
+        """The entries with `columns`, given the number of categories of each feature, 0 for numeric features."""
         return replace(self, columns=FeatureColumns.of(self.rows, self.weight, n_categories))
 
     @property

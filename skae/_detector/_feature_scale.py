@@ -14,15 +14,15 @@ from skae._rows._blocks import dense_rows
 # Values are clipped at this many deviations, so that one extreme value does not outweigh all others.
 CLIP = 20.0
 # For mean and deviation, values are winsorised: distances from the median are clipped at EXTREME times their quantile
-# USUAL, where zeros are left out (in a Gaussian: CLIP deviations).
+# USUAL (in a Gaussian: CLIP deviations). The quantile is that of the distances that are not zero.
 USUAL, EXTREME = 0.95, CLIP / 1.96
 # The unit of a constant feature, as a share of its value.
 UNIT_OF_CONSTANT = 0.1
 # Minimum of the probability that two rows differ in a categorical feature, so that one rare category does not outweigh
 # all other features.
 MIN_CHANCE = 0.1
-# Values count as equal if they differ by rounding to float32 only, at most by MAX_TOLERANCE deviations. Values of a
-# constant feature count as equal if they differ by at most MAX_TOLERANCE units.
+# Values count as equal if rounding to float32 may explain their difference and it is at most MAX_TOLERANCE deviations.
+# Values of a constant feature count as equal if they differ by at most MAX_TOLERANCE units.
 ROUNDING, MAX_TOLERANCE = 2.0**-22, 1e-3
 
 
@@ -90,7 +90,7 @@ class FeatureScale:
                 unit[own] = np.inf
                 continue
             share = centre[own] = np.average(X[known, own], axis=0, weights=weight[known])
-            # Half the mean square distance of two rows is the probability that they differ, 1 minus the sum of squares.
+            # Half the mean square distance of two rows, which is the probability that they have different categories.
             unit[own] = math.sqrt(max(MIN_CHANCE, float(share @ (1.0 - share))))
             weights = np.maximum(share, 0.5 / weight[known].sum()) ** -0.5
             weights /= max(MIN_CHANCE, share @ ((1.0 - share) * weights))

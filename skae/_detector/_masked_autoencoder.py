@@ -107,11 +107,10 @@ class Bins:
         return index
 
     def offset(self, deviations: np.ndarray, index: np.ndarray, member: int | None = None) -> np.ndarray:
-        """The sum of the log-width of an entry's bin and of a penalty for values that were not in the training rows.
+        """What is added to the surprisal of each entry's bin: its log-width, and a penalty for unseen values.
 
-        It is added to the surprisal of the bin. The penalty depends on the distance from the range of the rows that the
-        given member was trained on, or all members; for distinct values, on the distance from the nearest one. NaN
-        remains NaN.
+        With quantile bins, the penalty is the distance from the range of the rows that the given member, or any member,
+        was trained on. With distinct values, it increases with the distance from the nearest one. NaN remains NaN.
         """
         features = np.arange(deviations.shape[1])
         lowest = self.lowest.min(axis=0) if member is None else self.lowest[member]
@@ -278,8 +277,8 @@ class MaskedAutoencoder:
     def _layers_for(self, masked: Tensor, member: int) -> Layers:
         """The layers of a member without the inputs of the masked features, and with only the outputs of these.
 
-        The mask is constant, so that its inputs are included in the bias. The inputs for missing entries subtract their
-        part of it.
+        The mask of a pass is constant, so that its inputs are included in the bias. The inputs for missing entries
+        subtract the part of missing features from the bias.
         """
         layers, n_features = self._ensemble.member(member), self._n_features
         shown = torch.ones(n_features, dtype=self.parameters.dtype, device=self.parameters.device)

@@ -12,8 +12,9 @@ from skae._support._torch import dtype_of, to_tensor
 
 # Added to the mean square difference of two rows before the logarithm, so that it stays finite for equal rows.
 SQUARED_FLOOR = 1e-3
-# Rows may be equal if their squared distance is at most this share of the sum of the squared norm and the number of
-# features. This allows for rounding errors of float32. They are equal if no feature differs by more than its tolerance.
+# Two rows are candidates for equality if their squared distance is at most this share of the sum of the squared norm
+# and the number of features, which allows for rounding errors of float32. They are equal if, in addition, no feature
+# differs by more than its tolerance.
 COINCIDENCE = 1e-5
 # Numbers in a block of distances: 4 MB, which fits into caches.
 BLOCK_ELEMENTS = 1 << 20
@@ -71,7 +72,7 @@ class NearestRows:
         nearest = self._squared_distances(x, left_out, observed).amin(3)
         is_empty = nearest.isinf()
         coincide = nearest.amin(2) <= COINCIDENCE * (x.square().sum(2) + self._n_coordinates)
-        # Rows that equal a reference get the same distance: rounding would order them, and surprisals depend on order.
+        # Rows that equal a reference get the same distance. Otherwise surprisals would depend on rounding errors.
         nearest = nearest.masked_fill(is_empty | (nearest <= COINCIDENCE * self._n_coordinates[:, :, None]), 0.0)
         log_squares = (nearest + SQUARED_FLOOR * self._n_coordinates[:, :, None]).log()
         if observed is not None:
@@ -85,7 +86,7 @@ class NearestRows:
     def log_distance_reductions(
         self, x: Tensor, left_out: Tensor, space: int, product: Tensor | None, observed: Tensor | None = None
     ) -> Tensor:
-        """The decrease of the log-distance in a space if the value of a feature can be chosen freely, for each feature.
+        """For each feature, the decrease of the log-distance in a space if its value could be chosen freely.
 
         `product` is the symmetric matrix that turns features into the coordinates of the space; None if these are the
         features themselves. `observed` is the mask of the space.

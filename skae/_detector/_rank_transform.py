@@ -18,10 +18,10 @@ MAX_KNOTS = 256
 class RankTransform:
     """Normal quantiles of mid-ranks. Outside the range of the training rows, the excess in deviations is added.
 
-    Feature j has the knots ``values[starts[j] : starts[j + 1]]``. Values within `tolerance` of a knot are equal to it,
-    and have the rank coordinate in `at`. All other values have one in `between`, which contains for each feature that
-    of values below the first knot, of those in each gap, and of those above the last knot. In the gaps of features that
-    are `interpolated`, `at` is interpolated instead.
+    Feature j has the knots ``values[starts[j] : starts[j + 1]]``. Values within `tolerance` of a knot are equal to it.
+    `at` contains the rank coordinate of each knot. `between` contains those of other values: for each feature that of
+    values below the first knot, then that of each gap, then that of values above the last knot. If a feature is
+    `interpolated`, the coordinates in gaps are interpolated between knots instead.
     """
 
     starts: np.ndarray
@@ -71,7 +71,7 @@ class RankTransform:
 
 
 def _knots(column: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool]:
-    """Knots of a feature, normal quantiles of their mid-ranks and of the gaps, and whether values were left out."""
+    """Knots of a feature, normal quantiles of their mid-ranks and of the gaps, and whether some values are no knots."""
     values, group = np.unique(column, return_inverse=True)
     counts = np.bincount(group, weights=weight)
     up_to = np.cumsum(counts)

@@ -127,9 +127,10 @@ class ReconstructionScorer:
         return components
 
     def feature_shares(self, X, component_weights: np.ndarray, device: str) -> np.ndarray:
-        """Shares of the error are those of the squared errors.
+        """The share of each feature in the two component scores of each row.
 
-        Shares of the distance of the code are those of the squared differences between reconstruction and mean row.
+        For the reconstruction error, shares are proportional to squared errors. For the distance of the code, they are
+        proportional to squared differences between the reconstruction and the mean row.
         """
         shares = np.empty(X.shape)
         mean, scale = self.autoencoder.linear.mean, self.autoencoder.linear.scale
@@ -157,9 +158,9 @@ def _n_observed(X) -> np.ndarray:
 
 
 def needs_folds(rows: TrainingRows) -> bool:
-    """Whether calibration needs cross-fitting, because there are too few rows, and enough rows for folds.
+    """Whether scores are calibrated by cross-fitting: rows are too few for a hold-out, but enough for folds.
 
-    If rows belong to groups, the number of groups counts: with few groups, too few are held out for calibration.
+    If rows belong to groups, groups are counted instead: with few groups, too few are held out for calibration.
     """
     n_rows, n_features = rows.n_distinct_rows, rows.n_features
     enough_for_parts = max(MIN_ROWS_OF_FOLDS, MIN_ROWS_PER_FEATURE_TO_WHITEN * n_features)
@@ -181,7 +182,7 @@ def cross_fitted_components(
     scored, components = [], []
     for k in range(fold.max() + 1):
         fitted = ReconstructionScorer._fit(rows.select(fold != k), parameters, random_state, silent)
-        if fitted.training.interrupted:  # some folds alone cannot calibrate
+        if fitted.training.interrupted:  # calibration needs all folds
             raise KeyboardInterrupt
         scored.append(np.flatnonzero(fold == k))
         components.append(fitted.scorer.component_scores(rows.source.local[scored[-1]], parameters.device))

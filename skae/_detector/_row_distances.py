@@ -169,7 +169,8 @@ class DeviceDistances:
             self._nearest_in_spaces = NearestRows(masked, bags, sizes, device, feature_of)
             self.n_distances = max(self.n_distances, bags.size)
         self._masks = to_tensor(masks[:, np.newaxis], dtype, device)
-        # Spaces with bags of their own, for which equal rows must be looked for. Subspaces use bags of the systems.
+        # Equal rows are searched for in one system, because all systems have the same bags, and in spaces with other
+        # bags. Subspaces use bags of the systems.
         self.with_separate_bags = [0, *(N_SYSTEMS + k for k, mask in enumerate(masks) if mask.all())]
 
     def tensor(self, systems: Systems, part: slice = slice(None)) -> Tensor:
@@ -181,7 +182,7 @@ class DeviceDistances:
         return None if systems.missing is None else self._on_device(~systems.missing[part])
 
     def per_feature(self, observed: Tensor) -> Tensor:
-        """The first column of each feature, because all columns of a feature are observed or missing together."""
+        """The mask per feature. All columns of a feature have the same mask, so that the first one is taken."""
         return observed if self._first is None else observed[:, self._first]
 
     def _on_device(self, array: np.ndarray) -> Tensor:

@@ -18,10 +18,10 @@ CLEAN_BAGS, CLEAN_BAG_SIZE, N_SUBSPACES = 6, 512, 12
 BAGS, BAG_SIZE = 40, 32
 # Small bags rank the training rows from typical to unusual.
 COARSE_BAGS, COARSE_BAG_SIZE = 100, 8
-# Bag b is drawn without the most unusual rows. Their share is this, times (b + 1/2) / n_bags. Coordinates and networks
-# are fitted without half this share.
+# Bag b is drawn without the share MAX_LEFT_OUT * (b + 1/2) / n_bags of the most unusual rows. Coordinates and networks
+# are fitted without half of MAX_LEFT_OUT.
 MAX_LEFT_OUT = 0.5
-# Maximum of values in references. With many features, there are fewer bags.
+# Maximum number of values in all references. With many features, there are fewer bags.
 MAX_REFERENCE_NUMBERS = 2_000_000
 
 

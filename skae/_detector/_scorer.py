@@ -71,8 +71,8 @@ class Scorer(Protocol):
 class ScorerFit:
     """A fitted scorer, the number of columns of its codes, the course of training, and the calibration rows.
 
-    `components` are the component scores of the calibration rows; no row was used to compute its own. `weight` is the
-    number of rows that each of them represents, and `groups` are their groups, if there are any. `component_weight` are
+    `components` are the component scores of the calibration rows, each computed without the row. `weight` is the number
+    of rows that each of them represents, and `groups` are their groups, if there are any. `component_weight` are
     the weights of the component scores, of which the largest is 1.
     """
 

@@ -27,7 +27,7 @@ class Whitening:
     """Leading principal axes of most of the rows, and the factors that whiten coordinates along them.
 
     Variances are shrunk towards their mean (Ledoit & Wolf 2004). All directions orthogonal to the axes are multiplied
-    by `rest`, so that there may be fewer rows than features.
+    by `rest`. This works with fewer rows than features, too.
     """
 
     axes: np.ndarray
