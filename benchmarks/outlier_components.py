@@ -23,16 +23,16 @@ from skae import AutoencoderOutlierDetector
 COMPONENTS = ("standardised", "whitened", "ranks", "spaces", "network")
 
 
-def mean_of_two_highest(surprisals: np.ndarray) -> np.ndarray:
+def two_highest(surprisals: np.ndarray) -> np.ndarray:
     return np.sort(surprisals, axis=1)[:, -2:].mean(axis=1)
 
 
 def scores(surprisals: np.ndarray, weight: np.ndarray) -> dict[str, np.ndarray]:
     """The score of each row by each choice of components."""
-    found = {"all": mean_of_two_highest(surprisals * weight), "unweighted": mean_of_two_highest(surprisals)}
+    found = {"all": two_highest(surprisals * weight), "unweighted": two_highest(surprisals)}
     for number, name in enumerate(COMPONENTS):
         found[f"{name} alone"] = surprisals[:, number]
-        found[f"without {name}"] = mean_of_two_highest(np.delete(surprisals * weight, number, axis=1))
+        found[f"without {name}"] = two_highest(np.delete(surprisals * weight, number, axis=1))
     return found
 
 

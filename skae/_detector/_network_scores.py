@@ -131,7 +131,7 @@ class DenoiserScores:
     medians: np.ndarray
 
     def component(self, systems: Systems) -> np.ndarray:
-        return self._log_mean_square(self._raw(systems))
+        return self._log_distance(self._raw(systems))
 
     def calibrated(
         self, systems: Systems, fold: np.ndarray, weight: np.ndarray, groups: np.ndarray | None
@@ -139,7 +139,7 @@ class DenoiserScores:
         raw = out_of_fold(self._raw, systems, fold)
         medians = np.maximum([weighted_quantile(values, 0.5, weight) for values in raw.T], 1e-12)
         calibrated = replace(self, medians=medians)
-        return calibrated, calibrated._log_mean_square(raw)
+        return calibrated, calibrated._log_distance(raw)
 
     def _raw(self, systems: Systems, member: int | None = None) -> np.ndarray:
         """Squared distances that rows are moved at each noise level, by one network or by a different one per level."""
@@ -152,7 +152,7 @@ class DenoiserScores:
                 result[part] = network.squared_residuals(coordinates, layers).numpy()
         return result
 
-    def _log_mean_square(self, raw: np.ndarray) -> np.ndarray:
+    def _log_distance(self, raw: np.ndarray) -> np.ndarray:
         return 0.5 * np.log((raw / self.medians).mean(axis=1) + SQUARED_FLOOR)
 
     def to_state(self) -> dict[str, Any]:

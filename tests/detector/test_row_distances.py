@@ -129,7 +129,7 @@ class TestSpaces:
         np.testing.assert_array_equal(distances.masks, [[True, False, True], [False, True, False]])
 
 
-class TestOnDevice:
+class TestDeviceDistances:
     def test_is_made_once(self):
         distances, device = distances_of(), torch.device("cpu")
         assert distances._on(device) is distances._on(device)
