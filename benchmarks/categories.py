@@ -29,6 +29,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from _detectors import Neighbours, Sklearn
+from _results import save
 from scipy.stats import wilcoxon
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
@@ -261,11 +262,10 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")  # encoders warn of unknown categories
-    arguments.out.mkdir(parents=True, exist_ok=True)
     found = []
     for protocol in arguments.protocols:
         results = run(protocol, arguments.seeds, arguments.tables, arguments.methods)
-        results.to_csv(arguments.out / f"categories_{protocol}.csv", index=False)
+        save(results, arguments.out, f"categories_{protocol}")
         found.append(report(results))
         report_differences(found[-1], f"protocol {protocol}")
     report_differences(pd.concat(found), "all protocols")

@@ -15,7 +15,8 @@ import argparse
 import _data
 import numpy as np
 import pandas as pd
-from outliers import paired_p, split
+from _results import paired_p, save
+from outliers import split
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from skae import AutoencoderOutlierDetector
@@ -37,7 +38,6 @@ def scores(surprisals: np.ndarray, weight: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def run(protocol: str, sets: dict, out) -> pd.DataFrame:
-    out.mkdir(parents=True, exist_ok=True)
     rows = []
     for name, (group, path) in sets.items():
         X_train, X_test, y_test = split(name, path, protocol, 0)
@@ -53,7 +53,7 @@ def run(protocol: str, sets: dict, out) -> pd.DataFrame:
             }
             rows.append({"group": group, "dataset": name, "components": choice} | quality)
         print(name, flush=True)
-        pd.DataFrame(rows).to_csv(out / f"outlier_components_{protocol}.csv", index=False)
+        save(pd.DataFrame(rows), out, f"outlier_components_{protocol}")
     return pd.DataFrame(rows)
 
 

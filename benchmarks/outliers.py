@@ -23,7 +23,7 @@ import _data
 import numpy as np
 import pandas as pd
 from _detectors import available
-from scipy.stats import wilcoxon
+from _results import paired_p, save
 from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
@@ -87,7 +87,6 @@ def hidden(X, share: float, rng: np.random.RandomState):
 
 
 def run(protocol: str, sets: dict, detectors: dict, seeds: int, out, missing: float = 0.0) -> pd.DataFrame:
-    out.mkdir(parents=True, exist_ok=True)
     X = np.random.RandomState(0).normal(size=(60, 4))
     for make in detectors.values():  # the first call of each pays for imports
         make(0).fit(X).score(X)
@@ -103,14 +102,8 @@ def run(protocol: str, sets: dict, detectors: dict, seeds: int, out, missing: fl
             for method, make in detectors.items():
                 rows.append(cell | {"method": method} | measure(make(seed), X_train, X_test, y_test))
                 print(*(f"{v:.4f}" if isinstance(v, float) else v for v in rows[-1].values()), flush=True)
-        pd.DataFrame(rows).to_csv(out / f"outliers_{protocol}.csv", index=False)
+        save(pd.DataFrame(rows), out, f"outliers_{protocol}")
     return pd.DataFrame(rows)
-
-
-def paired_p(a: pd.Series, b: pd.Series) -> float:
-    """Two-sided p of Wilcoxon's signed-rank test; not a number where nothing differs."""
-    differences = (a - b).round(9)  # equal means may differ in their last bits
-    return wilcoxon(differences).pvalue if differences.any() else np.nan
 
 
 def report(results: pd.DataFrame) -> None:

@@ -4,7 +4,8 @@
     python benchmarks/reduction.py --heavy-tails --methods PCA --seeds 5
 
 For every data set and code size: R² on test rows, accuracy of logistic regression and of 5 nearest neighbours on the
-codes, seconds to fit and to transform. Writes `reduction.csv` after every cell and prints the tables.
+codes, seconds to fit and to transform. Writes a CSV after every cell, `reduction.csv`
+or `reduction_5_splits.csv` for instance, and prints the tables.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import _data
 import numpy as np
 import pandas as pd
 from _reducers import available
+from _results import save
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
@@ -52,11 +54,16 @@ def measure(reducer, X_train, X_test, y_train, y_test) -> dict:
     }
 
 
+def file_name(arguments) -> str:
+    """The name of the CSV; runs for different tables do not overwrite each other."""
+    name = "heavy_tails" if arguments.heavy_tails else "reduction"
+    return name if arguments.seeds == 1 else f"{name}_{arguments.seeds}_splits"
+
+
 def run(arguments) -> pd.DataFrame:
     reducers = available()
     if arguments.methods:  # the tables compare with skae and PCA
         reducers = {name: r for name, r in reducers.items() if name in {"skae", "PCA", *arguments.methods}}
-    arguments.out.mkdir(parents=True, exist_ok=True)
     for reducer in reducers.values():  # the first call of each pays for imports
         reducer(1, 0).fit(np.random.RandomState(0).normal(size=(60, 4)))
     rows = []
@@ -80,7 +87,7 @@ def run(arguments) -> pd.DataFrame:
                     }
                     rows.append(cell | result)
                     print(*(f"{v:.4f}" if isinstance(v, float) else v for v in rows[-1].values()), flush=True)
-                pd.DataFrame(rows).to_csv(arguments.out / "reduction.csv", index=False)
+                save(pd.DataFrame(rows), arguments.out, file_name(arguments))
     return pd.DataFrame(rows)
 
 

@@ -3,11 +3,11 @@ Clean training rows, or not
 ===========================
 
 A detector is fitted either to rows that are all normal, or to rows that may contain outliers. It should follow clean
-rows closely. But it must not follow outliers, because they would look normal afterwards. No setting serves both
-cases, so the parameter ``novelty`` of :class:`~skae.AutoencoderOutlierDetector` states which case it is.
+rows closely. But it must not follow outliers, because they would then look normal. No setting is good at both, so the
+parameter ``novelty`` of :class:`~skae.AutoencoderOutlierDetector` states which kind of rows it gets.
 
-This example tries both settings in both cases, first on rows with two features, which can be drawn, then on two sets
-of measurements. All results are for new rows.
+This example tries both settings on both kinds of rows: first on rows with two features, which can be drawn, then on two
+sets of measurements. All results are for new rows.
 """
 
 import matplotlib.pyplot as plt
@@ -22,8 +22,8 @@ from skae import AutoencoderOutlierDetector
 # Two features
 # ------------
 #
-# Normal rows lie on an arc. Outliers are of two kinds: inside the arc, or off to its side. One training set has none,
-# in the other a tenth of the rows are outliers of the second kind.
+# Normal rows lie on an arc. Outliers are of two kinds: inside the arc, or to its side. One training set has no
+# outliers; in the other a tenth of the rows are outliers of the second kind.
 
 
 def normal_rows(n, rng):
@@ -81,10 +81,12 @@ for title, X in training.items():
 # Measurements
 # ------------
 #
-# Benign and malignant cells of scikit-learn's breast cancer data, by their ten "worst" measurements; and its pictures
-# of digits at half their resolution, where 0 to 4 are normal and 5 to 9 are not. Detectors are fitted to half of the
-# normal rows, without outliers, or with so many that they are a tenth of the rows. The other half and other outliers
-# are scored.
+# Two data sets of scikit-learn. Breast cancer: benign cells are normal and malignant ones are outliers, described by
+# their ten "worst" measurements. Digits: pictures of 0 to 4 at half their resolution are normal, those of 5 to 9 are
+# outliers.
+#
+# Detectors are fitted to half of the normal rows, either alone or with so many outliers that a tenth of the rows are
+# outliers. The other half of the normal rows and other outliers are scored.
 
 cells, digits = load_breast_cancer(), load_digits()
 pictures = digits.data.reshape(-1, 4, 2, 4, 2).mean(axis=(2, 4)).reshape(-1, 16)
@@ -117,14 +119,14 @@ for table, (X, is_outlier) in tables.items():
 # What the figures show
 # ---------------------
 #
-# On clean rows ``novelty=True`` follows the arc and sees the outliers inside of it, which ``novelty=False`` takes for
-# half normal. With outliers among the training rows the places where they lie become normal to ``novelty=True``, and
-# new outliers there are missed. To ``novelty=False`` they remain as unusual as before.
+# On clean rows ``novelty=True`` follows the arc and finds the outliers inside it, which look almost normal with
+# ``novelty=False``. If there are outliers among the training rows, ``novelty=True`` learns that their region is normal,
+# and misses new outliers there. With ``novelty=False`` they remain as unusual as before.
 #
-# The measurements show the same. On clean digits ``novelty=True`` is far ahead, on clean cells both settings are about
-# as good. Outliers among the training rows cost it much on both, so that on digits little of its lead is left and on
-# cells it falls behind; they cost ``novelty=False`` little. On clean cells the forest is better than either. So set
-# ``novelty=True`` for rows that were looked through, and leave it at its default for others.
+# The measurements show the same. On clean digits ``novelty=True`` is far better, on clean cells both settings are about
+# equally good. Outliers among the training rows make ``novelty=True`` much worse on both: on digits it keeps little of
+# its lead, and on cells it falls behind. They hardly affect ``novelty=False``. On clean cells IsolationForest is better
+# than both. So set ``novelty=True`` for rows that you have checked, and keep the default for others.
 
 # sphinx_gallery_start_ignore
 figure, axes = plt.subplots(2, 2, figsize=(9, 8.1), layout="constrained", sharex=True, sharey=True)

@@ -2,10 +2,10 @@
 Cluster the codes
 =================
 
-Clustering works badly on many noisy features, so they are usually reduced first. Here
-:class:`~sklearn.cluster.KMeans` and :class:`~sklearn.cluster.HDBSCAN` look for the ten digits in codes of handwritten
-digits (8 by 8 pixels): PCA's, and an autoencoder's of the same length. The adjusted Rand index (ARI) compares clusters
-with digits; it is 1 if they agree and 0 on average if clusters are drawn by lot.
+Clustering works badly on many noisy features, so they are usually reduced first. Here :class:`~sklearn.cluster.KMeans`
+and :class:`~sklearn.cluster.HDBSCAN` cluster handwritten digits (8 by 8 pixels) by their codes: those of PCA, and those
+of an autoencoder with the same number of components. The adjusted Rand index (ARI) compares clusters with digits: it is
+1 if they agree, and 0 on average for random clusters.
 """
 
 import matplotlib.pyplot as plt
@@ -23,7 +23,7 @@ from skae import AutoencoderTransformer
 # ---------------------
 #
 # The labels are used for the comparison only. The autoencoder runs at its defaults. Distances between its codes
-# approximate distances between reconstructions, so the codes need not be standardised before clustering.
+# approximate distances between reconstructions, so the codes do not need to be standardised before clustering.
 
 X, y = load_digits(return_X_y=True)
 code_sizes = [2, 4, 8, 16]
@@ -42,8 +42,8 @@ clusterings = {
 # Agreement with the digits
 # -------------------------
 #
-# HDBSCAN decides itself how many clusters there are, and leaves out rows in sparse regions, which count as one more
-# cluster here.
+# HDBSCAN chooses the number of clusters itself. Rows in sparse regions belong to no cluster; here they count as one
+# more cluster.
 
 agreement = {
     (clustering, name): [
@@ -61,11 +61,11 @@ for (clustering, name), values in agreement.items():
     print(f"{clustering:8s} {name:14s}" + "".join(f"{value:8.3f}" for value in values))
 
 # %%
-# The shorter the code, the more the autoencoder's clusters gain: with KMeans four of its numbers do better than all the
-# pixels, while PCA's codes need sixteen to come near those. HDBSCAN is another matter. It looks for gaps, and finds
-# more of them in the autoencoder's codes of two or four numbers, but in those of eight PCA leaves more.
+# The shorter the code, the more the autoencoder improves the clusters. With KMeans, four of its components are better
+# than all the pixels; PCA needs sixteen to come close to them. HDBSCAN separates clusters by gaps. There are more gaps
+# in the autoencoder's codes of two or four components, but with eight components there are more in PCA's.
 #
-# Beneath each cluster stands its centre, decoded: a code of an autoencoder can be looked at wherever it lies.
+# The picture below each cluster is its decoded centre: an autoencoder can decode any code.
 
 # sphinx_gallery_start_ignore
 colors = {"PCA": "#D55E00", "Autoencoder": "#0072B2"}

@@ -2,9 +2,9 @@
 Columns by name, codes with names, an ONNX graph
 ================================================
 
-A :class:`~sklearn.compose.ColumnTransformer` prepares columns of scikit-learn's diabetes data by name, and an
-autoencoder makes three numbers of each row. The codes come with names, and :func:`skae.to_onnx` turns the pipeline into
-a graph that computes them without Python.
+A :class:`~sklearn.compose.ColumnTransformer` selects columns of scikit-learn's diabetes data by name, and an
+autoencoder reduces each row to three components. The codes are a DataFrame with names, and :func:`skae.to_onnx`
+converts the pipeline to a graph that computes them without Python.
 """
 
 import numpy as np
@@ -34,7 +34,7 @@ print("its codes:", *pipeline.get_feature_names_out())
 # The graph
 # ---------
 #
-# Where columns are chosen by name, pass ``X`` as a DataFrame: each of its columns becomes an input of the graph, with
+# If columns are selected by name, pass ``X`` as a DataFrame: each of its columns becomes an input of the graph, with
 # its name and dtype. A batch is then a dictionary of columns, each of shape (n_rows, 1).
 
 graph = skae.to_onnx(pipeline, train.astype(np.float32).astype({"sex": np.int64}))

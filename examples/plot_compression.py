@@ -2,14 +2,13 @@
 Compress pictures to a few bytes
 ================================
 
-A code is a compressed picture. Here codes of the handwritten digits are stored in bytes, and what comes back is
-compared with the original at every size: the autoencoder against PCA, and both against a transform coder of the kind
-JPEG uses.
+A code is a compressed picture. Here codes of the handwritten digits are stored in bytes, decoded, and compared with the
+original pictures at several sizes: the autoencoder's codes, PCA's, and those of a transform coder similar to JPEG.
 
-Two ways to store a code are shown, for they answer different questions. *One byte a number*: every number is rounded to
-256 levels between its smallest and largest value over the training pictures, so a code of eight numbers is eight
-``uint8`` and can be stored in any array. *Entropy coded*: numbers are rounded to multiples of a step and the symbols
-written with as few bits as their frequencies allow, as the last stage of JPEG does.
+There are two ways to store a code. *One byte per number*: every number is rounded to 256 levels between its smallest
+and largest value among the training pictures. A code of eight numbers is then an array of eight ``uint8``. *Entropy
+coded*: numbers are rounded to multiples of a step, and each result is written with as few bits as its frequency allows,
+as in the last stage of JPEG.
 """
 
 import matplotlib.pyplot as plt
@@ -26,8 +25,8 @@ from skae import AutoencoderTransformer
 # Three parts of the data
 # -----------------------
 #
-# Models, value ranges and symbol frequencies come from the training pictures. The validation pictures choose the
-# settings of every coder (code size, step), and the test pictures are coded once with those.
+# Models, value ranges and frequencies come from the training pictures. The validation pictures choose the settings of
+# every coder (code size, step). The test pictures are coded once with these settings.
 
 X, y = load_digits(return_X_y=True)
 X_rest, X_test, y_rest, _ = train_test_split(X, y, test_size=0.25, stratify=y, random_state=0)
@@ -38,21 +37,21 @@ X_train, X_valid = train_test_split(X_rest, test_size=0.2, stratify=y_rest, rand
 # Two ways to store a code
 # ------------------------
 #
-# The second charges each symbol :math:`-\log_2` of its frequency among the training pictures, in bits, with one table
-# of frequencies for each column of the code. That is what an ideal arithmetic coder would need for pictures it has not
-# seen: an estimate, for no bit stream is written, and headers are not counted. A symbol is decoded to the mean of the
-# training values it stands for. All coders use the same two functions.
+# The entropy-coded size of a value is :math:`-\log_2` of its frequency among the training pictures, in bits, with one
+# table of frequencies per column of the code. This is the size that an ideal arithmetic coder would reach on new
+# pictures. It is an estimate: no bit stream is written, and headers are not counted. Each rounded value is decoded to
+# the mean of the training values that round to it. All coders use the same two functions.
 
 
 def store_bytes(train_codes, codes):
-    """Return the bytes per row, and the codes as they come back from uint8."""
+    """Return the bytes per row, and the codes after rounding to uint8."""
     low, high = train_codes.min(axis=0), train_codes.max(axis=0)
     stored = np.clip(np.rint(255 * (codes - low) / (high - low)), 0, 255).astype(np.uint8)
     return stored.shape[1], low + stored * ((high - low) / 255)
 
 
 def store_symbols(train_codes, codes, step):
-    """Return the mean bytes per row under an ideal entropy coder, and the codes as they come back."""
+    """Return the mean bytes per row under an ideal entropy coder, and the decoded codes."""
     train_symbols, symbols = (np.rint(values / step).astype(int) for values in (train_codes, codes))
     lowest = np.minimum(train_symbols.min(), symbols.min())
     n_levels = np.maximum(train_symbols.max(), symbols.max()) - lowest + 1
@@ -74,10 +73,10 @@ def store_symbols(train_codes, codes, step):
 # Three coders
 # ------------
 #
-# The JPEG-like coder takes the two-dimensional cosine transform of the picture less the mean training picture. All its
-# coefficients share one step, which is best for squared error (JPEG's own table suits the eye at normal viewing
-# distance instead). PCA with all 64 components and one step is the best linear transform coder of that kind. The
-# autoencoder's entropy-coded codes come in several sizes, each with several steps.
+# The JPEG-like coder computes the two-dimensional cosine transform of each picture after subtracting the mean training
+# picture. All its coefficients have the same step, which is best for squared error (JPEG's own table is for the eye at
+# normal viewing distance). PCA with all 64 components and one step is the best linear transform coder of this kind. The
+# autoencoder's entropy-coded codes have several sizes, each with several steps.
 
 mean = X_train.mean(axis=0)
 
@@ -113,7 +112,7 @@ def code(setting, X):
 
 
 def best_settings(settings):
-    """Keep the settings which no other beats in both bytes and error on the validation pictures."""
+    """Keep the settings that no other setting beats in both bytes and error on the validation pictures."""
     results = []
     for setting in settings:
         n_bytes, decoded = code(setting, X_valid)
@@ -154,16 +153,16 @@ for name, curve in curves.items():
     print(f"{name:32s}" + "".join(f"{value:8.2f}" for value in np.interp(sizes, n_bytes, quality)))
 
 # %%
-# What the bytes buy
-# ------------------
+# What the figures show
+# ---------------------
 #
-# At one byte per number the autoencoder is well above PCA at every size, and up to eight bytes per picture it is above
-# the JPEG-like coder too, although that one has entropy coding and the bytes do not. Entropy coded as well, it is the
-# best of all while bytes are few. PCA overtakes it when there are bytes to spare, for its 64 components lose nothing
-# but the rounding, while the autoencoder's smaller codes add an error.
+# At one byte per number the autoencoder is well above PCA at every size. Up to eight bytes per picture it is also above
+# the JPEG-like coder, although only that one is entropy coded. With entropy coding too, the autoencoder is the best of
+# all at few bytes. At many bytes PCA is better: with its 64 components only rounding causes errors, while the
+# autoencoder's smaller codes add an error.
 #
-# One caveat belongs to every learned coder. The decoder is shared by all pictures and not counted here; the
-# autoencoder's weights are larger than this small data set, so it saves space only where pictures are many.
+# One limitation applies to every learned coder. The decoder is shared by all pictures and is not counted here. The
+# autoencoder's weights are larger than this small data set, so it saves space only for many pictures.
 
 # sphinx_gallery_start_ignore
 colors = {"JPEG": "#009E73", "PCA": "#D55E00", "Auto": "#0072B2"}

@@ -1,13 +1,13 @@
 """
-Take noise away
-===============
+Remove noise from pictures
+==========================
 
-A denoising autoencoder is trained to restore clean pictures from noisy ones. It starts at the Wiener filter on the
-principal axes, the best linear denoiser. Training adds what a linear denoiser cannot represent: that all strokes of a
-picture belong to one digit.
+A denoising autoencoder is trained to restore clean pictures from noisy ones. It starts as the best linear denoiser, the
+Wiener filter on the principal axes. Training adds what a linear denoiser cannot represent, for example that all strokes
+of a picture belong to one digit.
 
-Here it takes Gaussian noise from handwritten digits, and is compared with PCA at the number of components that is best
-for the noise, and with a median filter.
+Here it removes Gaussian noise from handwritten digits. It is compared with PCA at the best number of components for the
+noise, and with a median filter.
 """
 
 import matplotlib.pyplot as plt
@@ -23,7 +23,8 @@ from skae import AutoencoderTransformer
 # Noise of six strengths
 # ----------------------
 #
-# Pixels go from 0 to 1. The validation pictures choose PCA's number of components and the filter's size.
+# Pixels are between 0 and 1. The validation pictures choose PCA's number of components and the size of the median
+# filter.
 
 X, y = load_digits(return_X_y=True)
 X_rest, X_test, y_rest, y_test = train_test_split(
@@ -43,8 +44,8 @@ def psnr(X, denoised):
 # Three denoisers
 # ---------------
 #
-# ``corruption_level`` is in units of the root mean variance of a feature, so that it means the same for data of any
-# scale. ``max_iter=0`` keeps the autoencoder where it starts.
+# ``corruption_level`` is in units of the root mean variance of the features, so it means the same for data of any
+# scale. With ``max_iter=0`` the autoencoder is not trained and remains the Wiener filter.
 
 unit = np.sqrt(X_train.var(axis=0).mean())
 pca = PCA(random_state=0).fit(X_train)
@@ -96,13 +97,13 @@ for name, values in quality.items():
     print(f"{name:28s}" + "".join(f"{value:8.2f}" for value in values))
 
 # %%
-# What comes back
-# ---------------
+# What the figures show
+# ---------------------
 #
-# The Wiener filter, where the autoencoder starts, is above PCA already: it shrinks each component by as much as the
-# noise in it calls for, where PCA keeps it or drops it. The autoencoder is above both at every strength, and its
-# pictures have an empty background and closed strokes. What it fills in is what digits usually look like: where the
-# noise hides the difference between two digits, it may draw the wrong one, and draws it clearly.
+# Even the Wiener filter, where the autoencoder starts, is better than PCA: it shrinks each component according to the
+# noise in it, while PCA keeps it or drops it. The autoencoder is better than both at every strength, and its pictures
+# have an empty background and closed strokes. It draws what digits usually look like: if the noise hides the difference
+# between two digits, it may draw the wrong one, and draw it clearly.
 
 # sphinx_gallery_start_ignore
 colors = {

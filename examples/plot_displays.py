@@ -1,13 +1,13 @@
 """
-See what an estimator found
-===========================
+Plot what an estimator has learned
+==================================
 
 Five displays answer the questions that come after ``fit``. Has training gone well? What do the codes retain, and how
-are they laid out? Which rows are unusual, and which of their features contribute most? They work as scikit-learn's
-displays do: ``from_estimator`` asks a fitted estimator and draws, the answers stay in attributes, and ``ax`` says where
-to draw.
+are they laid out? Which rows are unusual, and which of their features contribute most? They work like scikit-learn's
+displays: ``from_estimator`` takes a fitted estimator and draws, the results are stored as attributes, and ``ax`` is the
+axes to draw into.
 
-The transformer is fitted on scikit-learn's handwritten digits, 8 by 8 pixels; the outlier detector on its breast cancer
+The transformer is fitted to scikit-learn's handwritten digits, 8 by 8 pixels; the outlier detector to its breast cancer
 data, 30 measurements per row.
 """
 
@@ -32,9 +32,9 @@ from skae import (
 # Has training gone well?
 # -----------------------
 #
-# :class:`~skae.LossCurveDisplay` draws the losses of every epoch. Both curves should leave the dashed line, the loss of
-# PCA, and the held-out one should have levelled off; where it turns upwards, the weights from before are kept. Here
-# both have levelled off, and the gap between them is what the network has learned about the training pictures only.
+# :class:`~skae.LossCurveDisplay` draws the losses of every epoch. Both curves should fall below the dashed line, the
+# loss of PCA, and the held-out one should level off. If it rises again, the weights from its minimum are kept. Here
+# both have levelled off. The gap between them is what the network has learned about the training pictures only.
 
 X, y = load_digits(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(
@@ -53,8 +53,9 @@ print(f"the autoencoder {losses.best_loss:.1%}")
 # What do the codes retain?
 # -------------------------
 #
-# :class:`~skae.ReconstructionDisplay` sets pictures above what eight numbers keep of them, from the best test picture
-# to the worst. It takes every transformer that has an ``inverse_transform``, so PCA can stand beside the autoencoder.
+# :class:`~skae.ReconstructionDisplay` draws pictures above their reconstructions from eight numbers, from the best test
+# picture to the worst. It takes every transformer that has an ``inverse_transform``, so PCA can be compared with the
+# autoencoder.
 
 for model in [autoencoder, PCA(n_components=8).fit(X_train)]:
     pictures = ReconstructionDisplay.from_estimator(
@@ -68,9 +69,9 @@ for model in [autoencoder, PCA(n_components=8).fit(X_train)]:
 # How are the codes laid out?
 # ---------------------------
 #
-# :class:`~skae.LatentSpaceDisplay` is a map of the first two columns of the codes. The first map is coloured by the
-# labels, the second by the reconstruction error: the worst pictures are those in the crowded middle, where two numbers
-# no longer distinguish the digits.
+# :class:`~skae.LatentSpaceDisplay` draws the first two columns of the codes. The first map is coloured by the labels,
+# the second by the reconstruction error: the worst pictures are in the crowded middle, where two numbers no longer
+# distinguish the digits.
 
 plane = AutoencoderTransformer(n_components=2, random_state=0).fit(X_train)
 labels = pd.Series(y_test, name="digit")
@@ -81,13 +82,13 @@ by_error = LatentSpaceDisplay.from_estimator(plane, X_test, color_by="error")
 # Which rows are unusual, and why?
 # --------------------------------
 #
-# The detector is fitted to benign rows and a few malignant ones, without labels, and scores others of both kinds. With
-# labels, which only judge it afterwards, :class:`~skae.OutlierScoreDisplay` draws a histogram for each class; without,
-# one histogram. The threshold at its default flags the rows that lie clearly apart. scikit-learn's
-# :class:`~sklearn.metrics.RocCurveDisplay` draws the ROC curve.
+# The detector is fitted to benign rows and a few malignant ones, without labels, and scores other rows of both kinds.
+# :class:`~skae.OutlierScoreDisplay` draws a histogram of the scores, or one histogram per class if it gets labels. The
+# default threshold flags the rows that lie clearly apart. scikit-learn's :class:`~sklearn.metrics.RocCurveDisplay`
+# draws the ROC curve.
 #
-# :class:`~skae.FeatureContributionDisplay` splits one score among the features, by default that of the most unusual
-# row. Its p-value is the share of normal rows that score as low, for rows that the detector was not fitted to.
+# :class:`~skae.FeatureContributionDisplay` splits the score of one row among its features; by default it takes the most
+# unusual row. The p-value of a new row is the share of normal rows that score this low or lower.
 
 data = load_breast_cancer(as_frame=True)
 benign, malignant = data.data[data.target == 1], data.data[data.target == 0]

@@ -2,13 +2,12 @@
 False alarms: promised and observed
 ===================================
 
-Whoever answers alarms wants to know how many will be false. :meth:`~skae.AutoencoderOutlierDetector.p_values` promises
-it: if a *new* row is like those that the detector was fitted on, the chance that its p-value is at most α is about α.
-Alarms at ``p_values(X) <= 0.01`` should then be false in about one new normal row out of a hundred, whatever the number
-of training rows.
+How many alarms will be false? :meth:`~skae.AutoencoderOutlierDetector.p_values` gives the answer: if a *new* row is
+like the training rows, the probability that its p-value is at most α is about α. So ``p_values(X) <= 0.01`` should flag
+about one of a hundred new normal rows, for any number of training rows.
 
-This example makes rows whose distribution is known, fits many detectors and counts. All rows that are scored are new:
-of the rows that a detector was fitted to, a share α is flagged by construction, however many outliers are among them.
+This example generates rows from a known distribution, fits many detectors and counts. All scored rows are new. Of its
+own training rows a detector always flags a share α, however many outliers are among them.
 """
 
 import matplotlib.pyplot as plt
@@ -21,9 +20,9 @@ from skae import AutoencoderOutlierDetector
 # Normal rows and anomalies
 # -------------------------
 #
-# A machine with six sensors runs in one of two modes. Within each, two hidden quantities drive all sensors along a
-# curved surface. In an anomalous row two of the six readings are those of other rows: every reading by itself is an
-# ordinary one, but they do not belong together.
+# A machine with six sensors runs in one of two modes. Within each mode, two hidden quantities determine all sensors,
+# along a curved surface. In an anomalous row two of the six readings come from other rows: every reading by itself is
+# ordinary, but they do not belong together.
 
 
 def normal_rows(n, rng):
@@ -47,11 +46,11 @@ def anomalous_rows(n, rng):
 
 
 # %%
-# Fit, again and again
-# --------------------
+# Fit many detectors
+# ------------------
 #
-# Every repeat draws new training rows, fits a new detector and tests it on 1,000 new normal rows and 1,000 anomalies.
-# All training rows are normal, which ``novelty=True`` says.
+# Every repetition draws new training rows, fits a new detector and tests it on 1,000 new normal rows and 1,000
+# anomalies. All training rows are normal, so ``novelty=True``.
 
 alphas = np.array([0.01, 0.02, 0.05, 0.1, 0.2])
 n_repeats = {50: 8, 500: 5, 5000: 2}
@@ -75,11 +74,14 @@ observed = {
 # What chance allows
 # ------------------
 #
-# Even perfect p-values do not give a rate of exactly α. Those from n calibration scores are multiples of 1 / (n + 1),
-# so the rate is k / (n + 1) with k the whole part of α (n + 1): at 50 rows no p-value is below 1 / 51, and α = 0.01
-# never rings. Which rows calibrate is chance, too: over training sets, the rate of one detector has a Beta
-# distribution. The number of alarms among its test rows is then beta-binomial, and its mean over the repeats lies in
-# the band computed here with probability 0.99. At most 2,000 training rows calibrate.
+# Even perfect p-values do not give a rate of exactly α, for two reasons.
+#
+# P-values from n calibration scores are multiples of 1 / (n + 1). So the rate is k / (n + 1), where k is α (n + 1)
+# rounded down. With 50 rows no p-value is below 1 / 51, and α = 0.01 flags nothing.
+#
+# The calibration rows are random, too. Over training sets, the rate of one detector has a Beta distribution, and the
+# number of alarms among its test rows is beta-binomial. The mean over the repetitions lies in the band computed here
+# with probability 0.99. At most 2,000 training rows are used for calibration.
 
 
 def band(n_calibration, repeats):
@@ -115,17 +117,17 @@ for n, repeats in n_repeats.items():
 # What the figures show
 # ---------------------
 #
-# On average over detectors, the observed rates lie in or near the band that perfect p-values would have. With 50 and
-# 500 training rows they tend to its lower end or below: there the calibration scores come from references and networks
-# that know two thirds of the rows, to which the rest looks more unusual than to those that know all. So fewer normal
-# rows are flagged than promised, not more.
+# On average over detectors, the observed rates are in or near the band of perfect p-values. With 50 and 500 training
+# rows they tend to its lower end or below. The reason: calibration rows are scored by distances and networks that know
+# two thirds of the rows, and look more unusual to them than to those that know all rows. So fewer normal rows are
+# flagged than promised, not more.
 #
-# A single detector is another matter: with 50 training rows its rate may be far from α, with 500 it is closer, and with
-# 5,000, of which 2,000 calibrate, closer still. That scatter is part of the promise, which speaks of chance over
-# training rows and new rows together.
+# The rate of a single detector may be far from α with 50 training rows. With 500 it is closer, and with 5,000, of which
+# 2,000 are used for calibration, closer still. The promise allows this variation: it is about the average over training
+# sets and new rows.
 #
-# What grows with the number of training rows is the share of anomalies that the alarms find. At the same rate of false
-# alarms, detectors that have seen 50 rows flag far fewer of them than those that have seen 500 or 5,000.
+# With more training rows the alarms find more anomalies. At the same rate of false alarms, detectors fitted to 50 rows
+# flag far fewer of them than those fitted to 500 or 5,000.
 
 # sphinx_gallery_start_ignore
 colors = dict(zip(n_repeats, ["#D55E00", "#009E73", "#0072B2"], strict=True))
@@ -134,7 +136,7 @@ percent = 100 * alphas
 
 
 def on_root_axis(value):
-    # Binomial shares scatter equally everywhere on it, and unlike a logarithmic axis it has a zero.
+    # On this axis binomial shares scatter equally everywhere. Unlike a logarithmic axis, it has a zero.
     return np.sqrt(np.abs(value))
 
 

@@ -2,9 +2,9 @@
 Draw new pictures
 =================
 
-``sample`` draws codes and decodes them. Codes come from a mixture of Gaussians fitted to the codes of the training
-rows; for a variational autoencoder they come from its prior. Both are compared with what one does without an
-autoencoder: a mixture of Gaussians on PCA's scores.
+``sample`` draws random codes and decodes them. Codes come from a mixture of Gaussians fitted to the codes of the
+training rows; for a variational autoencoder they come from its prior. Both are compared with the usual method without
+an autoencoder: a mixture of Gaussians on PCA's scores.
 
 A good sample looks like a digit but is not a copy of one. Two measures show this: the confidence of a classifier
 trained on real digits, and the distance to the nearest training picture.
@@ -29,7 +29,8 @@ X_train, X_test, y_train, _ = train_test_split(X / 16, y, test_size=500, stratif
 # Three sources of new pictures
 # -----------------------------
 #
-# The number of Gaussians on PCA's scores is the one with the lowest BIC, as it is on the autoencoder's codes.
+# The number of Gaussians on PCA's scores is the one with the lowest BIC. ``sample`` chooses it for the autoencoder's
+# codes in the same way.
 
 size, n_samples = 8, 500
 pca = PCA(size, random_state=0).fit(X_train)
@@ -65,14 +66,14 @@ for name in drawn:
     print(f"{name:28s}{(confidence[name] > 0.9).mean():12.3f}{np.median(nearest[name][0]):34.3f}")
 
 # %%
-# The pictures
-# ------------
+# What the figures show
+# ---------------------
 #
-# Each sample is shown above the training picture nearest to it. Copies would make the lower curve rise early, pictures
-# that are no digits would make it rise late. The autoencoder's curve lies on that of the test pictures: its samples are
-# as far from the training pictures as new digits are. Those of PCA are farther, most of them because they are blurred;
-# the classifier is as sure of them. The prior of the variational autoencoder has to cover all digits with one
-# Gaussian, and some of its samples lie between digits.
+# Each sample is shown above the training picture nearest to it. In the figure of distances, copies would make a curve
+# rise early, and pictures that are no digits would make it rise late. The autoencoder's curve is close to that of the
+# test pictures: its samples are as far from the training pictures as new digits are. Those of PCA are farther away,
+# mostly because they are blurred; the classifier is as sure of them. The prior of the variational autoencoder has to
+# cover all digits with one Gaussian, and some of its samples lie between digits.
 
 # sphinx_gallery_start_ignore
 colors = {

@@ -2,12 +2,12 @@
 Guess the hidden letters
 ========================
 
-A word with letters missing is a row with missing entries. An :class:`~skae.AutoencoderTransformer` that is trained to
-fill them is a player of hangman: it has to learn how words are spelled.
+A word with hidden letters is a row with missing entries. An :class:`~skae.AutoencoderTransformer` that is trained to
+fill them can play hangman, because it has to learn how words are spelled.
 
-Words are written as eight places with 27 columns each, one for every letter and one for an empty place at the end.
-The 27 entries of a letter are hidden together. None of the built-in corruptions does that, but ``corruption`` also
-takes a function.
+A word is a row with eight places of 27 columns each, one column per letter and one for an empty place at the end. The
+27 entries of a letter are hidden together. No built-in corruption does that, but ``corruption`` also accepts a
+function.
 """
 
 import re
@@ -29,7 +29,8 @@ from skae import AutoencoderTransformer
 # ------------------------
 #
 # The words of four to eight letters come from the Python language reference and from docstrings. Every word counts
-# once, however common it is, and a fifth of them are set aside: what is guessed below was never seen.
+# once, however common it is. A fifth of the words are set aside: the model has not seen the words that it guesses
+# below.
 
 ALPHABET, LENGTH = "abcdefghijklmnopqrstuvwxyz ", 8
 BLANK, N_SYMBOLS = len(ALPHABET) - 1, len(ALPHABET)
@@ -71,13 +72,13 @@ print(
 # A corruption that hides letters
 # -------------------------------
 #
-# The function gets rows and a generator. It sets the entries of one to three letters of each row to NaN. The
-# reconstruction is a probability for every letter at every place, and the loss that goes with it is
-# ``"binary_cross_entropy"``. All else is at its defaults; a code of 64 numbers is not much for 216 columns.
+# The function takes rows and a generator. It sets the entries of one to three letters of each row to NaN. The
+# reconstruction is a probability for every letter at every place, so the loss is ``"binary_cross_entropy"``. All other
+# parameters have their defaults. A code of 64 numbers is short for 216 columns.
 
 
 def hide_letters(rows, random_state, n_hidden=None):
-    """Hide so many letters of each row, or one to three."""
+    """Hide `n_hidden` letters of each row; by default one to three, at random."""
     rows = rows.reshape(len(rows), LENGTH, N_SYMBOLS).copy()
     is_letter = rows[:, :, BLANK] < 0.5
     order = (
@@ -96,13 +97,16 @@ autoencoder = AutoencoderTransformer(
 autoencoder.fit(one_hot(train))
 
 # %%
-# Three others who guess
-# ----------------------
+# Three other methods
+# -------------------
 #
-# The first knows how often each letter stands at each place. The second knows both neighbours of the hidden letter: it
-# looks up how often each letter stood between these two in the words to train on, wherever that was, and mixes in what
-# either neighbour says alone, as it must where the other is hidden too; the weights of that mixture hardly matter. The
-# third is where the autoencoder started: ``max_iter=0`` makes the best linear guess.
+# The first uses how often each letter stands at each place.
+#
+# The second also knows the two neighbours of the hidden letter. It counts how often each letter stood between these two
+# in the training words, at any place. It mixes this with counts for one neighbour alone, because the other may be
+# hidden too. The weights of the mixture hardly matter.
+#
+# The third is the untrained autoencoder: with ``max_iter=0`` it makes the best linear guess.
 
 linear = AutoencoderTransformer(
     64, loss="binary_cross_entropy", corruption=hide_letters, max_iter=0, random_state=0
@@ -177,9 +181,9 @@ for name, values in accuracy.items():
     print(f"{name:32s}" + "".join(f"{value:10.3f}" for value in values))
 
 # %%
-# The autoencoder sees the whole word, not just two letters of it, and that is worth most where one letter is missing.
-# Training adds little to its linear start here. The second figure has words that were drawn at random: guesses are in
-# colour, with the right letter below a wrong one.
+# The autoencoder sees the whole word, not only two neighbours, and this helps most if one letter is missing. Compared
+# with its linear start, training adds little here. The second figure has words that were drawn at random: guesses are
+# in colour, with the right letter below a wrong one.
 
 # sphinx_gallery_start_ignore
 colors = {

@@ -1,10 +1,10 @@
 """
-Filling in what is missing
-==========================
+Fill missing pixels
+===================
 
-A third of the training pixels is missing, and half of the pixels of each test picture. Missing pixels are ``NaN``; the
-autoencoder learns from the observed ones and fills the others. It is compared with the mean, scikit-learn's
-``KNNImputer`` and the Gaussian fill from which training starts.
+A third of the training pixels is missing, and half of the pixels of each test picture. Missing pixels are ``NaN``. The
+autoencoder learns from the observed ones and fills in the others. It is compared with the mean, scikit-learn's
+``KNNImputer``, and the Gaussian fill from which training starts.
 """
 
 import matplotlib.pyplot as plt
@@ -19,7 +19,7 @@ from skae import AutoencoderTransformer
 # Incomplete digits
 # -----------------
 #
-# A third of the training pixels are missing. Every second test digit lacks its left half, the others half of
+# A third of the training pixels is missing at random. Every second test digit lacks its left half, the others half of
 # their pixels at random.
 
 rng = np.random.RandomState(0)
@@ -37,8 +37,8 @@ test = np.where(hidden, np.nan, X_test)
 # Fill them
 # ---------
 #
-# With ``n_components=None`` the code is as long as a row, so that the pixels that are there pass unchanged and training
-# is about the missing ones alone.
+# With ``n_components=None`` the code is as long as a row. Observed pixels then pass unchanged through the linear path,
+# and training improves the missing ones only.
 
 autoencoder = AutoencoderTransformer(n_components=None, random_state=0).fit(train)
 linear = AutoencoderTransformer(n_components=None, max_iter=0, random_state=0).fit(train)
@@ -55,7 +55,7 @@ for name, error in errors.items():
     print(f"  {name:14s} {error:.3f}")
 
 # %%
-# Look at them
+# The pictures
 # ------------
 
 # sphinx_gallery_start_ignore

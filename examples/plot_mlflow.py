@@ -2,8 +2,8 @@
 Log and load models with MLflow
 ===============================
 
-MLflow saves scikit-learn models with skops, which opens types it trusts only. ``skops_trusted_types`` tells it about
-those of skae. What is loaded gives the same scores as what was logged.
+MLflow saves scikit-learn models with skops, which opens only types that it trusts. ``skops_trusted_types`` names those
+of skae. A loaded model gives the same scores as the logged one.
 """
 
 import tempfile
@@ -30,8 +30,8 @@ pipeline = make_pipeline(PowerTransformer(), detector).fit(train)
 # Log the pipeline
 # ----------------
 #
-# Runs go to a database in a temporary folder here; leave out the first three lines to use yours. With
-# ``pip_requirements`` MLflow need not import the model in a new process to find out what it needs.
+# Here runs go to a database in a temporary folder; leave out the first three lines to use yours. With
+# ``pip_requirements``, MLflow does not need to import the model in a new process to find its requirements.
 
 folder = Path(tempfile.mkdtemp(prefix="skae-mlflow-"))
 mlflow.set_tracking_uri(f"sqlite:///{(folder / 'runs.db').as_posix()}")
@@ -56,8 +56,9 @@ print(mlflow.search_runs()[["params.novelty", "params.contamination", "metrics.r
 # Load it
 # -------
 #
-# As the pipeline that it was, or as MLflow's generic model, which is what ``mlflow models serve`` runs. That one has
-# ``predict`` only: +1 and -1 for a detector, codes need ``pyfunc_predict_fn``.
+# Load it as the original pipeline, or as MLflow's generic model, which ``mlflow models serve`` runs. The generic model
+# has only ``predict``: +1 and -1 for a detector, reconstructed rows for a transformer. To serve codes, log the graph of
+# :func:`skae.to_onnx` with ``mlflow.onnx``.
 
 loaded = mlflow.sklearn.load_model(logged.model_uri)
 generic = mlflow.pyfunc.load_model(logged.model_uri)

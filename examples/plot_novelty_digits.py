@@ -2,9 +2,9 @@
 Train on some digits, find the others
 =====================================
 
-Novelty detection starts from clean rows: everything seen so far is normal, and what comes next may not be. Here the
-digits 0 to 4 of scikit-learn's handwritten digits (8 by 8 pixels) are seen, and the question is whether pictures of 5
-to 9, of which no detector has seen one, stand out among new pictures of 0 to 4.
+In novelty detection the training rows are clean: all of them are normal, and new rows may not be. Here the training
+rows are pictures of the digits 0 to 4 from scikit-learn's handwritten digits (8 by 8 pixels). Do pictures of 5 to 9,
+which no detector has seen, stand out among new pictures of 0 to 4?
 """
 
 import matplotlib.pyplot as plt
@@ -21,11 +21,13 @@ from skae import AutoencoderOutlierDetector, AutoencoderTransformer
 # Fit on 0 to 4, score 0 to 9
 # ---------------------------
 #
-# A third of the pictures of 0 to 4 is set aside, and the pictures of 5 to 9 have to be told from it. Nothing but 0 to 4
-# is among the training pictures, and ``novelty=True`` says so; next to it is ``novelty=False``, the default, which
-# expects outliers there. ``scale=False`` leaves the pixels as they are. They all have the same unit, and rescaling them
-# one by one magnifies those of the margin, which are hardly ever inked. ``method="reconstruction"`` is the classical
-# autoencoder with a bottleneck, here of eight numbers.
+# A third of the pictures of 0 to 4 is set aside, and the detectors have to separate the pictures of 5 to 9 from these.
+# The training pictures contain only 0 to 4, so ``novelty=True``. For comparison there is ``novelty=False``, the
+# default, which expects outliers among them. ``method="reconstruction"`` is the classical autoencoder with a
+# bottleneck, here of eight numbers.
+#
+# ``scale=False`` leaves the pixels as they are. They all have the same unit, and rescaling each pixel would amplify
+# those at the margin, which hardly ever have ink.
 
 X, y = load_digits(return_X_y=True)
 known = y <= 4
@@ -81,13 +83,12 @@ print(
 )
 
 # %%
-# Look at them
+# The pictures
 # ------------
 #
-# A detector has no ``inverse_transform``. The reconstructions below come from an
-# :class:`~skae.AutoencoderTransformer` fitted on the same training pictures. It has only ever drawn 0 to 4, so it
-# redraws whatever it is given from their strokes. The order and the p-values are those of the detector with
-# ``novelty=True``.
+# A detector has no ``inverse_transform``. The reconstructions below come from an :class:`~skae.AutoencoderTransformer`
+# fitted to the same training pictures. It has seen only 0 to 4, so it reconstructs every picture from their strokes.
+# The order and the p-values are those of the detector with ``novelty=True``.
 
 redraw = AutoencoderTransformer(code_size, random_state=0).fit(X_train)
 reconstructed = redraw.inverse_transform(redraw.transform(X_test))
@@ -114,15 +115,15 @@ for title, shown in strips.items():
 # ---------------------
 #
 # With ``novelty=True`` the detector separates the digits as well as the autoencoder with a bottleneck and the local
-# outlier factor do. At its default it is ready for outliers among the training pictures, which are not there, and pays
-# for that; the forest does so more. The share of false alarms stays below each threshold, but how much an alarm finds
-# depends on the oddest training pictures: at 0.01, where a handful of them set the limit, a fifth of the new digits are
-# beyond it; at 0.05 most are.
+# outlier factor. With ``novelty=False`` it is worse, because it tolerates outliers among the training pictures, and
+# there are none; IsolationForest is worse still. The share of false alarms stays below each threshold. How many new
+# digits are found depends on the most unusual training pictures: at 0.01, where a handful of them determine the
+# threshold, a fifth of the new digits are found, at 0.05 most.
 #
-# The transformer redraws 5 to 9 with about twice the error of 0 to 4. The most novel pictures are fives, sevens and a
-# nine. The detector misses mostly eights, some so narrow that they could be a thick 1, and nines; the normal pictures
-# that it takes for novel are of every kind. On the map the new digits lie between the known ones and partly among them:
-# two linear coordinates do not tell them apart. The score uses all of them.
+# The transformer reconstructs 5 to 9 with about twice the error of 0 to 4. The most novel pictures are fives, sevens
+# and a nine. The detector misses mostly eights, some so narrow that they could be a thick 1, and nines. Its false
+# alarms are digits of every kind. On the map the new digits lie between the known ones and partly among them: two
+# linear coordinates do not separate them. The score uses all coordinates.
 
 # sphinx_gallery_start_ignore
 colors = dict(zip(detectors, ["#0072B2", "#56B4E9", "#CC79A7", "#009E73", "#D55E00"], strict=True))

@@ -2,8 +2,8 @@
 Choose parameters with Optuna
 =============================
 
-Optuna proposes parameters of a whole :class:`~sklearn.pipeline.Pipeline`, one trial after the other. Here it chooses
-the number of components that the autoencoder keeps of a picture of a digit, and the penalty of the classifier.
+Optuna proposes parameters of a whole :class:`~sklearn.pipeline.Pipeline`, one trial after another. Here it chooses the
+number of components of the autoencoder, and the penalty of the classifier, for pictures of digits.
 """
 
 import matplotlib.pyplot as plt
@@ -39,10 +39,10 @@ print(f"best of {len(study.trials)} trials: {study.best_params}, accuracy {study
 print(f"on {len(X_test)} other pictures: {best.score(X_test, y_test):.3f}")
 
 # %%
-# The case at a glance
-# --------------------
+# The trials
+# ----------
 #
-# Optuna's own plots (``optuna.visualization.matplotlib``) show the same and more.
+# Optuna's own plots (``optuna.visualization.matplotlib``) show this and more.
 
 trials = study.trials_dataframe()
 figure, ax = plt.subplots(figsize=(6, 4), layout="constrained")

@@ -1,14 +1,14 @@
 """
-Find anomalies and name what is wrong with them
-===============================================
+Find anomalies and explain them
+===============================
 
 :class:`~skae.AutoencoderOutlierDetector` replaces :class:`~sklearn.ensemble.IsolationForest`: it is fitted to rows
-without labels, and ``score_samples`` and ``predict`` mean the same. It also tells which features contribute most to
-the score of a row.
+without labels, and ``score_samples`` and ``predict`` mean the same. It also tells which features contribute most to the
+score of a row.
 
-The rows are scikit-learn's breast cancer data: 30 measurements of cell nuclei, benign or malignant. Benign rows are
-the normal ones. Of the malignant rows only as many are used as make 8 % of all rows, a realistic share of anomalies.
-Labels are used only to judge the rankings afterwards.
+The rows are scikit-learn's breast cancer data: 30 measurements of cell nuclei, benign or malignant. Benign rows are the
+normal ones. Only so many malignant rows are used that they make 8 % of all rows, a realistic share of anomalies. Labels
+are used only to evaluate the rankings afterwards.
 """
 
 import matplotlib.pyplot as plt
@@ -28,9 +28,9 @@ from skae import AutoencoderOutlierDetector
 # Rank the rows
 # -------------
 #
-# Thirty-one anomalies are few, and which ones are drawn matters, so everything is repeated on ten draws. The methods
-# that measure distances get standardised features. The support vector machine is even told the share of anomalies, and
-# the forest has three times the default number of trees; the autoencoder runs at its defaults.
+# There are only 31 anomalies, and results depend on which ones are drawn, so everything is repeated on ten draws.
+# Methods that measure distances get standardised features. The support vector machine gets the true share of anomalies,
+# and IsolationForest three times the default number of trees. The autoencoder runs at its defaults.
 
 data = load_breast_cancer(as_frame=True)
 benign, malignant = data.data[data.target == 1], data.data[data.target == 0]
@@ -88,7 +88,7 @@ for name in methods:
 # Which features contribute most?
 # -------------------------------
 #
-# ``feature_contributions`` splits the score of each row among the features. Given a DataFrame it returns one.
+# ``feature_contributions`` splits the score of each row among the features. For a DataFrame it returns a DataFrame.
 
 X = draws[0]
 detector = AutoencoderOutlierDetector(random_state=0).fit(X)
@@ -113,10 +113,11 @@ for rank, i in enumerate(ranked[:8]):
 # The broken sensor
 # -----------------
 #
-# In this data nobody knows which feature is truly wrong. So now one is broken on purpose. The detector is fitted on
-# benign rows only, and told so by ``novelty=True``; in rows that it has not seen, one feature after the other is set to
-# its 5th or 95th percentile, whichever is farther from the true reading. A limit on each feature would not notice, for
-# healthy rows have such readings too. This one no longer fits the other 29. Does ``feature_contributions`` point at it?
+# Nobody knows which features of the malignant rows are truly wrong. So here one feature is broken on purpose. The
+# detector is fitted to benign rows only, with ``novelty=True``. In new benign rows one feature after another is set to
+# its 5th or 95th percentile, whichever is farther from the true value. A limit on each feature would not detect this,
+# because healthy rows have such values too. But the value does not fit the other 29 features. Does
+# ``feature_contributions`` name the broken feature?
 #
 # There are two controls. One names the feature with the largest standardised deviation from its mean. The other
 # predicts each feature from the other 29 by linear regression and names the largest standardised residual.
@@ -182,15 +183,15 @@ for method, rank in ranks.items():
 # What the figures show
 # ---------------------
 #
-# On these rows the forest ranks best, with the autoencoder and the local outlier factor close behind: no method wins
-# everywhere. Nor is every outlier malignant: benign rows with odd measurements rank high, too. With the threshold at
-# its default, ``predict`` labels the rows that lie clearly apart, half as many as there are anomalies; who expects 8 %
-# of anomalies passes ``contamination=0.08``.
+# On these rows IsolationForest ranks best, closely followed by the autoencoder and the local outlier factor; no method
+# is best everywhere. Some benign rows with unusual measurements rank high, too. With the default threshold, ``predict``
+# labels the rows that lie clearly apart, half as many as there are anomalies. If you expect 8 % of anomalies, pass
+# ``contamination=0.08``.
 #
-# What the detector adds are the reasons. A reading that is ordinary by itself moves the row away from the middle of the
-# scores, and ``feature_contributions`` names the broken feature first in most rows and among the first three in nearly
-# all. The largest deviation names it in fewer than half of them. Linear regression names it about as often. It names
-# features only, ranks no rows and knows straight lines only, but where those are enough it is hard to beat.
+# In addition, the detector explains its scores. A broken feature makes the row more unusual, although its value alone
+# is ordinary, and ``feature_contributions`` names this feature first in most rows and among the first three in nearly
+# all. The largest deviation names it in fewer than half of the rows. Linear regression names it about as often as the
+# detector. But it does not rank rows, and it models linear relations only; where these are enough, it is hard to beat.
 
 # sphinx_gallery_start_ignore
 colors = dict(zip(methods, ["#0072B2", "#D55E00", "#009E73", "#CC79A7"], strict=True))

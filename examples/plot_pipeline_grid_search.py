@@ -2,9 +2,10 @@
 Choose the code size and the classifier together
 ================================================
 
-An autoencoder inside a :class:`~sklearn.pipeline.Pipeline` is one more step with parameters, so
-:class:`~sklearn.model_selection.GridSearchCV` can choose the size of its code and the classifier's penalty in one
-search. The same search runs over PCA here, on the handwritten digits, with a support vector classifier behind either.
+An autoencoder is a step of a :class:`~sklearn.pipeline.Pipeline` like any other, so
+:class:`~sklearn.model_selection.GridSearchCV` can choose its code size and the classifier's penalty in one search. Here
+the same search runs with an autoencoder and with PCA, on the handwritten digits, each followed by a support vector
+classifier.
 
 It takes about half a minute on one core.
 """
@@ -25,9 +26,9 @@ from skae import AutoencoderTransformer
 # The same search over two reducers
 # ---------------------------------
 #
-# All pixels have one unit, so no scaler comes first; put a ``StandardScaler`` there, or set ``scale=True`` in the
-# autoencoder, when features have different units. ``memory`` keeps fitted transformers, so a code is fitted once for
-# each size and fold and serves every ``C``. The test rows wait until both searches are over.
+# All pixels have the same unit, so there is no scaler. If features have different units, start with a
+# ``StandardScaler``, or set ``scale=True`` in the autoencoder. ``memory`` caches fitted transformers: each is fitted
+# once per code size and fold, and used for every ``C``. The test rows are used only after both searches.
 
 X, y = load_digits(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.3, stratify=y, random_state=0)
@@ -54,8 +55,8 @@ all_pixels = GridSearchCV(SVC(), {"C": penalties}, cv=folds).fit(X_train, y_trai
 # Results
 # -------
 #
-# ``surfaces`` holds the mean accuracy over the folds for every penalty (row) and code size (column), ``errors`` the
-# standard error of that mean.
+# ``surfaces`` contains the mean accuracy over the folds for every penalty (row) and code size (column), ``errors`` the
+# standard error of this mean.
 
 
 def surface(search, column):
@@ -98,11 +99,10 @@ print(f"Standard error of a test accuracy of 0.985: {np.sqrt(0.985 * 0.015 / len
 # What the search found
 # ---------------------
 #
-# Free to choose, both searches settle on a large code and reach the cross-validated accuracy of all pixels, and their
-# test accuracies differ by less than the standard error: with enough columns the classifier needs nothing better than
-# PCA. The difference is in how many columns that takes. With two, four or eight numbers per row the autoencoder's code
-# serves the classifier better at every penalty, and that is the reason to choose it when codes are to be stored, sent,
-# indexed or looked at.
+# Both searches choose a large code and reach the cross-validated accuracy of all pixels. Their test accuracies differ
+# by less than the standard error: with enough components the classifier needs nothing better than PCA. The difference
+# is the number of components that this takes. With two, four or eight, the classifier is better on the autoencoder's
+# code at every penalty. This is a reason to choose the autoencoder if codes are to be stored, sent, indexed or plotted.
 
 # sphinx_gallery_start_ignore
 colors = {"PCA": "#D55E00", "Autoencoder": "#0072B2"}

@@ -2,10 +2,10 @@
 Learn from few labels
 =====================
 
-Rows are often cheap while labels are expensive. Here there are 1,297 handwritten digits, of which only a few per
-class have a label. A denoising autoencoder learns from all of them without labels; ``encoder_module`` then hands over
-its encoder as a torch module, and a classifier is fine-tuned from it. There are two controls: the same network, its
-weights drawn anew, and the encoder of an autoencoder that was not trained to denoise.
+Rows are often cheap while labels are expensive. Here there are 1,297 handwritten digits, of which only a few per class
+have a label. A denoising autoencoder is trained on all of them without labels. ``encoder_module`` returns its encoder
+as a torch module, and a classifier is fine-tuned from it. There are two controls: the same network with random weights,
+and the encoder of an autoencoder that was not trained to denoise.
 """
 
 import matplotlib.pyplot as plt
@@ -47,7 +47,7 @@ test = torch.as_tensor(X_test, dtype=torch.float32)
 
 
 def draw(module, generator):
-    """Draw linear layers as torch draws new ones."""
+    """Initialise linear layers as torch does."""
     for layer in module.modules():
         if isinstance(layer, nn.Linear):
             bound = layer.in_features**-0.5
@@ -56,7 +56,7 @@ def draw(module, generator):
 
 
 def classifier(start, seed):
-    """The encoder and a linear layer; from scratch, the encoder's layers are drawn anew."""
+    """The encoder and a linear layer; "from scratch", the encoder has random weights."""
     generator = torch.Generator().manual_seed(seed)
     encoder = (ordinary if start == "ordinary encoder" else denoising).encoder_module()
     if start == "from scratch":
@@ -83,8 +83,8 @@ def fine_tune(network, rows, labels, seed):
 
 
 # %%
-# Ten labels per class, and fewer and more
-# ----------------------------------------
+# From two to twenty labels per class
+# -----------------------------------
 
 label_counts, seeds = [2, 5, 10, 20], range(5)
 starts = ["denoising encoder", "ordinary encoder", "from scratch"]
@@ -113,12 +113,13 @@ for name, values in final.items():
 # What pretraining without labels gains
 # -------------------------------------
 #
-# Thin lines in the second figure are five draws of the labelled pictures. After the first few epochs the classifier is
-# better from the denoising encoder than from scratch, and the more so the fewer the labels are.
+# The thin lines in the second figure are five draws of the labelled pictures. After the first few epochs the classifier
+# that starts from the denoising encoder is better than the one with random weights, especially with few labels.
 #
-# An ordinary autoencoder is no such help: it is worse than nothing. It learns to keep all of a picture, its class among
-# many other things; to take away strong noise one has to know what is in the picture. Logistic regression is there as a
-# reminder: from two labels per class none of the networks is better than a linear classifier.
+# The encoder of an ordinary autoencoder is worse than random weights. An ordinary autoencoder learns to keep everything
+# in a picture, and its class is only one part of that. To remove strong noise, an autoencoder has to learn what a
+# picture shows. But compare with logistic regression: with two labels per class or more, none of the networks is better
+# than this linear classifier.
 
 # sphinx_gallery_start_ignore
 colors = dict(zip(final, ["#0072B2", "#009E73", "#D55E00", "#777777"], strict=True))

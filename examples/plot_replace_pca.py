@@ -6,8 +6,8 @@ Replace PCA by an autoencoder
 ``transform`` and ``inverse_transform``, and its codes have the same number of columns. It starts as PCA and trains a
 correction, so a column can follow a curve instead of a straight axis.
 
-This example compares both on scikit-learn's handwritten digits (8 by 8 pixels) in three respects. How much of a
-picture do the codes keep? Do similar codes belong to the same digit? How do codes of two numbers per picture look?
+This example compares both on scikit-learn's handwritten digits (8 by 8 pixels). How much of a picture do the codes
+keep? Do similar codes belong to the same digit? What do codes of two numbers per picture look like?
 """
 
 import matplotlib.pyplot as plt
@@ -23,7 +23,7 @@ from skae import AutoencoderTransformer
 # Fit both at several code sizes
 # ------------------------------
 #
-# A quarter of the pictures is set aside and used for the figures below only. Neither method sees the labels, and the
+# A quarter of the pictures is the test set, used only for the results below. Neither method sees the labels, and the
 # autoencoder runs at its defaults at every size.
 
 X, y = load_digits(return_X_y=True)
@@ -43,8 +43,8 @@ models = {
 # Measure them on the test pictures
 # ---------------------------------
 #
-# R² is the share of the pixels' variance that survives coding and decoding. The accuracy is that of a 5-nearest-
-# neighbour classifier on the codes.
+# R² is the share of the pixels' variance that remains after encoding and decoding. The accuracy is that of a
+# 5-nearest-neighbour classifier on the codes.
 
 
 def reconstruct(model, X):
@@ -77,9 +77,9 @@ for i, size in enumerate(code_sizes):
 # What the figures show
 # ---------------------
 #
-# The smaller the code, the more the autoencoder gains. Its reconstructions keep strokes that PCA blurs, and with two
-# numbers per picture most digits form separate islands where PCA piles them on top of each other. At the larger codes
-# PCA's neighbours are as good as the autoencoder's; what remains of the gain is the reconstruction.
+# The smaller the code, the more the autoencoder gains. Its reconstructions keep strokes that PCA blurs. With two
+# numbers per picture most digits form separate groups, while with PCA they overlap. With large codes PCA's neighbours
+# are as good as the autoencoder's; only the reconstruction is still better.
 
 # sphinx_gallery_start_ignore
 colors = {"PCA": "#D55E00", "Autoencoder": "#0072B2"}

@@ -28,8 +28,8 @@ _ = joblib.dump(AutoencoderOutlierDetector(novelty=True, random_state=0).fit(ben
 # The app
 # -------
 #
-# This part would be a file of its own, ``app.py``, started by ``uvicorn app:app``. A feature that a request lacks is a
-# missing value: the row is judged by the others.
+# In practice this part is a separate file, ``app.py``, started by ``uvicorn app:app``. If a request lacks a feature,
+# the feature is a missing value, and the row is scored by the others.
 
 app = FastAPI()
 detector = joblib.load(path)
@@ -64,7 +64,7 @@ print("without mean area:", client.post("/score", json=incomplete).json()["p_val
 # Latency
 # -------
 #
-# Of a whole request, and of the score alone.
+# The time of a whole request, and of the score alone.
 
 
 def milliseconds(call, items):

@@ -2,9 +2,9 @@
 SHAP values and feature_contributions
 =====================================
 
-SHAP explains any score from outside: it replaces features by those of other rows and watches the score.
-:meth:`~skae.AutoencoderOutlierDetector.feature_contributions` divides the score from inside. Here one measurement of
-each row is wrong, and both are asked which one.
+SHAP explains any score from outside: it replaces features by those of other rows and observes how the score changes.
+:meth:`~skae.AutoencoderOutlierDetector.feature_contributions` splits the score itself. Here one measurement of each row
+is wrong. Which method names it more often?
 """
 
 from time import perf_counter
@@ -22,7 +22,8 @@ from skae import AutoencoderOutlierDetector
 # ------------------
 #
 # Each row has ten measurements of a benign cell. In 30 rows that the detector has not seen, one of the ten is replaced
-# by the 5th or 95th percentile, whichever is farther: ordinary by itself, but it no longer fits the others.
+# by the 5th or 95th percentile, whichever is farther away. This value is ordinary by itself, but it no longer fits the
+# others.
 
 data = load_breast_cancer(as_frame=True)
 benign = data.data[data.target == 1].filter(like="mean ").sample(frac=1, random_state=0)
@@ -38,8 +39,8 @@ for i, name in enumerate(wrong):
 # Which one is it?
 # ----------------
 #
-# SHAP gets 100 combinations of features for each row, and 25 training rows to replace the other features from. It
-# draws the combinations from NumPy's global generator, so its result differs by a row or two from run to run.
+# SHAP evaluates 100 combinations of features for each row, and takes the replacements from 25 training rows. It draws
+# the combinations from NumPy's global generator, so its result differs by a row or two from run to run.
 
 
 def unusual(rows):
@@ -62,11 +63,11 @@ for name, parts, seconds in (
     print(f"{name:22s}names the wrong one first in {first} of {len(X)} rows, {seconds:.2f} s")
 
 # %%
-# What they add up to
-# -------------------
+# What they sum to
+# ----------------
 #
-# Contributions are at least zero and add up to ``-score_samples``, all of it. SHAP values add up to the difference from
-# the mean of the 25 training rows. They are negative where a feature makes a row more ordinary than those are.
+# Contributions are at least zero and sum to ``-score_samples``. SHAP values sum to the difference from the mean of the
+# 25 training rows. They are negative if a feature makes the row less unusual than these rows.
 
 scores = unusual(X)
 print("contributions add up to -score_samples:", np.allclose(contributions.sum(axis=1), scores))
@@ -77,8 +78,8 @@ print(
 )
 
 # %%
-# The case at a glance
-# --------------------
+# One row
+# -------
 
 i = scores.argmax()
 both = pd.DataFrame({"feature_contributions": contributions.loc[i], "SHAP": shap_values.loc[i]})

@@ -2,9 +2,9 @@
 Mixed tables with skrub
 =======================
 
-:class:`~skrub.TableVectorizer` turns a table of numbers, categories and dates into numbers, and both estimators of skae
-take what it returns. The table is scikit-learn's wine data, 13 measurements, with the cultivar as a column of strings.
-Some rows are then given the wrong cultivar: each of their cells by itself is ordinary, but they no longer go together.
+:class:`~skrub.TableVectorizer` turns a table of numbers, categories and dates into numbers, which both estimators of
+skae accept. The table is scikit-learn's wine data: 13 measurements, and the cultivar as a column of strings. Some rows
+are then given the wrong cultivar. Each of their cells is ordinary by itself, but they do not fit together.
 """
 
 import matplotlib.pyplot as plt
@@ -28,8 +28,8 @@ mistaken = new.assign(
 # The outlier detector
 # --------------------
 #
-# It is fitted to correct rows only, which ``novelty=True`` says. Behind a vectorizer, ``feature_contributions`` has a
-# column for each output of the vectorizer; ``input_to_outputs_`` says which column of the table each comes from.
+# It is fitted to correct rows only, so ``novelty=True``. After a vectorizer, ``feature_contributions`` has one column
+# per output of the vectorizer. ``input_to_outputs_`` tells which column of the table each output comes from.
 
 pipeline = make_pipeline(
     TableVectorizer(), AutoencoderOutlierDetector(novelty=True, random_state=0)
@@ -49,15 +49,15 @@ for title, rows in {"new rows": new, "with the wrong cultivar": mistaken}.items(
 # The transformer
 # ---------------
 #
-# Columns of different units need ``scale=True``. ``set_output`` names the columns of the codes.
+# Columns with different units need ``scale=True``. ``set_output`` names the columns of the codes.
 
 reducer = make_pipeline(TableVectorizer(), AutoencoderTransformer(2, scale=True, random_state=0))
 codes = reducer.set_output(transform="pandas").fit(past).transform(new)
 print(codes.head(3).round(2))
 
 # %%
-# The case at a glance
-# --------------------
+# The codes and the scores
+# ------------------------
 
 figure, (plane, scores) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
 for title, rows, marker in (("new rows", new, "o"), ("wrong cultivar", mistaken, "x")):

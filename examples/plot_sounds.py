@@ -1,10 +1,10 @@
 """
-Clean sounds and tell them apart
-================================
+Remove noise from sounds
+========================
 
-Three kinds of short sounds are made here: rising chirps, falling chirps, and tones of one pitch, each of random
-pitch, phase and loudness. They are hard for PCA, because a chirp of another pitch lies in another direction. An
-autoencoder with a one-dimensional convolutional network is trained to restore clean sounds from noisy ones.
+This example generates three kinds of short sounds: rising chirps, falling chirps, and tones of constant pitch, all with
+random pitch, phase and loudness. They are hard for PCA, because chirps of different pitch lie in different directions.
+An autoencoder with a one-dimensional convolutional network is trained to restore clean sounds from noisy ones.
 
 It takes about half a minute on one core.
 """
@@ -23,7 +23,7 @@ from skae.networks import ConvolutionalNetwork1d
 # Sounds
 # ------
 #
-# A sound has 128 samples. Its pitch goes from one frequency to another in a straight line.
+# A sound has 128 samples. Its pitch changes linearly from one frequency to another.
 
 rng = np.random.default_rng(0)
 n_train, n_test, length, deviation = 3000, 600, 128, 1.0
@@ -84,7 +84,7 @@ def signal_to_noise(name):
 
 
 def accuracy(name):
-    """How well five nearest neighbours tell the kinds apart by the noisy sounds' codes."""
+    """Accuracy of five nearest neighbours on the codes of the noisy sounds."""
     return cross_val_score(KNeighborsClassifier(5), codes[name], kind).mean()
 
 
@@ -93,14 +93,16 @@ for name in denoised:
     print(f"{name:28s}{signal_to_noise(name):6.2f} dB{told}")
 
 # %%
-# What comes back, and where the kinds lie
-# ----------------------------------------
+# What the figures show
+# ---------------------
 #
-# One sound of each kind, with noise as strong as a loud sound. Below them, a map (t-SNE) of the noisy sounds' codes.
-# PCA fades and slips out of phase along a sound; the autoencoders know what a chirp is and stay in step. At this noise
-# the convolutional network is above the dense one with this seed, not with every other (9.8 to 11.9 dB with four); at
-# half of it (``deviation = 0.5``) the lead is more than 1 dB. Neighbours among the codes are mostly of one kind; a kind
-# has many islands, for a code holds pitch and phase as well.
+# The second figure shows one sound of each kind, with noise as strong as a loud sound. PCA's sounds fade and get out of
+# phase; those of the autoencoders stay in phase. With this noise and seed the convolutional network is better than the
+# dense one, but not with every seed (9.8 to 11.9 dB with four). With half the noise (``deviation = 0.5``) its lead is
+# more than 1 dB.
+#
+# The last figure is a map (t-SNE) of the noisy sounds' codes. Neighbours are mostly of one kind. A kind has many
+# islands, because a code also contains pitch and phase.
 
 # sphinx_gallery_start_ignore
 colors = ["#0072B2", "#999999", "#D55E00"]

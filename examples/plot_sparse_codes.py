@@ -2,12 +2,12 @@
 Sparse codes
 ============
 
-A code of 64 numbers need not use all of them for every row. With ``code="sparse"`` and ``n_nonzero=4`` an
-:class:`~skae.AutoencoderTransformer` keeps the four that are largest and makes the others zero. Which of them are not
-zero then says something about the row.
+In a sparse code most of the components of each row are zero. With ``code="sparse"`` and ``n_nonzero=4`` an
+:class:`~skae.AutoencoderTransformer` keeps the four largest components and sets the others to zero. Which components
+are not zero then says something about the row.
 
-This example asks of scikit-learn's handwritten digits (8 by 8 pixels): what do so few numbers retain, and what does
-each of them stand for?
+This example uses scikit-learn's handwritten digits (8 by 8 pixels). What do so few numbers retain, and what does each
+of them represent?
 """
 
 import matplotlib.pyplot as plt
@@ -26,7 +26,8 @@ from skae import AutoencoderTransformer
 # Fit at several numbers of active components
 # -------------------------------------------
 #
-# PCA's code is as long as it has components. The sparse codes have 64 numbers throughout.
+# Every component of a PCA code is active, so PCA's codes have different lengths. The sparse codes have 64 components
+# throughout.
 
 X, y = load_digits(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(
@@ -46,8 +47,8 @@ families = {
 # What they retain
 # ----------------
 #
-# R² is the share of the test pictures' variance that survives coding and decoding, the accuracy that of a logistic
-# regression on the codes.
+# R² is the share of the test pictures' variance that remains after encoding and decoding. The accuracy is that of a
+# logistic regression on the codes.
 
 
 def measure(model):
@@ -71,13 +72,13 @@ for name, rows in results.items():
         print(f"{name:14s}{row['active']:7.1f}{row['R²']:7.3f}{row['accuracy']:11.3f}")
 
 # %%
-# Per active component sparse codes retain more than PCA's: which are active is information too. Two of 64 say as much
-# about which digit it is as 32 of PCA's components do, and four of 64 more. That does not come for free: there have to
-# be 64 numbers to choose from.
+# With the same number of active components, sparse codes retain more than PCA's, because the choice of the active ones
+# is information too. Two active components of 64 say as much about which digit it is as 32 components of PCA, and four
+# say more. The price is a longer code: there must be 64 components to choose from.
 #
-# The last figures show what a component stands for where only one of them is active. Those that are active most often
-# are decoded at three of the values they usually take: a component is a kind of digit, or one kind for each sign.
-# Below them are test pictures, and what remains of each in four numbers.
+# The last figures show what a component represents if only one is active. The most frequent ones are decoded at three
+# of their usual values: a component is one kind of digit, or one kind for each sign. Below are test pictures, and their
+# reconstructions from four active components.
 
 # sphinx_gallery_start_ignore
 single, few = (families["sparse"][numbers_active.index(k)] for k in (1, 4))

@@ -6,8 +6,8 @@ A sequence that follows a rule can be compressed if the rule is found; random nu
 windows of two sequences that look irregular but follow a rule, and of the same values in random order:
 
 * **hailstone**: an even x is followed by x/2, an odd one by 3x + 1 (shown on a logarithmic scale);
-* **logistic map**: x is followed by 4x(1 - x). Its values are uncorrelated at every lag, so to PCA it looks
-  exactly like noise.
+* **logistic map**: x is followed by 4x(1 - x). Its values are uncorrelated at every lag, so to PCA it looks exactly
+  like noise.
 
 Shuffling keeps every value and destroys the rule. It is the control that shows how much of the compression is due to
 the rule.
@@ -26,8 +26,8 @@ from skae import AutoencoderTransformer
 # Windows of four sequences
 # -------------------------
 #
-# Every row is a window of 24 successive values from a different starting point, so the held-out windows start where
-# no training window does.
+# Every row is a window of 24 successive values with a different starting point. No held-out window has the starting
+# point of a training window.
 
 rng = np.random.default_rng(0)
 length, n_train, n_test = 24, 3000, 1000
@@ -63,7 +63,7 @@ sequences = {
 # Compress them
 # -------------
 #
-# R² on held-out windows, the share of their variance that survives coding and decoding, at several code sizes.
+# R² on held-out windows, the share of their variance that remains after encoding and decoding, at several code sizes.
 
 code_sizes = [2, 4, 8, 12]
 shown_size = 12
@@ -87,24 +87,23 @@ for (sequence, method), values in r2.items():
     print(f"{sequence + ', ' + method:36s}" + "".join(f"{value:8.4f}" for value in values))
 
 # %%
-# Reading the picture
-# -------------------
+# What the figures show
+# ---------------------
 #
-# The last figure shows a held-out window of each sequence and what half as many numbers preserve of it. The first two
-# show how much variance is lost, on a logarithmic scale.
+# The first two figures show how much variance is lost, on a logarithmic scale. The last one shows a held-out window of
+# each sequence and its reconstruction from half as many numbers.
 #
-# *Rule.* The autoencoder's loss falls far below PCA's as soon as the code is large enough to hold the starting point
-# and the turns that follow from it. The hailstone sequence is smooth enough for PCA to keep most of it; what PCA
-# leaves, the rule explains. In the logistic map PCA finds nothing at all: its two curves, with rule and without,
-# coincide.
+# *Rule.* The autoencoder loses far less than PCA as soon as the code is large enough to determine the starting point
+# and the steps that follow from it. The hailstone sequence is smooth enough for PCA to keep most of it; the autoencoder
+# explains most of what PCA loses. In the logistic map PCA finds nothing: its curves with rule and without coincide.
 #
-# *Noise.* Shuffled, both sequences resist. PCA loses just the share of the numbers that its code leaves out, and the
-# autoencoder stays close to it.
+# *Noise.* Shuffled sequences cannot be compressed. PCA loses exactly the share of the components that its code leaves
+# out, and the autoencoder hardly less.
 #
-# The caveat is in the small gap that remains. It is no structure in time, for there is none: a code is made of real
-# numbers, and a folded line through a square passes closer to the square's points than a straight one does. Short
-# windows and many rows let training find such folds in any noise; with longer windows or fewer rows the gap closes. So
-# a small lead over PCA does not prove a rule. A large one that shuffling takes away does.
+# The small gap that remains is not structure in time, because there is none. A code consists of real numbers, and a
+# curve through a square comes closer to its points than a straight line does. With short windows and many rows,
+# training finds such curves in any noise; with longer windows or fewer rows the gap closes. So a small lead over PCA
+# does not prove a rule. A large lead that disappears after shuffling does.
 
 # sphinx_gallery_start_ignore
 colors = {"PCA": "#D55E00", "Autoencoder": "#0072B2"}

@@ -19,7 +19,7 @@ from skae._rows._shards import as_shards
 from skae._rows._training_rows import TrainingRows
 from skae._saved_state import FORMAT_KEY, FORMAT_VERSION, upgraded
 from skae._support._callbacks import CallbackSupportMixin, EpochReporter, Report
-from skae._support._categories import ADVICE_TO_ENCODE, advice_on_strings, refuse_categorical
+from skae._support._categories import ADVICE_TO_ENCODE, advice_on_columns, refuse_categorical
 from skae._support._constraints import (
     Boolean,
     Constraint,
@@ -85,7 +85,7 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
 
     def _check_X(self, X, *, reset: bool, min_samples: int = 1):
         refuse_categorical(X, type(self).__name__)
-        with advice_on_strings(self._advice_on_strings):
+        with advice_on_columns(X, self._advice_on_strings):
             return validate_data(
                 self,
                 as_array(X),

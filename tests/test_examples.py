@@ -12,6 +12,7 @@ import pytest
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("plot_*.py"))
 # The quick half of the gallery; the others take up to a minute each.
 BY_DAY = {
+    "plot_broken_sensor",
     "plot_clean_or_not",
     "plot_columns_and_onnx",
     "plot_displays",

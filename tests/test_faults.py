@@ -34,7 +34,7 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.decomposition import PCA
 
-from skae._support._categories import ADVICE_TO_CONVERT, ADVICE_TO_ENCODE
+from skae._support._categories import ADVICE_ON_DATES, ADVICE_TO_CONVERT, ADVICE_TO_ENCODE
 
 pytestmark = few_epochs
 
@@ -63,9 +63,12 @@ def words_of_scikit_learn(name, method, case):
     # PCA is content with one row.
     if case == "no rows" and method in (*FITS, "recalibrate"):
         words = words.replace("minimum of 1", "minimum of 2")
+    advice = ADVICE_TO_CONVERT if name in ("denoising", "clean") else ADVICE_TO_ENCODE
+    if case in ("dates", "NaT") and isinstance(theirs, TypeError):
+        return TypeError, f"X has columns that cannot be converted to numbers: ['b']. {ADVICE_ON_DATES}"
     if "could not convert string" in words:
-        takes_categories = name in ("denoising", "clean")
-        words = f"{words}. {ADVICE_TO_CONVERT if takes_categories else ADVICE_TO_ENCODE}"
+        columns = "Columns: ['b']. " if case == "string column" else ""
+        words = f"{words}. {columns}{advice}"
     return type(theirs), words
 
 
@@ -90,6 +93,7 @@ REFUSED = {
     "a dict": lambda: {"a": 1},
     "ragged": lambda: [[1.0, 2.0], [3.0]],
     "pd.NA among objects": lambda: with_value(pd.NA, object),
+    "dates": lambda: frame().assign(b=pd.Timestamp("2020-02-20")),
     "NaT": lambda: frame().assign(b=pd.NaT),
 }
 # Detectors that are fitted to them take categories.

@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 SECTIONS = {
-    "Start here": ["plot_replace_pca", "plot_outliers", "plot_displays"],
+    "Start here": ["plot_replace_pca", "plot_broken_sensor", "plot_outliers", "plot_displays"],
     "Reduce and compress": [
         "plot_pipeline_grid_search",
         "plot_clustering",

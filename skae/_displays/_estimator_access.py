@@ -24,6 +24,11 @@ def final_step(estimator: Any) -> Any:
     return estimator[-1] if isinstance(estimator, Pipeline) else estimator
 
 
+def input_of_final_step(estimator: Any, X: Any) -> Any:
+    """The rows that the last step of a pipeline gets, or X itself."""
+    return estimator[:-1].transform(X) if isinstance(estimator, Pipeline) and len(estimator) > 1 else X
+
+
 def display_name(estimator: Any) -> str:
     return type(final_step(estimator)).__name__
 
@@ -72,6 +77,14 @@ def feature_names(X: Any, n_features: int, estimator: Any = None) -> np.ndarray:
     if names is None:
         names = [f"x{index}" for index in range(n_features)]
     return np.array([str(name) for name in names], dtype=object)
+
+
+def feature_names_of_final_step(X: Any, n_features: int, estimator: Any) -> np.ndarray:
+    """Names of the features that the last step of a pipeline gets, or those of X."""
+    if not isinstance(estimator, Pipeline) or len(estimator) == 1:
+        return feature_names(X, n_features, estimator)
+    columns = getattr(X, "columns", None)
+    return estimator[:-1].get_feature_names_out(None if columns is None else list(columns))
 
 
 def take_row(X: Any, row: int) -> Any:

@@ -7,7 +7,16 @@ from numbers import Real
 import numpy as np
 
 from skae._displays._drawing import GREY, VERMILION, check_matplotlib, new_axes, shortened, with_name
-from skae._displays._estimator_access import check_estimator, display_name, feature_names, take_row, values_of_row
+from skae._displays._estimator_access import (
+    check_estimator,
+    display_name,
+    feature_names,
+    feature_names_of_final_step,
+    final_step,
+    input_of_final_step,
+    take_row,
+    values_of_row,
+)
 from skae._support._constraints import Integer, check_parameters
 
 
@@ -85,7 +94,8 @@ class FeatureContributionDisplay:
         ----------
         estimator : estimator instance
             Fitted :class:`~skae.AutoencoderOutlierDetector`, or another detector with `feature_contributions` and
-            `score_samples`.
+            `score_samples`. Of a pipeline that ends in one, the contributions are those of the features that the
+            detector gets.
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
         row : int, default=None
@@ -103,7 +113,8 @@ class FeatureContributionDisplay:
             The display, drawn.
         """
         check_matplotlib(f"{cls.__name__}.from_estimator")
-        check_estimator(estimator, "feature_contributions", "score_samples")
+        detector = final_step(estimator)
+        check_estimator(detector, "feature_contributions", "score_samples")
         if row is None:
             row = int(np.argmin(estimator.score_samples(X)))
         check_parameters(cls.__name__, {"row": row}, {"row": (Integer(0),)})
@@ -111,13 +122,14 @@ class FeatureContributionDisplay:
         if row >= n_rows:
             raise ValueError(f"The 'row' parameter of {cls.__name__} must be an int < {n_rows}. Got {row!r} instead.")
         chosen = take_row(X, row)
-        contributions = np.asarray(estimator.feature_contributions(chosen))[0]
+        rows = input_of_final_step(estimator, chosen)
+        contributions = np.asarray(detector.feature_contributions(rows))[0]
         display = cls(
             feature_contributions=contributions,
-            feature_names=feature_names(X, len(contributions), estimator),
-            feature_values=values_of_row(chosen),
+            feature_names=feature_names_of_final_step(X, len(contributions), estimator),
+            feature_values=values_of_row(rows),
             row_name=chosen.index[0] if hasattr(X, "iloc") else row,
-            p_value=float(estimator.p_values(chosen)[0]) if hasattr(estimator, "p_values") else None,
+            p_value=float(detector.p_values(rows)[0]) if hasattr(detector, "p_values") else None,
             estimator_name=display_name(estimator),
         )
         return display.plot(ax=ax, n_features=n_features, bar_kwargs=bar_kwargs)

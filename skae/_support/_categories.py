@@ -27,6 +27,7 @@ ADVICE_TO_ENCODE = f"Use {ENCODE}."
 ADVICE_TO_CONVERT = (
     f"Convert columns of strings to a categorical dtype, X.astype({{'column': 'category'}}), or use {ENCODE}."
 )
+ADVICE_ON_DATES = "Convert dates to numbers, for instance the hour or the days since an event."
 
 # The categories of each categorical feature; keys are indices of features.
 Categories = dict[int, np.ndarray]
@@ -56,14 +57,31 @@ def refuse_categorical(X, owner: str) -> None:
 
 
 @contextmanager
-def advice_on_strings(advice: str) -> Iterator[None]:
-    """Add advice to the error that scikit-learn raises if it cannot convert strings to numbers."""
+def advice_on_columns(X, advice: str) -> Iterator[None]:
+    """Name the columns and add advice if scikit-learn cannot convert strings or dates to numbers."""
     try:
         yield
-    except ValueError as error:
-        if "could not convert string" not in str(error):
+    except (TypeError, ValueError) as error:
+        names = _columns_without_numbers(X) if is_pandas(X) or is_polars(X) else []
+        if "could not convert string" in str(error):
+            columns = f"Columns: {names}. " if names else ""
+            raise ValueError(f"{error}. {columns}{advice}") from error
+        if not names:
             raise
-        raise ValueError(f"{error}. {advice}") from error
+        raise TypeError(f"X has columns that cannot be converted to numbers: {names}. {ADVICE_ON_DATES}") from error
+
+
+def _columns_without_numbers(X) -> list[str]:
+    """Names of the columns that cannot be converted to numbers, or are dates or durations."""
+
+    def has_numbers(column) -> bool:
+        try:
+            check_array(column, dtype=np.float64, ensure_all_finite=False)
+        except (TypeError, ValueError):
+            return False
+        return np.asarray(column).dtype.kind not in "mM"
+
+    return [str(name) for name in X.columns if not has_numbers(X[[name]])]
 
 
 def find_categories(X, categorical_features) -> Categories:
@@ -124,7 +142,7 @@ def encoded(X, categories: Categories) -> np.ndarray:
     dtype: Any = np.float64
     if numeric:
         numbers = X.iloc[:, numeric] if is_pandas(X) else X[:, numeric]
-        with advice_on_strings(ADVICE_TO_CONVERT):
+        with advice_on_columns(numbers, ADVICE_TO_CONVERT):
             numbers = check_array(numbers, dtype=(np.float64, np.float32), ensure_all_finite="allow-nan")
         dtype = numbers.dtype
     result = np.empty(X.shape, dtype)

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 from sklearn.base import BaseEstimator
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from skae import (
     AutoencoderOutlierDetector,
@@ -42,6 +44,18 @@ def test_contributions_in_other_containers(container, frame):
     expected = np.asarray(detector.feature_contributions(rows))[3]
     np.testing.assert_allclose(display.feature_contributions, expected, rtol=1e-9)
     assert display.feature_names[1] == ("column_1" if container is pl.DataFrame else "x1")
+
+
+@pytest.mark.parametrize("as_frame", [True, False])
+def test_of_a_pipeline_the_last_step_contributes(frame, as_frame):
+    rows = frame if as_frame else frame.to_numpy()
+    pipeline = make_pipeline(StandardScaler(), AutoencoderOutlierDetector(random_state=0)).fit(rows)
+    display = FeatureContributionDisplay.from_estimator(pipeline, rows, row=7)
+    expected = pipeline[-1].feature_contributions(pipeline[0].transform(rows))[7]
+    np.testing.assert_allclose(display.feature_contributions, expected, rtol=1e-9)
+    assert display.estimator_name == "AutoencoderOutlierDetector"
+    assert list(display.feature_names) == (list(frame) if as_frame else [f"x{i}" for i in range(frame.shape[1])])
+    assert display.row_name == (frame.index[7] if as_frame else 7)
 
 
 def test_names_seen_in_fit_are_used_for_arrays(detector, frame):
