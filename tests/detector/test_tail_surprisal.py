@@ -114,6 +114,6 @@ class TestLeftOut:
         np.testing.assert_allclose(found[:2, 0], surprisal(values[2:, 0])(values[:2, 0]))
 
 
-def test_two_highest():
+def test_mean_of_two_highest():
     np.testing.assert_allclose(mean_of_two_highest(np.array([[1.0, 5.0, 3.0], [2.0, 0.0, 2.0]])), [4.0, 2.0])
     np.testing.assert_allclose(mean_of_two_highest(np.array([[1.0], [5.0]])), [1.0, 5.0])
