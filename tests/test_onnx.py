@@ -139,6 +139,7 @@ class TestTransformer:
             pytest.param({"code": "ordered"}, marks=slow),
             pytest.param({"code": "ordered", "n_components": 0.9}, marks=nightly),
             pytest.param({"code": "variational"}, marks=nightly),
+            {"code": "neighbors"},
         ],
         ids=str,
     )
