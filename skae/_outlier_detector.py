@@ -41,23 +41,23 @@ from skae._support._torch import resolve_dtype
 from skae._support._validation import check_features_observed, unchanged_on_error
 from skae._support._warnings import warn
 
-# Rows of a stream, and numbers in them, that are kept to fit to.
+# Limits of the sample that `partial_fit` keeps of all rows seen: the number of rows, and of values in them.
 MAX_STREAM_ROWS, MAX_STREAM_NUMBERS = 20_000, 20_000_000
-# After `fit`, which need not be followed by `partial_fit`, they must not make a large file.
+# The same for `fit`. They are smaller, because a saved file contains the sample even if no `partial_fit` follows.
 MAX_FIT_ROWS, MAX_FIT_NUMBERS = 4096, 1_000_000
 
-# What `select` takes for `fdr`.
+# The constraint on the parameter of `select`.
 FDR = {"fdr": (Float(0, 1, low_open=True, high_open=True),)}
 
 # The values of the `method` parameter.
 SCORERS: dict[str, type[Scorer]] = {"denoising": DenoisingScorer, "reconstruction": ReconstructionScorer}
 
 
-def _labels_training_rows(detector: AutoencoderOutlierDetector) -> bool:
+def _can_label_training_rows(detector: AutoencoderOutlierDetector) -> bool:
     if detector.novelty:
         raise AttributeError(
-            "fit_predict is not available with novelty=True, which says that all training rows are normal. Call fit, "
-            "then predict on new rows."
+            "fit_predict is not available when novelty=True, because all training rows are assumed to be normal. Call "
+            "fit, then predict on new rows, or set novelty=False."
         )
     return True
 
@@ -65,91 +65,102 @@ def _labels_training_rows(detector: AutoencoderOutlierDetector) -> bool:
 class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
     r"""Outlier detection by denoising autoencoders and distances to training rows.
 
-    A row is unusual if it is far from the training rows, or if its features do not fit each other. Distances are to the
-    nearest row of many small samples of the training rows [3]_, in three coordinate systems: the standardised features,
-    the same after whitening, and normal quantiles of each feature's ranks. How well features fit each other is what
-    autoencoders learn: with ``novelty=True`` to predict features that are masked from the others [1]_, as probabilities
-    of bins, else to restore rows from Gaussian noise [2]_. Each of the component scores becomes a surprisal: minus the
-    logarithm of the share of training rows that are as unusual, among rows that it was not fitted to.
+    A row is unusual if it is far from the training rows, or if its features do not fit each other. Several component
+    scores measure this. Distances are measured to the nearest row in each of several random samples of the training
+    rows [3]_, in three coordinate systems: standardised features, whitened features, and normal quantiles of the ranks
+    of each feature. Autoencoders learn how the features depend on each other. With ``novelty=True`` they predict masked
+    features from the others, as probabilities of bins [1]_; else they remove Gaussian noise from rows [2]_.
+
+    Each component score is converted to a surprisal: minus the logarithm of the share of training rows with a component
+    score at least as high. For this, training rows are scored by distances and networks that were fitted without them.
+    The score of a row is minus the mean of its two highest surprisals.
 
     Parameters
     ----------
     method : {"denoising", "reconstruction"}, default="denoising"
-        "reconstruction" is the classical alternative: the error of an autoencoder with a bottleneck of `n_components`
-        that starts at PCA, and the Mahalanobis distance of its code. It is for more rows than features: below two rows
-        per feature, the rows it was fitted to may look more unusual than new ones, and `fit` warns of that.
+        How rows are scored. "denoising" is described above. "reconstruction" has two component scores: the
+        reconstruction error of an autoencoder with a bottleneck of `n_components`, which starts at PCA, and the
+        Mahalanobis distance of its code. With fewer than two rows per feature, training rows may look more unusual
+        than new rows, and `fit` warns.
     novelty : bool, default=False
-        If True, the training rows are all normal, and the score may follow them closely: a row's distances are to
-        samples of 512 training rows and to their projections on random subsets of the features, a masked autoencoder is
-        trained, and what tells training rows best from corrupted ones counts most. If False, training rows may contain
-        outliers: samples are of 32 and 8 rows, the most unusual rows are in few of them, and denoisers are trained
-        briefly.
+        If True, all training rows are assumed to be normal, so that the score can follow them closely. Samples have 512
+        rows, distances are also measured in random subsets of the features, masked autoencoders are trained, and
+        component scores are weighted by how well they distinguish training rows from corrupted rows. If False, training
+        rows may contain outliers. Samples have 32 or 8 rows and seldom contain the most unusual training rows, and
+        denoisers are trained for a short time. Not used with ``method="reconstruction"`` except for `contamination`.
     n_components : int, float or None, default=0.9
-        Number of columns of the codes that `transform` gives, as in `AutoencoderTransformer`; with "denoising" at
-        most one per feature. With "reconstruction" it is the width of the bottleneck. A share asks for as many
-        components as principal components need to explain that much of the variance.
+        Number of columns of the codes that `transform` returns, as in `AutoencoderTransformer`. A float in (0, 1) takes
+        the smallest number of principal components that explains that share of the variance. None takes all. With
+        "denoising" it is at most the number of features. With "reconstruction" it is the width of the bottleneck.
     contamination : "auto" or float, default="auto"
-        With ``novelty=True`` the share of new normal rows to label as outliers, false alarms that is; "auto" is 0.01.
-        Else the share of the training rows, rounded down to whole rows; "auto" takes as many as have component scores
-        that are on average four times as far above the median as the upper quartile is, between 0.1 and 1 % of Gaussian
-        rows, or only the most unusual one. In (0, 0.5].
+        With ``novelty=True``, the share of new normal rows that are labelled as outliers, which is the rate of false
+        alarms. "auto" is 0.01. With ``novelty=False``, the share of the training rows that are labelled as outliers,
+        rounded down to whole rows. "auto" counts the rows whose component scores are, on average, more than four times
+        as far above their medians as the upper quartiles are. It labels that many rows, at least one; of Gaussian rows,
+        these are 0.1 to 1 %. A float must be in (0, 0.5].
     hidden_layer_sizes : int, array-like of int or "auto", default="auto"
-        Widths of the hidden layers; an int is one layer. "auto" is (128, 128, 128) for masked autoencoders,
-        (96, 96, 96) for denoisers and as in `AutoencoderTransformer` for "reconstruction".
+        Widths of the hidden layers. An int is one layer. "auto" is as in `AutoencoderTransformer` for "reconstruction",
+        (128, 128, 128) for masked autoencoders, and (96, 96, 96) for denoisers.
     activation : {"silu", "relu", "gelu", "tanh", "identity"}, default="relu"
         Activation function of the hidden layers.
     scale : bool, default=True
         If True, features are divided by their standard deviation first, so that their units do not matter. With
-        "denoising" it is robust to extreme values, and a constant feature is divided by a tenth of its value.
+        "denoising", the standard deviation is robust to extreme values, and a constant feature is divided by a tenth of
+        its value.
     alpha : float or "auto", default="auto"
-        L2 decay. "auto" is ``min(3, 1500 / n_samples)`` for masked autoencoders, 0.001 for denoisers and as in
-        `AutoencoderTransformer` for "reconstruction".
+        L2 decay of the weights. "auto" is ``min(3, 1500 / n_samples)`` for masked autoencoders, 0.001 for denoisers,
+        and as in `AutoencoderTransformer` for "reconstruction".
     batch_size : int or "auto", default="auto"
-        Rows per step. "auto" is 64 for "denoising", else as in `AutoencoderTransformer`.
+        Number of rows per step. "auto" is 64 for "denoising", and as in `AutoencoderTransformer` for "reconstruction".
     learning_rate_init : float or "auto", default="auto"
         Highest learning rate of AdamW. "auto" is 0.003 for "denoising" and 0.005 for "reconstruction".
     max_iter : int or "auto", default="auto"
-        Maximum number of epochs. For "denoising", "auto" is as many as make 900 steps of masked autoencoders, at most
-        two per row, or 400 of denoisers, at most one per row. For "reconstruction" it is as in
-        `AutoencoderTransformer`. Below 50 rows it is 0: no network, only closed forms.
+        Maximum number of epochs. For "denoising", "auto" gives 900 steps for masked autoencoders, at most two per row,
+        and 400 steps for denoisers, at most one per row. For "reconstruction", it is as in `AutoencoderTransformer`.
+        Below 50 rows it is 0: networks are not trained, and remain the closed forms that they start from.
     n_iter_no_change : int or "auto", default="auto"
-        With "denoising" training stops after this many epochs that did not lower the loss by 0.01 %, and "auto" is
-        `max_iter`. For "reconstruction" it is as in `AutoencoderTransformer`.
+        With "denoising", training stops if this many epochs in a row did not lower the best loss by 0.01 %, and "auto"
+        is `max_iter`. For "reconstruction", it is as in `AutoencoderTransformer`.
     categorical_features : "from_dtype", array-like of bool, int or str, or None, default="from_dtype"
-        Which features are categorical, as in `HistGradientBoostingClassifier`: with "from_dtype" the columns of a
-        DataFrame of pandas or polars whose dtype is categorical (or, in polars, an enum), else those that a mask,
-        indices or column names choose; None means none. Categories may be strings or numbers. One that `fit` has not
-        seen is unusual, and a missing one is a missing value. Needs ``method="denoising"``.
+        Which features are categorical, as in `HistGradientBoostingClassifier`. With "from_dtype", they are the columns
+        of a pandas or polars DataFrame whose dtype is categorical (or, in polars, an enum). An array selects features
+        by a mask, by indices or by column names. None means that no feature is categorical. Categories may be strings
+        or numbers. A category that `fit` has not seen is unusual. Categorical features need ``method="denoising"``.
     dtype : {"auto", "bfloat16", "float32", "float64"}, default="auto"
-        Precision of the networks. "auto" is float64 up to 256 rows and float32 beyond. "bfloat16": the products of
-        training are in bfloat16, which is faster where the CPU (AMX, AVX-512-BF16) or GPU supports it. Scores are
-        float64.
+        Precision to compute in. "auto" is float64 up to 256 rows and float32 beyond. With "bfloat16" the matrix
+        products of training are in bfloat16, which is faster if the CPU (AMX, AVX-512-BF16) or GPU supports it. Scores
+        are always returned as float64.
     device : str, default="auto"
-        Where to compute, as torch names it; "mps" lacks float64 and is refused. "auto" is CUDA if available, else
-        the CPU.
+        Where to compute, as torch names it. "auto" is CUDA if available, else the CPU. "mps" raises an error, because
+        it has no float64.
     verbose : bool or int, default=False
         If True, print the loss of every epoch.
     random_state : int, RandomState instance or None, default=None
-        Draws bags of training rows, initial weights, batches and noise. Pass an int for reproducible results.
+        Determines the samples of the training rows, the initial weights of the networks, the batches and the noise.
+        Pass an int for reproducible results.
 
     Attributes
     ----------
     n_components_ : int
         Number of columns of the codes.
     offset_ : float
-        ``decision_function = score_samples - offset_``, as in `IsolationForest`.
+        The threshold: rows with a lower score are outliers. ``decision_function = score_samples - offset_``, as in
+        `IsolationForest`.
     n_iter_ : int
-        Number of epochs run; 1 if there are none.
+        Number of epochs run; 1 if no epoch was run.
     loss_curve_ : list of float
         Training loss of every epoch.
     validation_loss_curve_ : list of float or None
-        With "reconstruction", the loss on held-out rows, starting with PCA's.
+        With "reconstruction", the loss on held-out rows before the first epoch and after each epoch. None without a
+        hold-out, and with "denoising".
     best_loss_ : float
-        Loss of the parameters kept.
+        Loss of the parameters that were kept.
     initial_loss_ : float
-        Loss before training: that of marginal frequencies, of the Wiener filter, or of PCA.
+        Loss before training: that of the marginal frequencies (masked autoencoders), of the Wiener filter (denoisers)
+        or of PCA ("reconstruction").
     categories_ : dict of int to ndarray
-        The sorted categories of each categorical feature, by its place in X; of `partial_fit`, those of the first call.
+        The sorted categories of each categorical feature. Keys are indices of features. `partial_fit` keeps the
+        categories of its first call.
     n_samples_seen_ : int
         Number of rows seen by `fit`, and by `partial_fit` since.
     n_features_in_ : int
@@ -160,41 +171,59 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
     Raises
     ------
     ValueError
-        If a parameter is out of its range, X is infinite or has a feature without any value, columns of X are strings
-        but not categorical, or training diverges.
+        If a parameter is out of its range, X is infinite, a feature was never observed, columns of X are strings but
+        not categorical, or training diverges.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If `max_iter` is an int, all of these epochs were run, and the last tenth of them still lowered the loss by more
+        than 1 %.
+    UserWarning
+        If ``method="reconstruction"`` is fitted to fewer than two rows per feature.
 
     See Also
     --------
-    sklearn.ensemble.IsolationForest : Outliers as rows that random splits isolate early.
-    sklearn.neighbors.LocalOutlierFactor : Outliers by local density.
+    sklearn.ensemble.IsolationForest : Outlier detection by random splits, which isolate outliers early.
+    sklearn.neighbors.LocalOutlierFactor : Outlier detection by local density.
     AutoencoderTransformer : The autoencoder as a transformer.
 
     Notes
     -----
-    A cluster of outliers that is denser than the normal rows around it looks normal to every method that measures
-    distances; with ``novelty=False`` this happens from a share of the training rows of some five to ten per cent.
+    These notes describe ``method="denoising"``, unless they name "reconstruction".
 
-    Missing entries (NaN) make a row neither more nor less unusual. Distances are over its observed features, times the
-    number of all features per observed one. Whitened coordinates need all features: a missing one gets the known value
-    nearest to its expectation given the others, as if rows were Gaussian. If no training row had missing entries,
-    whitened distances of incomplete rows do not count. Masked autoencoders treat missing features as masked. A row of
-    which nothing is observed has a score of 0 and a p-value of 1; `fit` leaves such rows out.
+    *Clusters of outliers.* A cluster of outliers that is denser than the normal rows around it looks normal to every
+    method that measures distances. With ``novelty=False`` this happens if the cluster makes up more than about 5 to
+    10 % of the training rows.
 
-    Above 64 features denoisers are trained instead of masked autoencoders; more than 2,000 are refused. Of more than
-    20,000 rows a sample is fitted.
+    *Missing entries* (NaN) do not make a row more or less unusual. Squared distances are summed over the observed
+    features and multiplied by the number of all features over the number of observed ones. Whitening needs all
+    features, so a missing one gets the value, among those of the training rows, nearest to its expectation given the
+    other features, as if rows were Gaussian. If no training row had missing entries, whitened distances of incomplete
+    rows do not count. Masked autoencoders treat missing features as masked. A row without any observed feature has a
+    score of 0 and a p-value of 1; `fit` ignores such rows.
 
-    Rows that are equal count as copies, and a row is judged without its copies, unless rows repeat by nature: if more
-    than 5 % of the rows repeat others, or one row is there more than 20 times.
+    *Limits.* Above 64 features, denoisers are trained instead of masked autoencoders. More than 2,000 features raise an
+    error. If there are more than 20,000 different rows, a sample of 20,000 is fitted.
 
-    Where `fit` is given `groups`, folds consist of whole groups. Training rows are recognised by their values, and
-    their nearest rows are those of other groups (not in ONNX graphs, where they are judged as new rows are). p-values
-    count groups: with G groups of equal size none is below 1 / (G + 1). `partial_fit` knows no groups.
+    *Duplicates.* Equal training rows count as copies of one row, and a row is scored without its copies. Equal rows do
+    not count as copies if more than 5 % of the rows are duplicates, or if a row occurs more than 20 times. They are
+    then common states, in which new rows will often be.
 
-    A categorical feature is indicators of its categories in all coordinate systems, and masked as a whole. Together its
-    indicators count as one feature: two rows are on average as far apart in it as in a number. Of all categorical
-    features together 1,280 categories have indicators; beyond that, the rare ones of a feature share one.
+    *Groups.* If `fit` gets `groups`, folds consist of whole groups. Training rows are recognised by their values when
+    they are scored again, and are compared with the rows of other groups only. (ONNX graphs score them like new rows.)
+    p-values count groups: with G groups of equal size, no p-value is below 1 / (G + 1). `partial_fit` has no `groups`.
 
-    Given a torch tensor, methods return tensors on its device; coordinates are found in main memory.
+    *Categorical features* are represented by one indicator per category. All indicators of a feature together count as
+    one feature: on average, two rows are as far apart in it as in a numeric feature. Masked autoencoders mask them
+    together. There are at most 1,280 indicators for all categorical features together. If a feature has more categories
+    than its part of these, its rare categories share an indicator. Masked autoencoders and weights of component scores
+    are then used with ``novelty=False``, too. A missing category is a missing entry.
+
+    *p-values* are conformal [4]_ [5]_, and `select` controls the false discovery rate with them [6]_.
+
+    *Torch tensors.* Given a torch tensor, methods return tensors on its device, but rows are standardised, whitened and
+    ranked on the CPU.
 
     References
     ----------
@@ -279,21 +308,21 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
 
     @with_callbacks
     def fit(self, X, y=None, sample_weight=None, groups=None):
-        """Fit the scorer and calibrate its scores.
+        """Fit distances and networks to the training rows, and calibrate their scores.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Training rows: mostly normal or, with ``novelty=True``, all of them.
+            Training rows. Most of them must be normal; with ``novelty=True``, all of them.
         y : Ignored
             Present for scikit-learn's API.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows: a weight of two counts as the row given twice. Weights that sum to less than the number
-            of rows are raised to that sum.
+            Weights of the rows: a weight of two counts as the row given twice. If the weights sum to less than the
+            number of rows, they are multiplied by a factor so that they sum to it.
         groups : array-like of shape (n_samples,), default=None
-            The group that each row belongs to, of any dtype: rows of one subject or machine, overlapping windows of one
-            signal. Scores are then calibrated for rows of new groups: a training row is judged without the rows of its
-            group.
+            The group that each row belongs to, as numbers or strings: rows of one subject or machine, or overlapping
+            windows of one signal. Each training row is scored without the rows of its group, so that scores are
+            calibrated for rows of new groups.
 
         Returns
         -------
@@ -303,28 +332,29 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         Raises
         ------
         ValueError
-            If `groups` has another length than X, is not 1-D, contains NaN, or has fewer than 2 different values among
-            rows with positive weight.
+            If `groups` does not have the length of X, is not 1-D, contains NaN, or has fewer than 2 different values
+            among rows with positive weight.
         """
         with unchanged_on_error(self):
             rows = self._check_training_rows(X, sample_weight, groups)
             attributes = self._fit(rows, local_random_state(self.random_state))
-            self._set(attributes | self._sampled(rows, None, MAX_FIT_ROWS, MAX_FIT_NUMBERS)[1])
+            self._set(attributes | self._sample_rows(rows, None, MAX_FIT_ROWS, MAX_FIT_NUMBERS)[1])
         return self
 
     @with_callbacks
     def partial_fit(self, X, y=None, sample_weight=None):
-        """Fit again, to a sample of all rows seen.
+        """Fit to a random sample of all rows seen so far.
 
-        At most 20,000 rows and 20 million numbers are kept, each row as likely as any other (or as its weight says);
-        after `fit` 4,096 rows and 1 million numbers. A call takes as long as `fit` on those: pass few large chunks.
-        While all rows are kept the result is that of `fit`. Categories are those of the first call: later ones are
-        unusual, however often they come.
+        The sample has at most 20,000 rows and 20 million values; if `fit` was called first, at most 4,096 rows and 1
+        million values. Each row is equally likely to be in it, or as likely as its weight determines. As long as the
+        sample contains all rows, the result is the same as that of `fit`. A call takes as long as a `fit` on the
+        sample, so a few large chunks are faster than many small ones. Categories are those of the first call; other
+        categories in later chunks remain unusual, however frequent they are.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            A chunk of rows, one or more.
+            A chunk of one or more rows.
         y : Ignored
             Present for scikit-learn's API.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -338,13 +368,13 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         with unchanged_on_error(self):
             chunk = self._check_training_rows(X, sample_weight, reset=not self._is_fitted_before, min_samples=1)
             before = getattr(self, "_reservoir", None)
-            rows, reservoir = self._sampled(chunk, before, MAX_STREAM_ROWS, MAX_STREAM_NUMBERS)
+            rows, reservoir = self._sample_rows(chunk, before, MAX_STREAM_ROWS, MAX_STREAM_NUMBERS)
             self._set(self._fit(rows, local_random_state(self.random_state)) | reservoir)
         return self
 
-    @available_if(_labels_training_rows)
+    @available_if(_can_label_training_rows)
     def fit_predict(self, X, y=None, sample_weight=None, groups=None):
-        """Fit, and label the training rows. Not available with ``novelty=True``, where all of them are normal.
+        """Fit and label the training rows. Not available if ``novelty=True``, because all of them are then normal.
 
         Parameters
         ----------
@@ -365,22 +395,22 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         return self.fit(X, sample_weight=sample_weight, groups=groups).predict(X)
 
     def recalibrate(self, X_normal, sample_weight=None, groups=None):
-        """Calibrate scores, threshold and p-values by recent normal rows, without a new fit.
+        """Calibrate scores, threshold and p-values with recent normal rows, without a new fit.
 
-        Use it where normal rows have become more unusual than training rows were, for instance because a sensor has
-        become noisier. Distances and networks remain as fitted. What they find in a row is compared with what they find
-        in the rows given, instead of the training rows: `score_samples`, `p_values`, `select` and
-        `feature_contributions` are those of a detector that was calibrated by these rows. `offset_` is set as with
-        ``novelty=True``: `contamination` is the share of new normal rows to label, and "auto" is 0.01.
+        Use it if normal rows have drifted since the fit, for instance because a sensor has become noisier. Distances
+        and networks stay as fitted, but their component scores are compared with those of the given rows instead of the
+        training rows. This changes `score_samples`, `p_values`, `select` and `feature_contributions`. The threshold
+        `offset_` is set as if ``novelty=True``: `contamination` is the share of new normal rows that are labelled as
+        outliers, and "auto" is 0.01.
 
-        With n rows no p-value is below 1 / (n + 1); if `contamination` is lower, `predict` labels rows that are more
-        unusual than all n. `fit` and `partial_fit` calibrate by their own rows again.
+        With n rows, no p-value is below 1 / (n + 1). If `contamination` is lower than that, `predict` labels the rows
+        that are more unusual than all n. `fit` and `partial_fit` calibrate with their own rows again.
 
         Parameters
         ----------
         X_normal : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Normal rows that the detector was not fitted to, at least 2. All of them calibrate, while of the training
-            rows at most 2,000 do. Outliers among them make p-values larger.
+            Normal rows that the detector was not fitted to, at least 2. All of them are used, whereas `fit` uses at
+            most 2,000 training rows for calibration. Outliers among them make p-values larger.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows, as in `fit`.
         groups : array-like of shape (n_samples,), default=None
@@ -389,12 +419,17 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         Returns
         -------
         AutoencoderOutlierDetector
-            The estimator. If `recalibrate` raises, it is unchanged.
+            The estimator. If `recalibrate` raises, the estimator is unchanged.
+
+        Raises
+        ------
+        ValueError
+            If X_normal has fewer than 2 rows with an observed value.
         """
         check_is_fitted(self)
         rows = self._check_training_rows(X_normal, sample_weight, groups, reset=False).without_empty_rows()
         if rows.n_rows < 2:
-            raise ValueError(f"recalibrate needs at least 2 rows with an observed value. Got {rows.n_rows}.")
+            raise ValueError(f"X_normal must contain at least 2 rows with an observed value. Got {rows.n_rows}.")
         components = self._scorer.component_scores(rows.source.local, self.device)
         weight = self._calibration.component_weight
         calibration = Calibration.of(components, rows.effective_counts, weight, rows.groups)
@@ -404,11 +439,13 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         return self
 
     def score_samples(self, X):
-        r"""Return the normality of each row: below zero, and the lower the more unusual.
+        r"""Return the normality of each row: zero or negative, and the lower, the more unusual.
 
-        The score is minus the mean of a row's two highest surprisals. A surprisal is :math:`-\log s`, where s is the
-        share of training rows with as high a component score; beyond the highest of them it grows with the component.
-        With ``novelty=True`` it is multiplied by how well the component tells training rows from corrupted ones.
+        The score is minus the mean of the two highest surprisals of a row. A surprisal is :math:`-\log s`, where s is
+        the share of training rows with a component score at least as high. Above all of these it increases linearly
+        with the component score. With ``novelty=True``, and with categorical features, surprisals are multiplied by
+        weights in (0, 1], which are larger for component scores that distinguish training rows better from corrupted
+        rows.
 
         Parameters
         ----------
@@ -433,12 +470,12 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         Returns
         -------
         ndarray of shape (n_samples,)
-            Scores about the threshold.
+            Scores relative to the threshold.
         """
         return like(self._score_samples(self._check_fitted_X(X)) - self.offset_, X)
 
     def predict(self, X):
-        """Label rows.
+        """Label rows as outliers or inliers.
 
         Parameters
         ----------
@@ -454,17 +491,17 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         return like(np.where(scores < self.offset_, -1, 1), X)
 
     def p_values(self, X):
-        r"""Return conformal p-values: the share of normal rows that score as low as a row or lower.
+        r"""Return conformal p-values: the share of normal rows whose score is as low or lower.
 
-        A p-value of 0.01 means that about 1 % of normal rows score this low or lower: among new normal rows,
-        ``p_values(X) <= 0.01`` has a false-alarm rate of about 1 % (Vovk et al. 2005). Pass rows that the detector was
-        not fitted to: of its training rows about 1 % get a p-value this low, however many of them are outliers.
+        A p-value of 0.01 means that about 1 % of normal rows score this low or lower. ``p_values(X) <= 0.01`` therefore
+        has a false-alarm rate of about 1 % on new normal rows (Vovk et al. 2005). Pass rows that the detector was not
+        fitted to: about 1 % of the training rows get a p-value this low, however many of them are outliers.
 
-        Scores are compared with those of calibration rows. After `recalibrate` these are the rows given to it. After
-        `fit` they are up to 2,000 of the training rows, each judged by coordinates, samples and networks that were
-        fitted without a third of the rows, its own among them (cross-conformal, Vovk 2015). With "reconstruction" they
-        are the held-out rows, and up to 1,000 rows, if they are fewer than 200 or ten per feature, all rows by
-        cross-fitting in five folds. With n calibration rows no p-value is below 1 / (n + 1).
+        Scores are compared with those of calibration rows. With n of these, no p-value is below 1 / (n + 1). After
+        `recalibrate`, they are the rows given to it. After `fit`, they are up to 2,000 training rows, each scored by
+        distances and networks that were fitted without its fold, a third of the rows (cross-conformal, Vovk 2015). With
+        "reconstruction", they are the held-out rows. If there are fewer than 200 rows or fewer than ten per feature,
+        and fewer than 1,000 in all, they are all rows instead, cross-fitted in five folds.
 
         Parameters
         ----------
@@ -480,28 +517,28 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         return like(self._calibration.p_values(scores), X)
 
     def select(self, X, fdr=0.1):
-        r"""Return a list of alarms of which at most a share `fdr` is false on average.
+        r"""Select outliers so that the expected share of false alarms among them is at most `fdr`.
 
-        The list is made by the Benjamini-Hochberg procedure from the p-values of the rows given. If the normal rows
-        among them are like the calibration rows, the expected share of normal rows in the list is at most `fdr`, an
-        empty list counting as zero (Bates et al. 2023). This holds for any number of outliers, and as
-        approximately as `p_values` do.
+        The Benjamini-Hochberg procedure is applied to the p-values of the given rows. If the normal rows among them are
+        exchangeable with the calibration rows, the expected share of normal rows among the selected ones is at most
+        `fdr`, for any number of outliers; it counts as zero if no row is selected (Bates et al. 2023). Like the
+        p-values, this is approximate.
 
-        With few calibration rows the list is often empty. With n of them no p-value is below 1 / (n + 1), so among m
-        rows at least m / (fdr (n + 1)) must be alarms for the list not to be empty. A larger `fdr` or more calibration
-        rows help; `recalibrate` takes any number of them.
+        With few calibration rows, often no row is selected. With n of them, no p-value is below 1 / (n + 1). Of m given
+        rows, either none or at least m / (fdr (n + 1)) are then selected. A larger `fdr` or more calibration rows help;
+        `recalibrate` accepts any number of rows.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows that the detector was not fitted to. Whether a row is in the list depends on the others.
+            Rows that the detector was not fitted to. Whether a row is selected depends on the others.
         fdr : float, default=0.1
-            The false discovery rate: the expected share of false alarms in the list. In (0, 1).
+            The false discovery rate: the largest expected share of false alarms among the selected rows. In (0, 1).
 
         Returns
         -------
         ndarray of shape (n_samples,)
-            True for the rows in the list.
+            True for the selected rows.
 
         Raises
         ------
@@ -511,7 +548,8 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         Warns
         -----
         UserWarning
-            If the list is empty although some rows are more unusual than all calibration rows: these are then too few.
+            If no row is selected although some rows are more unusual than all calibration rows, because there are too
+            few calibration rows.
         """
         rows = self._check_fitted_X(X)
         check_parameters(f"{type(self).__name__}.select", {"fdr": fdr}, FDR)
@@ -522,18 +560,22 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
             n_rows = len(p_values)
             warn(
                 "No row is selected, although some are more unusual than all calibration rows. The lowest possible "
-                f"p-value is {lowest:.3g}: among {n_rows} rows it takes at least {math.ceil(lowest * n_rows / fdr)} "
-                f"alarms at fdr={fdr}. Increase fdr, or pass more normal rows to recalibrate.",
+                f"p-value is {lowest:.3g}. With fdr={fdr}, either none or at least "
+                f"{math.ceil(lowest * n_rows / fdr)} of the {n_rows} rows can be selected. Increase fdr, or pass more "
+                "normal rows to recalibrate.",
                 UserWarning,
             )
         return like(selected, X)
 
     def feature_contributions(self, X):
-        """Return what each feature contributes to each row's score.
+        """Return the contribution of each feature to the score of each row.
 
-        Each surprisal that counts is divided among the features by how much nearer the nearest training rows are if a
-        feature may take another value: for rows in the same coordinates, or whitened ones for what a network finds.
-        Rows sum to ``-score_samples(X)``.
+        Each of the two highest surprisals of a row is divided among the features. The share of a feature is
+        proportional to the decrease of the log-distance to the nearest training rows if the value of the feature could
+        be chosen freely. Distances are those of the component score; for networks, those of whitened rows. With
+        "reconstruction", shares of the reconstruction error are proportional to squared errors, and shares of the
+        Mahalanobis distance to squared differences between the reconstruction and the mean row. Each row of the result
+        sums to ``-score_samples(X)``.
 
         Parameters
         ----------
@@ -543,12 +585,13 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         Returns
         -------
         ndarray or DataFrame of shape (n_samples, n_features)
-            Contributions, at least zero; a DataFrame with the same columns and index if X is one of pandas or polars.
+            Contributions, at least zero. A DataFrame with the same columns and index if X is a pandas or polars
+            DataFrame.
         """
         return frame_like(like(self._feature_contributions(self._check_fitted_X(X)), X), X)
 
     def transform(self, X):
-        """Encode rows, for maps of outliers.
+        """Encode rows, for instance to plot outliers in two dimensions.
 
         Parameters
         ----------
@@ -558,9 +601,9 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         Returns
         -------
         ndarray of shape (n_samples, n_components_)
-            In the dtype of X (float64 for integers). With "denoising" the leading coordinates on the principal axes of
-            the four fifths of the rows nearest to their centre, in standard deviations of a feature; with
-            "reconstruction" the codes of the autoencoder.
+            Codes in the dtype of X (float64 for integers). With "denoising", they are coordinates along the leading
+            principal axes of the standardised features; the axes are those of the 80 % of the training rows nearest to
+            their centre. With "reconstruction", they are the codes of the autoencoder.
         """
         return like(self._codes(self._check_fitted_X(X)), X)
 
@@ -569,10 +612,12 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         return ADVICE_TO_CONVERT if self.method == "denoising" else super()._advice_on_strings
 
     def _check_X(self, X, *, reset: bool, min_samples: int = 1):
-        """Numbers, with codes for categories."""
+        """Check X, and convert it to numbers. Categories become codes."""
         categories = find_categories(X, self.categorical_features) if reset else self.categories_
         if categories and self.method == "reconstruction":
-            raise ValueError(f"method='reconstruction' takes no categorical features: use {ENCODE}, or 'denoising'.")
+            raise ValueError(
+                f"method='reconstruction' does not support categorical features. Use method='denoising', or {ENCODE}."
+            )
         if categories:
             X = as_table(X)
             validate_data(self, X, reset=reset, skip_check_array=True)
@@ -584,11 +629,11 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         return X
 
     def _fit(self, rows: TrainingRows, random_state: np.random.RandomState) -> dict[str, Any]:
-        """The fitted attributes."""
+        """Fit the scorer and return the fitted attributes."""
         if is_distributed():
-            raise ValueError("AutoencoderOutlierDetector fits in one process: call it outside of skae.distributed().")
+            raise ValueError("AutoencoderOutlierDetector runs in one process: call fit outside of skae.distributed().")
         check_features_observed(~np.isnan(feature_ranges(rows.source)[0]))
-        rows = rows.without_empty_rows()  # they say nothing
+        rows = rows.without_empty_rows()
         X = rows.source.local
 
         def attributes(fitted: ScorerFit) -> dict[str, Any]:
@@ -608,11 +653,11 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
                 "_calibration": calibration,
             }
 
-        # Products are small: threads would gain little, and wait for each other on a busy machine.
+        # Matrix products are small, so that threads would gain little, and on a busy machine they wait for each other.
         with single_thread():
             report = self._reporter(rows, attributes)
             fitted = SCORERS[self.method].fit(rows, self._scorer_parameters(), random_state, report)
-            # A run that ended at `max_iter` made as many epochs.
+            # If training ended at `max_iter`, this is the number of epochs that were run.
             self._warn_if_unconverged(fitted.training, len(fitted.training.losses))
             return attributes(fitted)
 
@@ -629,7 +674,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         )
 
     def _n_categories(self) -> np.ndarray | None:
-        """How many categories each feature has, 0 for numbers; None if all are."""
+        """The number of categories of each feature, 0 for a numeric one; None if all features are numeric."""
         if not self.categories_:
             return None
         counts = np.zeros(self.n_features_in_, dtype=np.intp)
@@ -637,10 +682,10 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
             counts[place] = len(known)
         return counts
 
-    def _sampled(
+    def _sample_rows(
         self, chunk: TrainingRows, before: Reservoir | None, max_rows: int, max_numbers: int
     ) -> tuple[TrainingRows, dict[str, Any]]:
-        """A sample of all rows seen, the chunk's among them, to fit to; and the attributes that keep it."""
+        """A random sample of all rows seen, including the chunk, and the fitted attributes that store it."""
         n_before = 0 if before is None else self.n_samples_seen_
         n_seen = n_before + chunk.n_rows
         weight = np.ones(chunk.n_rows) if chunk.sample_weight is None else chunk.sample_weight
@@ -648,11 +693,11 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         at_most = max(1, min(max_rows, max_numbers // chunk.n_features))
         reservoir = Reservoir.of(chunk.source.local, weight, priorities, highest_priorities(priorities, at_most))
         if before is not None:
-            if len(before) < n_before:  # a sample of this size is uniform, a larger one would not be
+            if len(before) < n_before:  # rows were left out: only a sample of at most this size is uniform
                 at_most = min(at_most, len(before))
             reservoir = before.followed_by(reservoir)
             reservoir = reservoir.select(highest_priorities(reservoir.priorities, at_most))
-        # Once rows are left out, their weights have already decided which.
+        # Once rows are left out, weights have determined which rows are in the sample, and must not count twice.
         weigh = len(reservoir) == n_seen and (reservoir.weight != 1.0).any()
         rows = replace(
             chunk,
@@ -668,7 +713,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
     def _feature_contributions(self, X) -> np.ndarray:
         scorer, calibration = self._scorer, self._calibration
         components = scorer.component_scores(X, self.device)
-        shares = scorer.feature_shares(X, calibration.parts_of(components), self.device)
+        shares = scorer.feature_shares(X, calibration.contributions_of(components), self.device)
         return shares * -calibration.scores_of(components)[:, np.newaxis]
 
     def _codes(self, X) -> np.ndarray:
@@ -679,7 +724,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
             "_scorer": self._scorer.to_state(),
             "_calibration": self._calibration.to_state(),
         }
-        # What callbacks are given during fit has no `_reservoir` yet.
+        # The estimator that callbacks get during `fit` has no `_reservoir` yet.
         return state | ({"_reservoir": dict(vars(self._reservoir))} if hasattr(self, "_reservoir") else {})
 
     def _fitted_from_state(self, state: dict[str, Any]) -> dict[str, Any]:

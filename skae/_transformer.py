@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from skae._autoencoder._codes import CODES
@@ -38,6 +39,16 @@ from skae._support._validation import check_sample_weight, unchanged_on_error
 MAX_ROUNDINGS = 500
 
 
+def _has_partial_fit(transformer: AutoencoderTransformer) -> bool:
+    """True, or AttributeError for a code that needs all rows at once."""
+    if transformer.code == "neighbors":
+        raise AttributeError(
+            "partial_fit is not available with code='neighbors', because the nearest rows of a row may be in another "
+            "chunk. Use fit, or another code."
+        )
+    return True
+
+
 class AutoencoderTransformer(BaseAutoencoder):
     r"""Non-linear dimensionality reduction by an autoencoder that starts at PCA and only improves on it.
 
@@ -63,8 +74,10 @@ class AutoencoderTransformer(BaseAutoencoder):
         Number of columns of the code. An int may exceed the number of features. A float in (0, 1) takes the smallest
         number of principal components that explains more than that share of the variance (with ``code="ordered"``, the
         smallest number of the code's own components). None takes ``min(n_samples, n_features)``.
-    code : {"dense", "ordered", "sparse", "variational"}, default="dense"
-        Kind of code. "dense" uses every component for every row, as PCA does. "ordered" sorts components by what they
+    code : {"dense", "neighbors", "ordered", "sparse", "variational"}, default="dense"
+        Kind of code. "dense" uses every component for every row, as PCA does. "neighbors" also keeps rows that are near
+        each other together, for maps in two components, as UMAP and t-SNE do [3]_. It is kept only if held-out rows are
+        both reconstructed better and nearer to their neighbours than with PCA. "ordered" sorts components by what they
         explain, so that the first j columns of a code are a code themselves. "sparse" sets all components of a row to
         zero except the `n_nonzero` largest; training starts at atoms found by k-means, or at PCA's axes if those
         reconstruct better. "variational" draws codes from a distribution, with a standard normal prior; training starts
@@ -228,8 +241,10 @@ class AutoencoderTransformer(BaseAutoencoder):
     Given a torch tensor, methods return tensors on its device. Floating-point rows without missing entries are not
     copied to the CPU, except in `fit`.
 
-    Missing values, all losses and custom networks can be combined with every code, except that a variational code needs
-    a loss that is a likelihood (squared error, binary cross-entropy or Poisson). `whiten` needs a dense code.
+    Missing values, all losses and custom networks can be combined with every code, with two exceptions. A variational
+    code needs a loss that is a likelihood (squared error, binary cross-entropy or Poisson). ``code="neighbors"`` cannot
+    be used with `corruption`, `partial_fit`, `distributed` and bfloat16. `whiten` needs ``code="dense"`` or
+    ``"neighbors"``.
 
     References
     ----------
@@ -237,6 +252,8 @@ class AutoencoderTransformer(BaseAutoencoder):
        Science, 313, 504-507. :doi:`10.1126/science.1127647`
     .. [2] Vincent, P. et al. (2010). Stacked denoising autoencoders. Journal of Machine Learning Research, 11,
        3371-3408.
+    .. [3] Damrich, S. et al. (2023). From t-SNE to UMAP with contrastive learning. International Conference on Learning
+       Representations.
 
     Examples
     --------
@@ -370,6 +387,7 @@ class AutoencoderTransformer(BaseAutoencoder):
             self._set(_attributes(fitted) | {"n_samples_seen_": rows.n_rows, "_incremental": incremental})
         return self
 
+    @available_if(_has_partial_fit)
     def partial_fit(self, X, y=None, sample_weight=None):
         """Continue with a chunk of rows.
 
@@ -643,6 +661,8 @@ class AutoencoderTransformer(BaseAutoencoder):
                 f"corruption={self.corruption!r} cannot be used within skae.distributed(), because it needs all rows "
                 "of a batch in one process. Use 'gaussian', 'masking' or 'salt_and_pepper'."
             )
+        if config.code_class.has_pairs:
+            _check_pairs(rows, self.code, self.dtype)
         _check_range(rows.source, config)
         return config
 
@@ -665,6 +685,14 @@ class AutoencoderTransformer(BaseAutoencoder):
             attributes = [state[name] for name in ("n_samples_seen_", "mean_", "scale_", "components_")]
             fitted["_incremental"] = IncrementalState.from_state(state["_incremental"], *attributes)
         return fitted
+
+
+def _check_pairs(rows: TrainingRows, code: str, dtype: str) -> None:
+    """Raise ValueError where nearest rows cannot be looked up, or compared as precisely as needed."""
+    if rows.source.is_distributed:
+        raise ValueError(f"code={code!r} cannot be used within skae.distributed(), because it needs all rows.")
+    if dtype == "bfloat16":
+        raise ValueError(f"code={code!r} cannot be used with dtype='bfloat16'. Use 'float32' or 'auto'.")
 
 
 def _attributes(fitted: AutoencoderFit) -> dict[str, Any]:

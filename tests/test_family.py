@@ -455,6 +455,8 @@ class TestCombinations:
             ({"whiten": True, "code": "variational"}, "whiten=True and code='variational' cannot be combined.* draws"),
             ({"code": "variational", "loss": "huber"}, "a loss that is a likelihood"),
             ({"code": "ordered", "n_components": 0.9, "network": Dense}, "give n_components as an int"),
+            ({"code": "neighbors", "corruption": "gaussian"}, "code='neighbors' and corruption='gaussian' cannot be"),
+            ({"code": "neighbors", "dtype": "bfloat16"}, "code='neighbors' cannot be used with dtype='bfloat16'"),
             ({"loss": "binary_cross_entropy"}, r"requires values of X in the range \[0, 1\]"),
             ({"loss": "poisson"}, r"requires values of X in the range \[0, inf\)"),
         ],

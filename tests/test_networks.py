@@ -26,6 +26,7 @@ MODULES = {
     "ordered": {"code": "ordered"},
     "ordered module": {"code": "ordered", "network": Dense},
     "variational": {"code": "variational"},
+    "neighbors": {"code": "neighbors"},
     "binary": {"loss": "binary_cross_entropy"},
     "counts": {"loss": "poisson"},
     "whitened, scaled": {"whiten": True, "scale": True},

@@ -36,6 +36,7 @@ ESTIMATORS = [
     AutoencoderTransformer(**TRAINED),
     AutoencoderTransformer(network=TwoLayers),
     AutoencoderTransformer(code="variational"),
+    AutoencoderTransformer(code="neighbors"),
     AutoencoderOutlierDetector(),
     AutoencoderOutlierDetector(method="reconstruction"),
     AutoencoderOutlierDetector(novelty=True, max_iter=0),

@@ -113,7 +113,9 @@ class TestSameAsArrays:
         fitted = clone(ESTIMATORS["transformer"]).set_params(code=code).fit(X)
         assert_same_outcome(fitted, "inverse_transform", torch.tensor(X[:, :width]), X[:, :width])
 
-    @pytest.mark.parametrize("parameters", [{"code": "variational"}, {"whiten": True, "scale": True}], ids=str)
+    @pytest.mark.parametrize(
+        "parameters", [{"code": "variational"}, {"code": "neighbors"}, {"whiten": True, "scale": True}], ids=str
+    )
     def test_family(self, parameters):
         fitted = clone(ESTIMATORS["transformer"]).set_params(**parameters).fit(X)
         for method in ("transform", "reconstruct", "score_samples", "score"):

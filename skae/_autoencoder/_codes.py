@@ -24,12 +24,14 @@ class DenseCode:
     n_outputs: ClassVar[int] = 1
     n_decoder_inputs: ClassVar[int] = 1
     # The map that makes distances between public codes approximate those between reconstructions: a full matrix, a
-    # diagonal one, or none.
+    # diagonal one, or none; "units" only makes all components comparable.
     metric: ClassVar[str | None] = "full"
     # Whether a rotation of the code makes no difference.
     is_rotatable: ClassVar[bool] = True
     # Whether the first components are a code themselves.
     has_prefixes: ClassVar[bool] = False
+    # Whether batches of training consist of rows and their neighbours.
+    has_pairs: ClassVar[bool] = False
     # Whether the loss must be a likelihood. Scores are then lower bounds on the log-likelihood.
     is_variational: ClassVar[bool] = False
     # Why whitening must not mix the components, as the end of an error message; None if it may.
@@ -50,6 +52,10 @@ class DenseCode:
     def forward(self, a: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Any]:
         return a, None
 
+    def n_decoded(self, n_rows: int) -> int:
+        """How many rows of a batch, the first ones, are decoded in training. The penalties are those of these rows."""
+        return n_rows
+
     def decoder_inputs(self, z: Tensor, tape: Any) -> Tensor:
         """The inputs of the decoder's network for a code."""
         return z
@@ -61,6 +67,77 @@ class DenseCode:
     def penalty(self, tape: Any) -> Tensor | None:
         """The penalty of each row."""
         return None
+
+
+class NeighborCode(DenseCode):
+    r"""Rows that are near each other have codes near each other. The loss of a pair is its penalty.
+
+    For pairs i of codes :math:`z_i` and :math:`z'_i` of neighbours, in batches whose first half are the :math:`z_i`,
+
+    .. math:: -\log \frac{k(z_i, z'_i)}{\sum_j k(z_i, z'_j)}, \qquad k(z, z') = \frac{1}{1 + s^2 |z - z'|^2}
+
+    and the same with the two halves exchanged. s grows from 1 to `FINAL_SCALE` during training: with a wide kernel,
+    rows on opposite sides of the map can still pass each other. Meanwhile the numerator counts `EXAGGERATION` times, as
+    in t-SNE.
+    """
+
+    metric = "units"
+    has_pairs = True
+
+    # The weight of the penalty, beside a reconstruction error of 1 for the mean of the rows.
+    WEIGHT = 5.0
+    FINAL_SCALE = 10.0
+    EXAGGERATION = 2.0
+    # The share of training after which neither changes any more.
+    SETTLED = 0.4
+
+    def __init__(self, config: Any, linear: LinearAutoencoder) -> None:
+        self._factor = self.WEIGHT * linear.n_features  # the loss of a row is a mean over its features
+        self.advance_to(1.0)
+
+    def advance_to(self, progress: float) -> None:
+        """Set the kernel for a stage of training, from 0 to 1."""
+        self._scale = self.FINAL_SCALE ** min(1.0, progress / self.SETTLED)
+        self._attraction = self.EXAGGERATION if progress < self.SETTLED else 1.0
+
+    def pair_losses(self, z: Tensor) -> Tensor:
+        """The loss of each pair with the kernel of the end, relative to that of reconstructions."""
+        return self.WEIGHT * _pair_losses(_log_kernel(*(self.FINAL_SCALE * z).chunk(2)), 1.0)
+
+    def forward(self, a: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Any]:
+        if generator is None:  # rows without their neighbours
+            return a, None
+        codes, neighbors = (self._scale * a).chunk(2)
+        return a, (codes, neighbors, _log_kernel(codes, neighbors))
+
+    def n_decoded(self, n_rows: int) -> int:
+        return n_rows // 2
+
+    def penalty(self, tape: Any) -> Tensor | None:
+        return None if tape is None else self._factor * _pair_losses(tape[2], self._attraction)
+
+    def backward(self, gradient: Tensor, tape: Any, row_share: float | Tensor) -> Tensor:
+        codes, neighbors, similarity = tape
+        share = codes.new_full((len(codes), 1), row_share) if isinstance(row_share, float) else row_share
+        slope = (share * similarity.softmax(1) + share.t() * similarity.softmax(0)).mul_(0.5)
+        slope.diagonal().sub_(self._attraction * share[:, 0])
+        # The derivative of log k with respect to a code is -2 (z - z') k.
+        slope = slope.mul_(similarity.exp()).mul_(-2.0 * self._factor * self._scale)
+        of_codes = slope.sum(1, keepdim=True) * codes - slope @ neighbors
+        of_neighbors = slope.sum(0)[:, None] * neighbors - slope.t() @ codes
+        return gradient + torch.cat([of_codes, of_neighbors])
+
+
+def _log_kernel(codes: Tensor, neighbors: Tensor) -> Tensor:
+    """Logarithms of the Cauchy kernel between all codes of the first and of the second kind."""
+    squares = codes.square().sum(1, keepdim=True) + neighbors.square().sum(1)
+    return torch.addmm(squares, codes, neighbors.t(), alpha=-2.0).clamp_min_(0.0).log1p_().neg_()
+
+
+def _pair_losses(similarity: Tensor, attraction: float) -> Tensor:
+    """The loss of each pair: that of the row and that of its neighbour, half each."""
+    both = torch.logsumexp(similarity, 1) + torch.logsumexp(similarity, 0)
+    return 0.5 * both - attraction * similarity.diagonal()
 
 
 class SparseCode(DenseCode):
@@ -178,6 +255,7 @@ class VariationalCode(DenseCode):
 # The values of the `code` parameter.
 CODES: dict[str, type[DenseCode]] = {
     "dense": DenseCode,
+    "neighbors": NeighborCode,
     "ordered": OrderedCode,
     "sparse": SparseCode,
     "variational": VariationalCode,

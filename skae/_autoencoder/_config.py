@@ -54,6 +54,11 @@ class AutoencoderConfig:
                 f"corruption_level is a share of the entries with corruption={self.corruption!r}, and at most 1. "
                 f"Got {self.corruption_level} instead. See docs/guide_denoising.md."
             )
+        if self.corruption is not None and self.code_class.has_pairs:
+            raise ValueError(
+                f"code={self.code!r} and corruption={self.corruption!r} cannot be combined: the neighbours of "
+                "corrupted rows are not known. Set corruption=None. See docs/guide_maps.md."
+            )
         if self.network is not None and self.code_class.has_prefixes and isinstance(self.n_components, float):
             raise ValueError(
                 f"code={self.code!r} cannot shorten the code of a custom network to the share "

@@ -18,6 +18,7 @@ from skae._autoencoder._explained_variance import explained_by_prefixes
 from skae._autoencoder._fitted import FittedAutoencoder
 from skae._autoencoder._initialisation import Initialisation, initial_linear, initialise, with_atoms
 from skae._autoencoder._linear import LinearAutoencoder
+from skae._autoencoder._neighbors import NeighborPairs, PairTraining, search_axes
 from skae._autoencoder._network import AutoencoderNetwork
 from skae._autoencoder._training_range import TrainingRange
 from skae._autoencoder._warm_start import aligned, check_continues
@@ -27,7 +28,7 @@ from skae._rows._blocks import row_blocks
 from skae._rows._hold_out import split_rows
 from skae._rows._row_source import RowSource
 from skae._rows._shards import ShardedStandardisedRows
-from skae._rows._standardised_rows import BLOCK_ELEMENTS, StandardisedRows
+from skae._rows._standardised_rows import BLOCK_ELEMENTS, StandardisedRows, n_batches
 from skae._rows._strata import rows_by_weight, stratified_rows
 from skae._rows._training_rows import TrainingRows
 from skae._support._callbacks import Report, silent
@@ -61,7 +62,8 @@ class AutoencoderFit:
 class FitInProgress:
     """A network in training, its rows, and where it started.
 
-    `trainee` is the network with the wrappers for mixed precision and several processes. `representative` are the
+    `trainee` is the network with the wrappers for mixed precision, several processes and pairs of neighbours;
+    `training_rows` are the rows as it is given them. `representative` are the
     indices of rows that represent all rows; None means all of them. In `partial_fit` they are a sample of all rows
     seen, which is stored with the chunk, and `moments` are those of all rows seen.
     """
@@ -73,6 +75,7 @@ class FitInProgress:
     linear: LinearAutoencoder
     network: AutoencoderNetwork
     trainee: Network
+    training_rows: Any
     representative: np.ndarray | None = None
     moments: RunningMoments | None = None
     training: TrainingResult = field(default_factory=TrainingResult)
@@ -147,7 +150,7 @@ def fit(
     weights = None if previous is None else to_tensor(previous.weights, rows.dtype, rows.device)
     reporter = report(settings.max_iter, lambda: package(fit))
     on_epoch = rows.source.stopping_together(reporter.on_epoch)
-    train(fit.trainee, fit.rows, fit.split, settings, random_state, on_epoch, fit.training, weights, fit.limit)
+    train(fit.trainee, fit.training_rows, fit.split, settings, random_state, on_epoch, fit.training, weights, fit.limit)
     reporter.close()
     return package(fit)
 
@@ -187,7 +190,15 @@ def start(
         split = Split(
             *split_rows(rows, settings.validation_fraction, random_state, norms), rows.sample_weight, rows.groups
         )
-    return FitInProgress(form.config, form.standardised, split, initialisation, form.linear, network, trainee)
+    training_rows: Any = form.standardised
+    if config.code_class.has_pairs and settings.max_iter:
+        axes = search_axes(rows, config.scale, random_state)
+        training_rows = NeighborPairs(form.standardised, split.train, axes, imputer, random_state)
+        n_steps = settings.max_iter * n_batches(len(split.train), settings.batch_size)
+        trainee = PairTraining(network, training_rows.noise, n_steps, generator)
+    return FitInProgress(
+        form.config, form.standardised, split, initialisation, form.linear, network, trainee, training_rows
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -301,6 +312,9 @@ def _public_code_map(fit: FitInProgress, network: AutoencoderNetwork, linear: Li
     metric = fit.config.code_class.metric
     if network.is_linear() or metric is None:
         return linear.score_map()
+    if metric == "units":
+        assert linear.code_scale is not None
+        return linear.unrotated(np.eye(linear.n_components) * np.sqrt(np.mean(np.square(linear.code_scale))))
     chosen = fit.subsample(MAX_METRIC_ROWS)
     mapped: Callable[..., Any] = diagonal_metric_map if metric == "diagonal" else metric_map
     z = network.encode(fit.rows.take(chosen))

@@ -244,16 +244,20 @@ class AutoencoderNetwork:
         self._loss_gradient = gradient[layout.loss]
 
     def loss_and_gradient(self, x: Tensor, weight: Tensor | None) -> Tensor:
-        """The weighted mean loss of corrupted rows. Its gradient is written to the vector given to `bind_gradient`."""
+        """The weighted mean loss of corrupted rows. Its gradient is written to the vector given to `bind_gradient`.
+
+        Weights are those of the rows that the code decodes.
+        """
         corrupted = x if self._corruption is None else self._corruption(x, self._generator)
         filled, inputs = self._inputs(corrupted)
         a, encoder_tape = self._encoder.forward(inputs)
         z, code_tape = self.code.forward(self._add_linear_code(a, filled), self._generator)
-        correction, decoder_tape = self._decoder.forward(self.decoder_inputs(z, code_tape))
-        linear = z.mm(self.linear.decoder_axes)
+        n_decoded = self.code.n_decoded(len(x))
+        correction, decoder_tape = self._decoder.forward(self.decoder_inputs(z[:n_decoded], code_tape))
+        linear = z[:n_decoded].mm(self.linear.decoder_axes)
         outputs = self.loss.outputs(correction, linear)
 
-        target, share = self._target(x, corrupted, weight)
+        target, share = self._target(x[:n_decoded], corrupted[:n_decoded], weight)
         if self.loss.n_parameters:
             self._loss_gradient.copy_(self.loss.parameter_slope(outputs, target, share))
         loss, slope = self.loss.loss_and_slope(outputs, target, share)
@@ -261,6 +265,8 @@ class AutoencoderNetwork:
         linear_slope = self.loss.linear_slope(slope, linear)
         input_gradient = self._decoder.input_gradient(hidden)
         code_gradient = input_gradient[:, : self.n_components].addmm_(linear_slope, self.linear.decoder_axes.t())
+        if n_decoded < len(x):
+            code_gradient = nn.functional.pad(code_gradient, (0, 0, 0, len(x) - n_decoded))
         row_share = _row_share(share)
         penalty = self.code.penalty(code_tape)
         if penalty is not None:

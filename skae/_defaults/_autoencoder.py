@@ -36,6 +36,9 @@ MAX_EPOCHS, PATIENCE, MIN_PATIENCE_STEPS, TOLERANCE = 160, 10, 60, 0.05
 # rate: the first fill is good, and the noise of large steps would be larger than what is left to correct.
 EPOCHS_OF_MANY_TASKS = 2.5
 RATE_OF_FILLING = 0.4
+# If batches are pairs of neighbours, every row of a batch is compared with every other, so batches are larger.
+ALPHA_OF_PAIRS, RATE_OF_PAIRS = 0.05, 0.01
+MAX_EPOCHS_OF_PAIRS, FEW_PAIRS, MANY_PAIRS = 120, 1500, 5000
 # Level of the test that networks must pass if entries are missing. Held-out rows then have few masked entries, so that
 # the test has little power: at the level of one standard error it would reject many networks that fill better.
 LEVEL_OF_FILLING = 0.3
@@ -56,6 +59,8 @@ def autoencoder_settings(
     max_iter = resolved(parameters.max_iter, lambda: _max_iter(n_rows, n_features, config, fills))
     batch_size = min(rows.n_rows, resolved(parameters.batch_size, lambda: _batch_size(n_rows)))
     n_steps = n_batches(rows.n_rows, batch_size)
+    if config.code_class.has_pairs:
+        return _settings_of_pairs(parameters, config, rows)
     return TrainingSettings(
         alpha=resolved(parameters.alpha, lambda: _alpha(n_rows, config.n_components)),
         batch_size=batch_size,
@@ -69,6 +74,23 @@ def autoencoder_settings(
         mixed_precision=parameters.dtype == "bfloat16",
         decays_at_plateau=True,
         tol=TOLERANCE,
+    )
+
+
+def _settings_of_pairs(
+    parameters: TrainingParameters, config: AutoencoderConfig, rows: TrainingRows
+) -> TrainingSettings:
+    """The settings if batches are pairs of neighbours: the kernel changes with the epochs, whose number is fixed."""
+    n_rows = rows.n_rows
+    epochs = 0 if n_rows < MIN_ROWS_TO_TRAIN else round(min(1.0, (FEW_PAIRS / n_rows) ** 0.3) * MAX_EPOCHS_OF_PAIRS)
+    max_iter = resolved(parameters.max_iter, lambda: epochs)
+    return TrainingSettings(
+        alpha=resolved(parameters.alpha, lambda: ALPHA_OF_PAIRS),
+        batch_size=min(n_rows, resolved(parameters.batch_size, lambda: 256 if n_rows < MANY_PAIRS else 512)),
+        learning_rate_init=resolved(parameters.learning_rate_init, lambda: RATE_OF_PAIRS),
+        max_iter=max_iter,
+        n_iter_no_change=resolved(parameters.n_iter_no_change, lambda: max_iter + 1),
+        validation_fraction=_validation_fraction(parameters.early_stopping, rows, max_iter),
     )
 
 

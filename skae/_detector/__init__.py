@@ -1,1 +1,1 @@
-"""The outlier detector: scorers that say how unusual rows are, and the calibration of their scores."""
+"""The outlier detector: scorers, which measure how unusual rows are, and the calibration of their scores."""

@@ -1,6 +1,6 @@
-"""Calibration of scores: the surprisals of the components, their joint score, the threshold and p-values.
+"""Calibration: surprisals of component scores, the score that combines them, the threshold, and p-values.
 
-Knows no scorer: it is given the components of rows that had no part in what judged them.
+It does not depend on the scorer. It gets the component scores of calibration rows, which were computed without them.
 """
 
 from __future__ import annotations
@@ -12,27 +12,26 @@ from typing import Any
 import numpy as np
 
 from skae._detector._conformal import conformal_p_values
-from skae._detector._tail_surprisal import TailSurprisal, left_out_surprisals, two_highest
+from skae._detector._tail_surprisal import TailSurprisal, cross_fitted_surprisals, mean_of_two_highest
 from skae._linalg._quantiles import lower_tail_threshold, weighted_quantile
 from skae._support._state import fields_of
 
-# With contamination="auto", training rows that may contain outliers have as many as are beyond a fence: so many times
-# further above the median than the third quartile is. Of Gaussian rows about 0.5 % are.
+# With contamination="auto", a row is beyond the fence if its component scores are, on average, more than this many
+# times as far above their medians as the third quartiles are. About 0.5 % of Gaussian rows are.
 FENCE = 4.0
-# Smallest distance of the third quartile from the median, for components that hardly vary, as where rows are a few
-# states; and the largest weight of a row that counts as beyond the fence.
+# Minimum of the distance between median and third quartile, for component scores that hardly vary, for instance because
+# rows have only a few distinct values. Rows with a weight above MAX_WEIGHT never count as beyond the fence.
 MIN_SPREAD, MAX_WEIGHT = 0.1, 20.0
-# Where training rows are normal, this share of new normal rows is to be labelled.
+# With contamination="auto", the share of new normal rows that are labelled if all training rows are normal.
 SHARE_OF_NORMAL = 0.01
 
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """The surprisals of the components, what these weigh, and the scores and weights of the calibration rows.
+    """The surprisals of the component scores, their weights, and the scores and weights of the calibration rows.
 
-    The score of a row is minus the mean of its two highest surprisals, times what their components weigh. Where rows
-    belong to groups, the weights sum to the effective number of groups: rows of one group say no more than one row
-    about other groups.
+    The score of a row is minus the mean of its two highest weighted surprisals. If rows belong to groups, the weights
+    of the calibration rows sum to the effective number of groups, because rows of the same group are not independent.
     """
 
     surprisals: tuple[TailSurprisal, ...]
@@ -48,9 +47,9 @@ class Calibration:
         component_weight: np.ndarray,
         groups: np.ndarray | None = None,
     ) -> Calibration:
-        """From the components of weighted calibration rows, which may belong to groups."""
+        """Calibrate with the component scores of weighted calibration rows, which may belong to groups."""
         surprisals = tuple(TailSurprisal.of(values, weight) for values in components.T)
-        scores = -two_highest(left_out_surprisals(components, weight, groups) * component_weight)
+        scores = -mean_of_two_highest(cross_fitted_surprisals(components, weight, groups) * component_weight)
         if groups is not None:
             of_groups = np.bincount(groups, weights=weight)
             weight = weight * of_groups.sum() / np.square(of_groups).sum()  # Kish (1965)
@@ -66,11 +65,11 @@ class Calibration:
         return cls(**state | {"surprisals": tuple(TailSurprisal(**tail) for tail in state["surprisals"])})
 
     def scores_of(self, components: np.ndarray) -> np.ndarray:
-        """Scores of rows: below zero, and the lower the more unusual."""
-        return -two_highest(self._surprisals_of(components))
+        """Scores of rows: at most zero, and the lower, the more unusual."""
+        return -mean_of_two_highest(self._surprisals_of(components))
 
-    def parts_of(self, components: np.ndarray) -> np.ndarray:
-        """What each component adds to minus the score."""
+    def contributions_of(self, components: np.ndarray) -> np.ndarray:
+        """The contribution of each component score to minus the score."""
         surprisals = self._surprisals_of(components)
         places = np.argsort(np.argsort(-surprisals, axis=1, kind="stable"), axis=1)
         n_counted = min(2, surprisals.shape[1])
@@ -78,7 +77,7 @@ class Calibration:
 
     @property
     def lowest_p_value(self) -> float:
-        """The p-value of rows that are more unusual than all calibration rows."""
+        """The p-value of a row that is more unusual than all calibration rows."""
         return float(self.p_values(np.array([-np.inf]))[0])
 
     def p_values(self, scores: np.ndarray) -> np.ndarray:
@@ -86,18 +85,19 @@ class Calibration:
         return conformal_p_values(-scores, -self.scores, self.weight)
 
     def _surprisals_of(self, components: np.ndarray) -> np.ndarray:
-        """Zero where components are NaN: a row of which nothing is observed is no surprise."""
+        """Weighted surprisals. They are zero for component scores that are NaN, because nothing was observed."""
         pairs = zip(self.surprisals, components.T, strict=True)
         surprisals = np.stack([tail(values) for tail, values in pairs], axis=1) * self.component_weight
         return np.nan_to_num(surprisals, posinf=np.inf)
 
 
 def normal_threshold(calibration: Calibration, contamination: float | str) -> float:
-    """The score below which a share of new normal rows is: `contamination`, or one in a hundred for "auto"."""
+    """The threshold with a given share of new normal rows below it: `contamination`, or 0.01 for "auto"."""
     share = SHARE_OF_NORMAL if isinstance(contamination, str) else contamination
     weight = calibration.weight
-    # Of k rows' weight below the threshold a new row is below with chance k / (n + 1). Rows of groups, which weigh
-    # less than one, do not allow for the new row's own weight of one.
+    # A new row has a weight of one. If k of the total weight n is below the threshold, it is below with probability
+    # k / (n + 1). `lower_tail_threshold` ensures that this is at most the share only if rows weigh at least one. In
+    # groups they weigh less, so that the share is reduced.
     share -= (1.0 - share) * max(0.0, 1.0 - weight.max()) / weight.sum()
     return lower_tail_threshold(calibration.scores, max(share, 0.0), weight)
 
@@ -111,9 +111,9 @@ def threshold(
 ) -> float:
     """The score below which rows are outliers.
 
-    Where all training rows are normal, a share of new ones is (`normal_threshold`). Elsewhere a number counts training
-    rows, whose scores and weights `training_scores` gives. "auto" then takes as many as there are calibration rows,
-    which have the given components, beyond a fence, and at least the most unusual training row.
+    With `novelty`, it is `normal_threshold`. Otherwise a number is the share of the training rows below it, whose
+    scores and weights `training_scores` returns. "auto" takes the share of the calibration rows that are beyond the
+    fence, given their component scores, and at least the most unusual training row.
     """
     if novelty:
         return normal_threshold(calibration, contamination)
@@ -130,9 +130,9 @@ def threshold(
 
 
 def share_beyond_fence(components: np.ndarray, weight: np.ndarray) -> float:
-    """Share of weighted rows whose components are on average far above those of the bulk of the rows.
+    """Share of the weighted rows whose component scores are, on average, far above those of most rows.
 
-    A row that weighs as much as many is a state that rows are often in, and no outlier.
+    A row with the weight of many rows is a common state, not an outlier.
     """
     median, quartile = (
         np.array([weighted_quantile(values, share, weight) for values in components.T]) for share in (0.5, 0.75)

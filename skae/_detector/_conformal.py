@@ -10,12 +10,12 @@ from skae._linalg._moments import FloatArray
 def conformal_p_values(
     scores: FloatArray, calibration: FloatArray, calibration_weight: FloatArray | None = None
 ) -> FloatArray:
-    r"""Share of calibration scores at least as high, the new one counted among them.
+    r"""The share of calibration scores that are at least as high. The new score itself counts as one of them.
 
     .. math:: p = \frac{1 + \sum_i w_i\,1[s_i \ge s]}{1 + \sum_i w_i}
 
-    If a new score is exchangeable with the calibration scores, the chance of ``p <= a`` is at most a, for every a and
-    any number of scores (Vovk, Gammerman & Shafer 2005).
+    If a new score is exchangeable with the calibration scores, the probability of ``p <= a`` is at most a, for every a
+    and any number of scores (Vovk, Gammerman & Shafer 2005).
     """
     order = np.argsort(calibration)
     weight = np.ones(len(calibration)) if calibration_weight is None else calibration_weight[order]

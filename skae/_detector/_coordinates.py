@@ -1,4 +1,4 @@
-"""The coordinate systems in which distances between rows are measured: standardised, whitened, and ranks."""
+"""The three coordinate systems in which distances are measured: standardised features, whitened features, ranks."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from skae._detector._rank_transform import RankTransform
 from skae._detector._whitening import Whitening
 from skae._support._state import fields_of
 
-# Deviations beyond which a value counts as this far where the moments of rows with missing entries are estimated.
+# Values are clipped at this many deviations to estimate the moments of rows with missing entries.
 MOMENTS_CLIP = 4.0
 
-# Of the systems, the one that needs all features.
+# The number of coordinate systems, and the index of the whitened one, which needs all features.
 N_SYSTEMS, WHITENED = 3, 1
 
 
 class Systems(NamedTuple):
-    """Rows in the three coordinate systems, missing entries filled, and which those are (None: there are none).
+    """Rows in the three coordinate systems, with missing entries filled.
 
-    `columns` say what the coordinates stand for (None: each for a feature).
+    `missing` is the mask of these entries; None means that no entry is missing. `columns` describes which coordinates
+    represent which feature; None means that there is one coordinate per feature.
     """
 
     deviations: np.ndarray
@@ -36,32 +37,31 @@ class Systems(NamedTuple):
 
     @property
     def filled(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The rows alone."""
+        """The rows in each coordinate system."""
         return self.deviations, self.whitened, self.ranks
 
     @property
     def observed(self) -> np.ndarray:
-        """Deviations, with NaN for what is missing."""
+        """Deviations, with NaN for missing entries."""
         return self.deviations if self.missing is None else np.where(self.missing, np.nan, self.deviations)
 
     @property
     def values(self) -> np.ndarray:
-        """Deviations of numbers and bins of categories, one for each feature, with NaN for what is missing."""
-        return self.observed if self.columns is None else self.columns.joined(self.observed)
+        """Deviations or, for categorical features, bins; one column per feature, with NaN for missing entries."""
+        return self.observed if self.columns is None else self.columns.collapsed(self.observed)
 
     def select(self, part) -> Systems:
-        """Some of the rows."""
+        """The rows chosen by a mask, by indices or by a slice."""
         missing = None if self.missing is None else self.missing[part]
         return Systems(self.deviations[part], self.whitened[part], self.ranks[part], missing, self.columns)
 
 
 def _filled_at_random(deviations: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Deviations with missing entries drawn from what is possible there, so that rows vary as complete ones do."""
+    """Deviations with missing entries drawn from their conditional distribution, which preserves the covariance."""
     if not np.isnan(deviations.sum()):
         return deviations
-    generator = torch.Generator().manual_seed(
-        0
-    )  # equal rows give equal coordinates, in whichever order folds are fitted
+    # The seed is constant, so that equal rows give equal coordinates.
+    generator = torch.Generator().manual_seed(0)
     rows = torch.from_numpy(deviations.astype(np.float64))
     mean, covariance = estimate_moments(
         rows.clamp(-MOMENTS_CLIP, MOMENTS_CLIP), torch.from_numpy(weight.astype(np.float64)), generator
@@ -72,9 +72,9 @@ def _filled_at_random(deviations: np.ndarray, weight: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Coordinates:
-    """Three coordinate systems: standardised features, those whitened, and normal quantiles of their ranks.
+    """Three coordinate systems: standardised features, whitened features, and normal quantiles of ranks.
 
-    Categories have no ranks: instead, indicators of rare ones are longer.
+    Categories have no ranks. Instead, their indicators are multiplied by `FeatureScale.rarity`.
     """
 
     scale: FeatureScale
@@ -90,7 +90,7 @@ class Coordinates:
         dtype: str,
         columns: FeatureColumns | None = None,
     ) -> Coordinates:
-        """Of dense weighted rows; coordinates are in the given dtype."""
+        """Fit the coordinate systems to dense weighted rows. Coordinates have the given dtype."""
         scale = FeatureScale.of(X, weight, scale_features, dtype, columns)
         deviations = scale.deviations(X)
         numbers = slice(None) if columns is None else columns.is_numeric
@@ -98,9 +98,10 @@ class Coordinates:
         return cls(scale, Whitening.of(_filled_at_random(deviations, weight), weight), ranks)
 
     def filled(self, deviations: np.ndarray) -> np.ndarray:
-        """Deviations with missing entries replaced by the feature's known value nearest to their expectation.
+        """Deviations with missing entries replaced by the known value of the feature nearest to their expectation.
 
-        Expected given the other features; between the values of a discrete feature rows would look unlike any other.
+        The expectation is conditional on the observed features. It is not used itself, because between the values of a
+        discrete feature it would make the row look unusual.
         """
         if not np.isnan(deviations.sum()):
             return deviations
@@ -112,7 +113,7 @@ class Coordinates:
         return deviations
 
     def __call__(self, deviations: np.ndarray) -> Systems:
-        """Rows, given in the units of `scale`, in the three systems."""
+        """The three coordinates of rows, which are given in the units of `scale`."""
         missing = np.isnan(deviations) if np.isnan(deviations.sum()) else None
         deviations, columns = self.filled(deviations), self.scale.columns
         if columns is None:
@@ -124,7 +125,7 @@ class Coordinates:
 
     @property
     def _numbers(self) -> slice | np.ndarray:
-        """The columns that are numbers."""
+        """The columns that represent numeric features."""
         return slice(None) if self.scale.columns is None else self.scale.columns.is_numeric
 
     def to_state(self) -> dict[str, Any]:

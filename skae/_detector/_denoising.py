@@ -1,4 +1,4 @@
-"""The denoising scorer: how unusual rows are to denoising autoencoders and to the training rows themselves."""
+"""The denoising scorer: distances to training rows, and denoising autoencoders."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from skae._detector._entries import Entries
 from skae._detector._network_scores import DenoiserScores, MaskedScores, NetworkScores
 from skae._detector._network_training import NetworkTraining
 from skae._detector._row_distances import RowDistances
-from skae._detector._sampling import Sampler, cross_fitted_distances, most_usual_first
+from skae._detector._sampling import Sampler, cross_fitted_distances, most_typical_first
 from skae._detector._scorer import ScorerFit, ScorerParameters, normalised
-from skae._detector._tail_surprisal import TailSurprisal, left_out_surprisals
+from skae._detector._tail_surprisal import TailSurprisal, cross_fitted_surprisals
 from skae._linalg._principal_axes import n_axes_for_share
 from skae._rows._blocks import BLOCK_ELEMENTS, row_blocks
 from skae._rows._reservoir import draw_rows
@@ -25,21 +25,21 @@ from skae._support._state import fields_of
 from skae._support._threads import map_parts
 from skae._support._torch import resolve_device
 
-# More features than this take long and make large files.
+# With more features, fitting would be slow, and files would be large.
 MAX_FEATURES = 2000
-# Of narrower rows no more than 4,096 are scored at once, so that threads can share them.
+# Narrower rows are scored in blocks of at most 4,096, so that several threads can be used.
 MIN_BLOCK_WIDTH = BLOCK_ELEMENTS // 4096
-# Rows whose scores put the components on one scale and give p-values: a resolution of 1/2,000.
+# Maximum number of calibration rows. They give surprisals and p-values a resolution of 1/2,000.
 MAX_CALIBRATION_ROWS = 2000
 
 
 @dataclass(frozen=True, eq=False)
 class DenoisingScorer:
-    """Component scores: log-distances to the nearest training rows, and what denoising autoencoders find.
+    """Five component scores: four from log-distances to the nearest training rows, one from autoencoders.
 
-    Distances in three coordinate systems are a component each, those in spaces of rank coordinates one together: the
-    mean of their surprisals. The spaces are random subsets of the features where training rows are clean, else all
-    features, with bags so small that outliers among the training rows are in few of them. `takes_missing` says that
+    Each of the three coordinate systems has a component score. The fourth is the mean surprisal of the distances in
+    several spaces of rank coordinates. With `novelty`, the spaces are random subsets of the features. Otherwise, there
+    is one space with all features and very small bags, most of which contain no outliers. `takes_missing` is True if
     training rows had missing entries.
     """
 
@@ -59,27 +59,27 @@ class DenoisingScorer:
             _check_width(entries.n_columns, " columns for features and categories")
         order, dtype = np.arange(len(entries)), str(rows.dtype).removeprefix("torch.")
         if not parameters.novelty:
-            order = most_usual_first(entries, parameters, dtype, random_state)
+            order = most_typical_first(entries, parameters, dtype, random_state)
         sampler = Sampler(entries, parameters, dtype, random_state)
         row_distances = sampler.row_distances(order)
-        judged, weight = _calibration_rows(entries, random_state)
-        distances = cross_fitted_distances(sampler, order, judged)
+        calibration, weight = _calibration_rows(entries, random_state)
+        distances = cross_fitted_distances(sampler, order, calibration)
         tails = tuple(TailSurprisal.of(values, weight) for values in distances[:, N_SYSTEMS:].T)
-        groups = None if entries.group is None else entries.group[judged]
-        of_spaces = left_out_surprisals(distances[:, N_SYSTEMS:], weight, groups)
+        groups = None if entries.group is None else entries.group[calibration]
+        space_surprisals = cross_fitted_surprisals(distances[:, N_SYSTEMS:], weight, groups)
 
-        training = NetworkTraining(entries, sampler.usual(order), row_distances, parameters, rows, random_state)
-        systems, fold = row_distances.systems(entries.rows[judged]), entries.fold[judged]
+        training = NetworkTraining(entries, sampler.typical(order), row_distances, parameters, rows, random_state)
+        systems, fold = row_distances.systems(entries.rows[calibration]), entries.fold[calibration]
         corrupted = corrupted_rows(entries, row_distances.coordinates.scale.unit, random_state)
 
         def package() -> ScorerFit:
-            network, of_network = training.network_scores().calibrated(systems, fold, weight, groups)
-            components = _joined(distances, of_spaces, of_network)
+            network, network_component = training.network_scores().calibrated(systems, fold, weight, groups)
+            components = _join_components(distances, space_surprisals, network_component)
             scorer = cls(row_distances, tails, network, takes_missing=rows.missing_share > 0)
             component_weight = np.ones(components.shape[1])
             if parameters.novelty or entries.columns is not None:
-                of_corrupted = scorer.component_scores(corrupted, parameters.device)
-                component_weight = reliability(components, weight, of_corrupted)
+                corrupted_components = scorer.component_scores(corrupted, parameters.device)
+                component_weight = reliability(components, weight, corrupted_components)
             variances = row_distances.coordinates.whitening.variances
             n_components = _n_leading_components(variances, parameters.n_components)
             return ScorerFit(scorer, n_components, training.result, components, weight, component_weight, groups)
@@ -100,8 +100,8 @@ class DenoisingScorer:
         def compute(part: slice) -> None:
             systems, weights = self.distances.systems(X, part), component_weights[part]
             of_systems = self.distances.feature_shares(systems, device, self.distances.groups_of(X, part))
-            # Spaces are of the ranks. What a network finds is a feature that does not fit the others, as is what
-            # whitened rows are far from others by: that names it more often than the network's own residuals do.
+            # Spaces consist of ranks. For networks, whitened distances are used: they find the features that do not fit
+            # the others more often than the residuals of the networks do.
             _, of_whitened, of_ranks = of_systems
             of_components = [*of_systems, of_ranks, of_whitened]
             total = sum(share * weight[:, np.newaxis] for share, weight in zip(of_components, weights.T, strict=True))
@@ -138,10 +138,10 @@ class DenoisingScorer:
         systems = self.distances.systems(X, part)
         distances = self.distances.log_distances(systems, device, self.distances.groups_of(X, part))
         pairs = zip(self.space_surprisals, distances[:, N_SYSTEMS:].T, strict=True)
-        of_spaces = np.stack([tail(values) for tail, values in pairs], axis=1)
-        components = _joined(distances, of_spaces, self.network.component(systems))
+        space_surprisals = np.stack([tail(values) for tail, values in pairs], axis=1)
+        components = _join_components(distances, space_surprisals, self.network.component(systems))
         if systems.missing is not None:
-            if not self.takes_missing:  # filled rows look unlike calibration rows, of which none was filled
+            if not self.takes_missing:  # filled rows cannot be compared with calibration rows, which were complete
                 components[systems.missing.any(axis=1), WHITENED] = np.nan
             components[systems.missing.all(axis=1)] = np.nan
         return components
@@ -150,30 +150,30 @@ class DenoisingScorer:
 def _check_width(n_columns: int, words: str = "") -> None:
     if n_columns > MAX_FEATURES:
         raise ValueError(
-            f"AutoencoderOutlierDetector takes at most {MAX_FEATURES} features with method='denoising'. Got "
-            f"{n_columns}{words}: reduce them first, for instance by TruncatedSVD or AutoencoderTransformer."
+            f"AutoencoderOutlierDetector supports at most {MAX_FEATURES} features with method='denoising'. Got "
+            f"{n_columns}{words}. Reduce them first, for instance with TruncatedSVD or AutoencoderTransformer."
         )
 
 
-def _joined(distances: np.ndarray, of_spaces: np.ndarray, of_network: np.ndarray) -> np.ndarray:
-    """Component scores: the distances in the three systems, the mean surprisal of the spaces, the network's.
+def _join_components(distances: np.ndarray, space_surprisals: np.ndarray, network_component: np.ndarray) -> np.ndarray:
+    """Component scores: the distances in the three systems, the mean surprisal of the spaces, and that of the networks.
 
-    The mean is over spaces that a row has observed features in.
+    The mean is over the spaces in which the row has observed features.
     """
     known = ~np.isnan(distances[:, N_SYSTEMS:])
-    mean = of_spaces.sum(axis=1, where=known) / np.maximum(known.sum(axis=1), 1)
-    return np.column_stack([distances[:, :N_SYSTEMS], mean, of_network])
+    mean = space_surprisals.sum(axis=1, where=known) / np.maximum(known.sum(axis=1), 1)
+    return np.column_stack([distances[:, :N_SYSTEMS], mean, network_component])
 
 
 def _calibration_rows(entries: Entries, random_state: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of the entries that calibrate, and how many rows each of them stands for."""
+    """Indices of the entries that are used for calibration, and the number of rows that each of them represents."""
     if len(entries) <= MAX_CALIBRATION_ROWS:
         return np.arange(len(entries)), entries.weight
     return draw_rows(MAX_CALIBRATION_ROWS, entries.weight, random_state), np.ones(MAX_CALIBRATION_ROWS)
 
 
 def _n_leading_components(variances: np.ndarray, n_components: int | float | None) -> int:
-    """The number that PCA's `n_components` stands for, given all variances."""
+    """The number of components that `n_components` means for PCA, given the variances of all axes."""
     if n_components is None:
         return len(variances)
     if not isinstance(n_components, int):

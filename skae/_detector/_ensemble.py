@@ -1,4 +1,4 @@
-"""Several perceptrons of one shape, trained side by side in one batched product per layer."""
+"""Several perceptrons of the same shape, trained together with one batched matrix product per layer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ Tape = list[tuple[Tensor, Tensor, Tensor]]
 
 
 class PerceptronEnsemble:
-    """Members with skips between hidden layers of equal width, over slices of one flat vector; outputs start at zero.
+    """Perceptrons (members) whose parameters are views of one flat vector. Their outputs start at zero.
+
+    Hidden layers of equal width have skip connections between them.
 
     Parameters
     ----------
@@ -35,7 +37,7 @@ class PerceptronEnsemble:
         return n_members * sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(sizes))
 
     def layer_views(self, flat: Tensor) -> Layers:
-        """Weights and biases of all members as views of a vector laid out as the parameters are."""
+        """Weights and biases of all members as views of a vector with the layout of the parameters."""
         layers, start, members = [], 0, self._n_members
         for fan_in, fan_out in pairwise(self._sizes):
             end = start + members * fan_in * fan_out
@@ -45,12 +47,12 @@ class PerceptronEnsemble:
         return layers
 
     def _skips(self, depth: int) -> bool:
-        """Whether the input of a layer is added to its value: both belong to hidden layers, and are as wide."""
+        """Whether the input of a layer is added to its output: both are hidden layers of the same width."""
         is_hidden = 0 < depth < len(self.layers) - 1
         return is_hidden and self._sizes[depth] == self._sizes[depth + 1]
 
     def initialise(self, generator: torch.Generator) -> None:
-        """Draw the hidden layers; the last one stays zero."""
+        """Draw the weights of the hidden layers. The last layer remains zero."""
         for weight, _ in self.layers[:-1]:
             weight.normal_(0.0, self._activation.gain * weight.shape[1] ** -0.5, generator=generator)
 
@@ -59,7 +61,7 @@ class PerceptronEnsemble:
         return [(weight[index], bias[index, 0]) for weight, bias in self.layers]
 
     def run(self, inputs: Tensor, layers: Layers) -> Tensor:
-        """Outputs of one member, given by its layers."""
+        """Outputs of a single member with the given layers."""
         for depth, (weight, bias) in enumerate(layers[:-1]):
             value = self._activation.function(torch.addmm(bias, inputs, weight))
             inputs = inputs + value if self._skips(depth) else value
@@ -67,7 +69,7 @@ class PerceptronEnsemble:
         return torch.addmm(bias, inputs, weight)
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, Tape]:
-        """Outputs of all members, and the tape for `backward`: the input, argument and value of each layer."""
+        """Outputs of all members, and the tape for `backward`: input, pre-activation and activation of each layer."""
         tape = []
         for depth, (weight, bias) in enumerate(self.layers[:-1]):
             argument = torch.baddbmm(bias, inputs, weight)
@@ -79,7 +81,7 @@ class PerceptronEnsemble:
         return torch.baddbmm(bias, inputs, weight), tape
 
     def backward(self, gradient: Tensor, tape: Tape, into: Layers) -> None:
-        """Write the gradient of the parameters, given that of the outputs."""
+        """Write the gradient of the parameters to `into`, given the gradient of the outputs."""
         for depth in range(len(self.layers) - 1, -1, -1):
             inputs, argument, value = tape[depth]
             weight, _ = self.layers[depth]

@@ -1,6 +1,6 @@
-"""The rows that a scorer is fitted to: each row once, with its weight.
+"""The rows that a scorer is fitted to: different rows with their weights, in folds for cross-fitting.
 
-Their order does not depend on that in which they were given, nor on the units of the features.
+Their order depends neither on the order of the training rows nor on the units of the features.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from skae._rows._reservoir import draw_rows
 from skae._rows._row_source import RowSource
 from skae._rows._training_rows import TrainingRows
 
-# Each fold of the rows is judged by a scorer fitted to the others.
+# In cross-fitting, each fold of the rows is scored by distances and networks that were fitted to the other folds.
 N_FOLDS = 3
-# Rows that a scorer is fitted to; of more it takes a sample.
+# Maximum number of rows that a scorer is fitted to. If there are more, a sample is drawn.
 MAX_ROWS = 20_000
-# Where more than this share of the rows repeat others, rows repeat by nature, and new rows will; elsewhere equal rows
-# are copies, but not this many: those are a state that rows are often in.
+# Equal rows count as copies of one row, unless more than this share of all rows are duplicates, or a row occurs more
+# often than MAX_COPIES. They are then common states, in which new rows will often be.
 MAX_SHARE_OF_COPIES, MAX_COPIES = 0.05, 20
-# Sums of weights miss the whole number that they stand for by rounding.
+# Sums of weights may differ from whole numbers by this much because of rounding.
 SLACK = 1e-6
 
 
@@ -31,14 +31,14 @@ SLACK = 1e-6
 class Entries:
     """Dense rows with weights and folds.
 
-    A row and its copies are one entry, which is `single`: rows that are equal to it may be that row. Of a row that
-    repeats by nature each copy is in a fold of its own choice, and the copies in a fold are an entry. Integer weights
-    are repetitions, and the order of the rows does not matter.
+    A row and its copies are one entry, which is `single`: a row that equals it is taken to be the same row, and is
+    scored without it. Equal rows that are a common state are not `single`. They are distributed over the folds at
+    random, with one entry per fold. An integer weight is equivalent to as many equal rows.
 
-    Where rows belong to groups, these are in one fold each. Copies are equal rows of one group, and values that several
-    groups have repeat by nature.
+    If rows belong to groups, each group is in one fold. Equal rows of one group are copies; equal rows of several
+    groups are not `single`.
 
-    `columns` say what stands for the features in coordinates, if some are categorical.
+    `columns` describes the columns that represent the features in coordinates, if some features are categorical.
     """
 
     rows: np.ndarray
@@ -50,13 +50,16 @@ class Entries:
 
     @classmethod
     def of(cls, rows: TrainingRows, novelty: bool, random_state: np.random.RandomState) -> Entries:
-        """The entries of training rows. Where all are normal (`novelty`), rows equal to one of them are as well."""
+        """The entries of training rows.
+
+        If many rows are duplicates, only rows without duplicates are `single`; with `novelty`, no row is.
+        """
         values = np.unique(row_hashes(rows.source), return_inverse=True)[1]
-        # Equal rows of different groups are no copies of each other.
+        # Equal rows of different groups are not copies of each other.
         labels = values if rows.groups is None else values * (rows.groups.max() + 1) + rows.groups
         _, first, copy_of = np.unique(labels, return_index=True, return_inverse=True)
-        count = _without_rounding(np.bincount(copy_of, weights=rows.effective_counts))
-        count = count / _common_copies(count)
+        count = _rounded(np.bincount(copy_of, weights=rows.effective_counts))
+        count = count / _common_factor(count)
         if len(first) > MAX_ROWS:
             kept = draw_rows(MAX_ROWS, count, random_state)
             first, count = first[kept], np.ones(MAX_ROWS)
@@ -70,7 +73,7 @@ class Entries:
         repeat: bool = len(first) < (1.0 - MAX_SHARE_OF_COPIES) * count.sum()
         max_copies = MAX_COPIES if not repeat else 0 if novelty else 1
         single = count <= max_copies + SLACK
-        copies = _copies_of_folds(count, single, random_state)
+        copies = _copies_per_fold(count, single, random_state)
         own, fold = np.nonzero(copies)
         return cls(distinct[own], copies[own, fold], fold, single[own])
 
@@ -78,36 +81,36 @@ class Entries:
         return len(self.weight)
 
     def select(self, chosen: np.ndarray) -> Entries:
-        """Some of the entries."""
+        """The entries chosen by a mask or by indices."""
         group = None if self.group is None else self.group[chosen]
         arrays = (self.rows[chosen], self.weight[chosen], self.fold[chosen], self.single[chosen])
         return Entries(*arrays, group, self.columns)
 
     def with_categories(self, n_categories: np.ndarray) -> Entries:
-        """The same, where features of which this is not 0 are codes of as many categories."""
+        """The entries with `columns`, given the number of categories of each feature, 0 for numeric features."""
         return replace(self, columns=FeatureColumns.of(self.rows, self.weight, n_categories))
 
     @property
     def n_columns(self) -> int:
-        """How many columns stand for the features in coordinates."""
+        """The number of columns that represent the features in coordinates."""
         return self.rows.shape[1] if self.columns is None else len(self.columns.feature_of)
 
 
-def _without_rounding(count: np.ndarray) -> np.ndarray:
-    """Sums of weights, rounded to whole numbers where they differ from one by rounding errors only."""
+def _rounded(count: np.ndarray) -> np.ndarray:
+    """Sums of weights, rounded to whole numbers if they differ from these by rounding errors only."""
     return np.where(np.abs(count - np.round(count)) <= SLACK * np.minimum(count, 1.0), np.round(count), count)
 
 
-def _common_copies(count: np.ndarray) -> int:
-    """How many copies there are of all rows: a table given twice is that table."""
+def _common_factor(count: np.ndarray) -> int:
+    """The greatest common divisor of the counts, so that a table given twice is equivalent to the table given once."""
     if (count != np.round(count)).any() or count.max() > 1.0 / np.finfo(np.float64).eps:
         return 1
     common = int(np.gcd.reduce(count.astype(np.int64)))
     return common if common <= MAX_COPIES or len(count) > MAX_COPIES else 1
 
 
-def _copies_of_folds(count: np.ndarray, single: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:
-    """How many copies of each row are in each fold; folds have as many single rows each."""
+def _copies_per_fold(count: np.ndarray, single: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:
+    """The number of copies of each row in each fold. Single rows are divided equally among the folds."""
     copies = np.zeros((len(count), N_FOLDS))
     copies[np.arange(len(count)), random_state.permutation(len(count)) % N_FOLDS] = count
     repeated = np.flatnonzero(~single)
@@ -121,7 +124,7 @@ def _copies_of_folds(count: np.ndarray, single: np.ndarray, random_state: np.ran
 
 
 def _folds_of_groups(group: np.ndarray, weight: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:
-    """The fold of each row: groups in random order, the heaviest first, go to the fold that is lightest so far."""
+    """The fold of each row. Groups are assigned from the heaviest to the lightest, each to the lightest fold so far."""
     sizes = np.bincount(group, weights=weight)
     order = random_state.permutation(len(sizes))
     fold, total = np.zeros(len(sizes), dtype=np.intp), np.zeros(N_FOLDS)
@@ -131,13 +134,13 @@ def _folds_of_groups(group: np.ndarray, weight: np.ndarray, random_state: np.ran
     return fold[group]
 
 
-def whole(number: float) -> int:
-    """A sum of weights, rounded down to a whole number, where a rounding error below one does not count."""
+def rounded_down(number: float) -> int:
+    """A sum of weights, rounded down to a whole number; a number just below a whole number counts as equal to it."""
     return int(number + SLACK)
 
 
 def _dense_ranks(X: np.ndarray) -> np.ndarray:
-    """Ranks within each feature, equal for equal values."""
+    """Ranks of the values within each feature. Equal values have equal ranks."""
     ranks = np.empty(X.shape)
     for feature, column in enumerate(X.T):
         ranks[:, feature] = np.unique(column, return_inverse=True)[1]

@@ -1,4 +1,4 @@
-"""Centre and unit of each feature, robust to extreme values."""
+"""Standardisation of features, robust to extreme values."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from skae._detector._columns import FeatureColumns
 from skae._linalg._quantiles import observed, weighted_quantile
 from skae._rows._blocks import dense_rows
 
-# Deviations beyond which a value counts as this far: one extreme value must not drown all others.
+# Values are clipped at this many deviations, so that one extreme value does not outweigh all others.
 CLIP = 20.0
-# Values further from the median than this many times the 95th percentile of the deviations that are not zero (in a
-# Gaussian: CLIP deviations) are winsorised before mean and deviation are computed.
+# For mean and deviation, values are winsorised: distances from the median are clipped at EXTREME times their quantile
+# USUAL (in a Gaussian: CLIP deviations). The quantile is that of the distances that are not zero.
 USUAL, EXTREME = 0.95, CLIP / 1.96
-# A constant feature that changes by this share of its value changes by one deviation.
+# The unit of a constant feature, as a share of its value.
 UNIT_OF_CONSTANT = 0.1
-# The chance that two rows differ in a categorical feature is taken as this large, at least: one rare category must not
-# drown all other features.
+# Minimum of the probability that two rows differ in a categorical feature, so that one rare category does not outweigh
+# all other features.
 MIN_CHANCE = 0.1
-# Values that differ by no more than roundings of float32, but at most by so many deviations, are the same, and so are
-# those of a constant feature within as many of its units.
+# Values count as equal if rounding to float32 may explain their difference and it is at most MAX_TOLERANCE deviations.
+# Values of a constant feature count as equal if they differ by at most MAX_TOLERANCE units.
 ROUNDING, MAX_TOLERANCE = 2.0**-22, 1e-3
 
 
 @dataclass(frozen=True, eq=False)
 class FeatureScale:
-    """Centre and unit of each feature.
+    """Centre, unit and tolerance of each feature.
 
-    The unit is a standard deviation, robust to extreme values; of a constant feature it is a tenth of its value, so
-    that what is noticed of it does not depend on how it is measured.
+    The unit is a standard deviation that is robust to extreme values. For a constant feature it is a tenth of its
+    value, so that the result does not depend on the unit of measurement. Values within `tolerance` units are equal.
 
-    Where features are categorical, these are of columns: all indicators of a feature share a unit, so that two rows are
-    as far apart on average as in a number. `rarity` has the factors that deviations of indicators are
-    multiplied by instead of being ranked. The mean distance stays the same, but the square of a factor is proportional
-    to the share of the category to the power of -1/2: rare categories are further away.
+    If some features are categorical, these are arrays over columns. All indicators of a feature have the same unit, so
+    that two rows are, on average, as far apart in it as in a numeric feature. `rarity` contains the factors of the
+    indicators in the rank coordinates. The square of a factor is proportional to the share of the category to the power
+    of -1/2, so that rare categories are further away, and the mean square distance stays the same.
     """
 
     centre: np.ndarray
@@ -55,7 +55,7 @@ class FeatureScale:
         dtype: str,
         columns: FeatureColumns | None = None,
     ) -> FeatureScale:
-        """Of dense weighted rows; without `scale_features` all numeric features share one unit."""
+        """Fit to dense weighted rows. Without `scale_features`, all numeric features have the same unit."""
         if columns is not None:
             return cls._of_categorical(columns.expanded(X), weight, scale_features, dtype, columns)
         n_features = X.shape[1]
@@ -69,7 +69,7 @@ class FeatureScale:
             constant = np.zeros(n_features, dtype=bool)
         of_constant = np.where(centre == 0.0, 1.0, UNIT_OF_CONSTANT * np.abs(centre))
         unit = np.where(constant, of_constant, unit)
-        unit[np.isnan(X).all(axis=0)] = np.inf  # of a feature that was never observed nothing is known
+        unit[np.isnan(X).all(axis=0)] = np.inf  # features that were never observed have deviations of zero
         rounding = np.minimum(ROUNDING * (np.abs(centre) / unit + CLIP), MAX_TOLERANCE)
         return cls(centre, unit, np.where(constant, MAX_TOLERANCE, rounding), dtype)
 
@@ -77,7 +77,7 @@ class FeatureScale:
     def _of_categorical(
         cls, X: np.ndarray, weight: np.ndarray, scale_features: bool, dtype: str, columns: FeatureColumns
     ) -> FeatureScale:
-        """Of numbers and indicators."""
+        """Fit to rows of numbers and indicators."""
         centre, tolerance = np.zeros(X.shape[1]), np.full(X.shape[1], ROUNDING)
         unit, rarity = np.ones(X.shape[1]), np.ones(X.shape[1])
         if columns.is_numeric.any():
@@ -86,11 +86,11 @@ class FeatureScale:
                 array[columns.is_numeric] = of_numbers
         for _, own in columns.categorical:
             known = ~np.isnan(X[:, own.start])
-            if not known.any():  # of a feature that was never observed nothing is known
+            if not known.any():  # features that were never observed have deviations of zero
                 unit[own] = np.inf
                 continue
             share = centre[own] = np.average(X[known, own], axis=0, weights=weight[known])
-            # Half the mean square of the difference of two rows: the chance that they differ, times these weights.
+            # Half the mean square distance of two rows, which is the probability that they have different categories.
             unit[own] = math.sqrt(max(MIN_CHANCE, float(share @ (1.0 - share))))
             weights = np.maximum(share, 0.5 / weight[known].sum()) ** -0.5
             weights /= max(MIN_CHANCE, share @ ((1.0 - share) * weights))
@@ -99,16 +99,16 @@ class FeatureScale:
 
     @np.errstate(over="ignore")  # infinite deviations are clipped like other large ones
     def deviations(self, X, rows=slice(None)) -> np.ndarray:
-        """Clipped ``(X - centre) / unit`` of some rows, in `dtype`; NaN stays NaN."""
+        """Clipped ``(X - centre) / unit`` of the given rows, in `dtype`; NaN remains NaN."""
         values = dense_rows(X, rows)
         if self.columns is not None:
             values = self.columns.expanded(values)
         deviations = (values - self.centre) / self.unit
-        deviations[np.abs(deviations) <= self.tolerance] = 0.0  # of a constant nothing is left
+        deviations[np.abs(deviations) <= self.tolerance] = 0.0  # removes the rounding errors of constants
         return np.clip(deviations, -CLIP, CLIP, out=deviations).astype(self.dtype, copy=False)
 
     def nearest_category(self, deviations: np.ndarray, where: np.ndarray) -> np.ndarray:
-        """Deviations in which indicators are replaced by those of the known category they are the nearest to."""
+        """Deviations in which the chosen indicators are replaced by those of the most probable known category."""
         for _, own in self.columns.categorical if self.columns is not None else ():
             chosen, centre, unit = where[:, own.start], self.centre[own], self.unit[own]
             expected = np.where(centre > 0, deviations[chosen, own] * unit + centre, -np.inf)
@@ -118,11 +118,11 @@ class FeatureScale:
 
 
 def _centre_and_unit(values: np.ndarray, weight: np.ndarray) -> tuple[float, float]:
-    """Winsorised mean and standard deviation; 0 for the latter if the values are constant up to rounding."""
+    """Winsorised mean and standard deviation. The latter is 0 if the values are constant up to rounding."""
     largest = np.abs(values).max()
     if largest == 0.0:
         return 0.0, 0.0
-    values = values / largest  # whose squares are numbers
+    values = values / largest  # their squares do not overflow
     median = weighted_quantile(values, 0.5, weight)
     sizes = np.abs(values - median)
     varied = sizes > 0

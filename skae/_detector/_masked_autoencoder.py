@@ -1,4 +1,4 @@
-"""Masked autoencoders over bins: how surprising each feature is, given the others."""
+"""Masked autoencoders, which predict the probabilities of the bins of masked features from the other features."""
 
 from __future__ import annotations
 
@@ -15,29 +15,30 @@ from skae._detector._feature_scale import CLIP
 from skae._linalg._quantiles import observed
 from skae._support._torch import to_tensor
 
-# At most so many, with so many rows in each on average.
+# Maximum number of bins of a numeric feature, and minimum of the average number of rows per bin.
 MAX_BINS, MIN_ROWS_PER_BIN = 20, 5
-# Deviations beyond which the network's inputs count as this far.
+# Inputs of the network are clipped at this many deviations.
 INPUT_CLIP = 8.0
-# Passes of each member over the rows it scores; each pass masks one group of the features, and all passes of a member
-# together mask every feature once.
+# For scoring, the number of passes of each member. Each pass masks a part of the features; together, the passes of a
+# member mask every feature once.
 PASSES = (2, 2, 3)
-# Logits beyond this size would overflow.
+# Logits are clipped here, because exponentials of larger ones may overflow.
 MAX_LOGIT = 60.0
-# The bin of a missing entry.
+# The index of the bin of a missing entry.
 MISSING = -1
-# A logit that no bin of a feature has which does not exist.
+# The log-frequency of bins that a feature does not have.
 NO_BIN = -1e4
 
 
 @dataclass(frozen=True, eq=False)
 class Bins:
-    """Bins of each feature: its distinct values, if there are few, else quantile bins, which count by their widths.
+    """Bins of each feature: one per category, one per distinct value if there are few, else quantile bins.
 
-    Categories are a bin each, however many there are. `edges` of shape (n_features, max_bins - 1) are infinite where
-    there are fewer bins, and so are `values` where bins are quantiles. `log_widths` are relative to the median bin of
-    the feature, and zero for distinct values. `lowest` and `highest` of shape (n_members, n_features) are those of the
-    rows that a member learns from.
+    `edges`, of shape (n_features, max_bins - 1), are infinite beyond the last bin of a feature. `values`, of shape
+    (n_features, max_bins), are the distinct values, and infinite for quantile bins. `log_widths` are the logarithms of
+    the widths of quantile bins relative to their median, and zero for distinct values. `lowest` and `highest`, of shape
+    (n_members, n_features), are the ranges of the rows that each member is trained on. Values within `tolerance` are
+    equal. `log_weight` is the logarithm of the number of training rows.
     """
 
     edges: np.ndarray
@@ -57,9 +58,10 @@ class Bins:
         tolerance: np.ndarray,
         categories: np.ndarray | None = None,
     ) -> Bins:
-        """Of weighted rows in the units of a `FeatureScale`, NaN where missing, and what they weigh for each member.
+        """Choose the bins from weighted rows in the units of a `FeatureScale`; NaN is missing.
 
-        Features of which `categories`, of shape (n_features,), is not 0 are numbers of categories, below that.
+        `member_weight` are the weights of the rows for each member. `categories` is the number of categories of each
+        feature, 0 for numeric features. Categories are numbered from 0.
         """
         n_features = deviations.shape[1]
         categories = np.zeros(n_features, dtype=np.intp) if categories is None else categories
@@ -82,12 +84,12 @@ class Bins:
             cumulative = np.cumsum(np.bincount(group, weights=weight_of_column))
             places = np.searchsorted(cumulative, np.linspace(0.0, 1.0, n_bins + 1) * cumulative[-1])
             places = np.unique(np.clip(places[1:-1], 1, len(distinct) - 1))
-            inner = 0.5 * (distinct[places - 1] + distinct[places])  # where no value is, roundings do not matter
+            inner = 0.5 * (distinct[places - 1] + distinct[places])  # between values, rounding errors do not matter
             widths = np.maximum(np.diff(inner, prepend=distinct[0], append=distinct[-1]), 1e-3)
             log_widths[feature, : len(widths)] = np.log(widths / np.median(widths))
             edges[feature, : len(inner)] = inner
         own = [deviations[weight_of > 0] for weight_of in member_weight.T]
-        # A member that never saw a feature takes the range of all rows.
+        # If a feature is missing in all rows of a member, the range is that of all rows.
         ranges = [np.stack([reduce.reduce(x, axis=0) for x in [*own, deviations]]) for reduce in (np.fmin, np.fmax)]
         lowest, highest = (np.nan_to_num(np.where(np.isnan(each[:-1]), each[-1], each[:-1])) for each in ranges)
         return cls(edges, values, log_widths, lowest, highest, tolerance, math.log(weight.sum() + 1.0))
@@ -98,16 +100,17 @@ class Bins:
         return np.isfinite(self.edges).sum(axis=1) + 1
 
     def index(self, deviations: np.ndarray) -> np.ndarray:
-        """Bin of each entry, -1 for NaN."""
+        """The bin of each entry; `MISSING` for NaN."""
         columns = zip(self.edges, deviations.T, strict=True)
         index = np.stack([np.searchsorted(edges, column, side="right") for edges, column in columns], axis=1)
         index[np.isnan(deviations)] = MISSING
         return index
 
     def offset(self, deviations: np.ndarray, index: np.ndarray, member: int | None = None) -> np.ndarray:
-        """What is added to the surprisal of each entry: the log-width of its bin, and a penalty for unseen values.
+        """What is added to the surprisal of each entry's bin: its log-width, and a penalty for unseen values.
 
-        Unseen by the given member, or by all. NaN stays NaN.
+        With quantile bins, the penalty is the distance from the range of the rows that the given member, or any member,
+        was trained on. With distinct values, it increases with the distance from the nearest one. NaN remains NaN.
         """
         features = np.arange(deviations.shape[1])
         lowest = self.lowest.min(axis=0) if member is None else self.lowest[member]
@@ -120,7 +123,7 @@ class Bins:
 
 
 def log_marginals(index: np.ndarray, n_bins: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Logarithms of the weighted frequencies of bins, shape (n_features, max_bins)."""
+    """Logarithms of the weighted relative frequencies of bins, shape (n_features, max_bins)."""
     result = np.full((len(n_bins), max(MAX_BINS, n_bins.max())), NO_BIN, np.float32)
     for feature, count in enumerate(n_bins):
         known = index[:, feature] != MISSING
@@ -130,19 +133,19 @@ def log_marginals(index: np.ndarray, n_bins: np.ndarray, weight: np.ndarray) -> 
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """Masked features and layers of each pass, and the order that sorts the features of all passes."""
+class ScoringLayers:
+    """For each pass its masked features and layers, and the permutation that sorts the features of all passes."""
 
     layers: list[tuple[Tensor, Layers]]
     order: Tensor
 
 
 class MaskedAutoencoder:
-    r"""Members that give each masked feature's bins their probabilities, :math:`p(x_j \mid x_{\text{shown}})`.
+    r"""Networks (members) that predict the bins of masked features, :math:`p(x_j \mid x_{\text{shown}})`.
 
-    Logits are the logarithms of the bins' marginal frequencies plus a perceptron whose output starts at zero. Its
-    inputs are the values and the rank coordinates that are shown, and which they are. Members differ in their initial
-    weights and, by the weights of the rows, in the rows they learn from.
+    Logits are the logarithms of the marginal frequencies of the bins plus a perceptron whose output starts at zero. Its
+    inputs are the values and rank coordinates of the features that are shown, and the mask of these features. Members
+    differ in their initial weights and in the rows they are trained on, which the weights of the rows determine.
 
     Parameters
     ----------
@@ -150,11 +153,12 @@ class MaskedAutoencoder:
     hidden_layer_sizes : tuple of int
     activation : str
     parameters : Tensor, optional
-        Zeros, the default, make the marginal frequencies.
+        Zeros by default, which make every member predict the marginal frequencies.
     generator : torch.Generator, optional
         Draws the masks of training.
     input_features : ndarray of shape (n_inputs,), optional
-        The feature that each input belongs to. By default there are two inputs for each feature, all values first.
+        The feature that each input belongs to. By default, each feature has two inputs: first come the values of all
+        features, then their ranks.
     """
 
     def __init__(
@@ -180,7 +184,7 @@ class MaskedAutoencoder:
 
     @staticmethod
     def inputs(deviations: np.ndarray, ranks: np.ndarray, is_numeric: np.ndarray | None = None) -> np.ndarray:
-        """Values and rank coordinates, of numbers only, side by side, zeros where deviations are NaN."""
+        """Values and rank coordinates side by side; zero for NaN. Categorical features have no rank coordinates."""
         known = ~np.isnan(deviations)
         inputs = np.concatenate([np.clip(deviations, -INPUT_CLIP, INPUT_CLIP), ranks], axis=1)
         if not known.all():
@@ -189,48 +193,48 @@ class MaskedAutoencoder:
             return inputs
         return inputs[:, np.append(np.ones(len(is_numeric), dtype=bool), is_numeric)]
 
-    def _by_input(self, shown: Tensor) -> Tensor:
-        """What is said of features, for each of the inputs."""
+    def _per_input(self, shown: Tensor) -> Tensor:
+        """Repeat a number per feature for each input of the feature."""
         if self._input_features is None:
             return shown.repeat(*(1,) * (shown.ndim - 1), 2)
         return shown[..., self._input_features]
 
     def initialise(self, generator: torch.Generator) -> None:
-        """Draw the hidden layers; every member still gives the marginal frequencies."""
+        """Draw the weights of the hidden layers. Every member still predicts the marginal frequencies."""
         self._ensemble.initialise(generator)
 
     def bind_gradient(self, gradient: Tensor) -> None:
-        """Name the vector that `loss_and_gradient` writes to."""
+        """Set the vector that `loss_and_gradient` writes to."""
         self._gradients = self._ensemble.layer_views(gradient)
 
     def row_losses(self, x: Tensor) -> Tensor:
-        """Loss of each row and member, shape (n_rows, n_members), under masks that are the same in every call."""
+        """Loss of each row and member, shape (n_rows, n_members). Masks are the same in every call."""
         generator = torch.Generator(device=x.device).manual_seed(0)
         logits, masked, targets, _ = self._masked_logits(x, generator)
         own = torch.log_softmax(logits, 3).gather(3, targets)[..., 0]
         return (-(own * masked).sum(2) / masked.sum(2).clamp_min(1.0)).t()
 
     def loss_and_gradient(self, x: Tensor, weight: Tensor | None) -> Tensor:
-        """The weighted mean of the cross-entropies of masked entries; its gradient goes into the bound vector.
+        """The weighted mean cross-entropy of masked entries. Its gradient is written to the bound vector.
 
-        Rows x are inputs and indices of bins side by side. `weight` has shape (n_rows, n_members); zero keeps a row
-        from a member.
+        Rows x are inputs followed by indices of bins. `weight` has shape (n_rows, n_members). A member is not trained
+        on rows with weight zero.
         """
         logits, masked, targets, tape = self._masked_logits(x, self._generator)
         share = masked if weight is None else masked * weight.t()[..., None]
         share = share / share.sum((1, 2), keepdim=True).clamp_min(torch.finfo(share.dtype).tiny) / self._n_members
         log_probabilities = torch.log_softmax(logits, 3)
         loss = -(log_probabilities.gather(3, targets)[..., 0] * share).sum()
-        # The gradient of the cross-entropy: probabilities, minus one at the target.
+        # The gradient of the cross-entropy is the vector of probabilities, minus one at the target.
         slope = log_probabilities.exp_()
         slope.scatter_add_(3, targets, slope.new_full((), -1.0).expand(targets.shape))
         self._ensemble.backward(slope.mul_(share[..., None]).flatten(2), tape, self._gradients)
         return loss
 
     def _masked_logits(self, x: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor, Tensor, Any]:
-        """Logits of rows of which a random share of the entries is masked; the mask, the targets, and the tape.
+        """Logits of rows with a random share of their entries masked; the mask, the targets, and the tape.
 
-        Missing entries are neither shown nor among the targets.
+        Missing entries are not shown to the network, and are not in the mask.
         """
         shape = (self._n_members, len(x), self._n_features)
         inputs, targets = x[:, : self._n_inputs], x[:, self._n_inputs :].long()
@@ -238,48 +242,49 @@ class MaskedAutoencoder:
         share = torch.rand((*shape[:2], 1), generator=generator, dtype=x.dtype, device=x.device)
         shown = torch.rand(shape, generator=generator, dtype=x.dtype, device=x.device) >= share
         shown = shown.to(x.dtype).mul_(known)
-        outputs, tape = self._ensemble.forward(torch.cat([inputs * self._by_input(shown), shown], 2))
+        outputs, tape = self._ensemble.forward(torch.cat([inputs * self._per_input(shown), shown], 2))
         logits = outputs.view(*shape, self._n_bins) + self._log_marginals[:, None]
         return logits, known - shown, targets.clamp_min(0).expand(shape)[..., None], tape
 
-    def prepared(self, passes: list[Pass], member: int | None = None) -> Prepared:
-        """The layers of each pass, all of them of the given member, if any, else each of its own."""
+    def scoring_layers(self, passes: list[Pass], member: int | None = None) -> ScoringLayers:
+        """The layers of each pass, taken from the given member, or by default from the member of the pass."""
         places = np.concatenate([features for features, _ in passes]).argsort(kind="stable")
         order, layers = torch.from_numpy(places).to(self.parameters.device), []
         for features, own_member in passes:
             masked = to_tensor(features, torch.int64, self.parameters.device)
             layers.append((masked, self._layers_for(masked, own_member if member is None else member)))
-        return Prepared(layers, order)
+        return ScoringLayers(layers, order)
 
-    def surprisals(self, inputs: Tensor, index: Tensor, prepared: Prepared) -> Tensor:
-        """Minus the logarithm of each bin's probability, averaged over the passes that mask its feature.
+    def surprisals(self, inputs: Tensor, index: Tensor, scoring_layers: ScoringLayers) -> Tensor:
+        """Minus the log-probability of the bin of each entry, averaged over the passes that mask the feature.
 
-        `inputs` may have one column more for each feature that is 1 where it is missing. What is returned there is no
-        surprisal.
+        `inputs` may be followed by a column per feature that is 1 for missing entries. Results for missing entries are
+        meaningless.
         """
         index = index.clamp_min(0)
-        found = [self._surprisals_of(inputs, index[:, masked], layers) for masked, layers in prepared.layers]
-        # Every member's passes mask each feature once: in the order of the features, their results lie side by side.
-        return torch.cat(found, 1)[:, prepared.order].view(inputs.shape[0], self._n_features, -1).mean(2)
+        found = [self._surprisals_of(inputs, index[:, masked], layers) for masked, layers in scoring_layers.layers]
+        # The passes of each member mask every feature once. After sorting, the results of a feature are adjacent.
+        return torch.cat(found, 1)[:, scoring_layers.order].view(inputs.shape[0], self._n_features, -1).mean(2)
 
     def _surprisals_of(self, inputs: Tensor, index: Tensor, layers: Layers) -> Tensor:
         (weight, bias), *others = layers
         logits = self._ensemble.run(inputs, [(weight[: inputs.shape[1]], bias), *others])
         logits = logits.view(*index.shape, self._n_bins)
         own = logits.gather(2, index[..., None])[..., 0]
-        # Half the time of logsumexp; logits are logarithms of frequencies and corrections.
+        # This takes half the time of logsumexp, and clipping prevents overflow.
         return logits.clamp_(2.0 * NO_BIN, MAX_LOGIT).exp_().sum(2).clamp_min_(math.exp(-MAX_LOGIT)).log_() - own
 
     def _layers_for(self, masked: Tensor, member: int) -> Layers:
-        """A member's layers without the inputs that are masked, and with the outputs of those features only.
+        """The layers of a member without the inputs of the masked features, and with only the outputs of these.
 
-        Indicators of what is shown are constant, and part of the bias; indicators of what is missing take that back.
+        The mask of a pass is constant, so that its inputs are included in the bias. The inputs for missing entries
+        subtract the part of missing features from the bias.
         """
         layers, n_features = self._ensemble.member(member), self._n_features
         shown = torch.ones(n_features, dtype=self.parameters.dtype, device=self.parameters.device)
         shown[masked] = 0.0
         weight, bias = layers[0]
-        values, indicators = (weight * torch.cat([self._by_input(shown), shown])[:, None]).split(
+        values, indicators = (weight * torch.cat([self._per_input(shown), shown])[:, None]).split(
             [self._n_inputs, n_features]
         )
         layers[0] = (torch.cat([values, -indicators]), bias + indicators.sum(0))
@@ -289,12 +294,12 @@ class MaskedAutoencoder:
         return layers
 
 
-# Features that a pass masks, and the member that makes it.
+# The features that a pass masks, and the member that it uses.
 Pass = tuple[np.ndarray, int]
 
 
 def draw_passes(n_features: int, random_state: np.random.RandomState) -> list[Pass]:
-    """The passes of scoring: each member masks every feature once, in groups."""
+    """Draw the passes for scoring. Each member masks every feature once, in random groups."""
     passes = []
     for member, n_groups in enumerate(PASSES):
         groups = np.array_split(random_state.permutation(n_features), min(n_groups, n_features))

@@ -1,4 +1,4 @@
-"""Distances to the nearest row of several small samples (bags) of the training rows."""
+"""Distances to the nearest row in each of several random samples (bags) of the training rows."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ from torch import Tensor
 
 from skae._support._torch import dtype_of, to_tensor
 
-# Added to mean squared differences of features: rows that coincide with others are not infinitely usual.
+# Added to the mean square difference of two rows before the logarithm, so that it stays finite for equal rows.
 SQUARED_FLOOR = 1e-3
-# Rows this near, in squares of a feature's deviation and of the row's length, may be one row: products of float32 round
-# that much. They are if no feature differs by more than its tolerance.
+# Two rows are candidates for equality if their squared distance is at most this share of the sum of the squared norm
+# and the number of features, which allows for rounding errors of float32. They are equal if, in addition, no feature
+# differs by more than its tolerance.
 COINCIDENCE = 1e-5
-# Numbers in a block of distances (4 MB), which caches hold.
+# Numbers in a block of distances: 4 MB, which fits into caches.
 BLOCK_ELEMENTS = 1 << 20
 
 
 class NearestRows:
-    """Log-distances to the nearest row of each bag in several spaces, on one device in the dtype of the references.
+    """Log-distances to the nearest row of each bag in several spaces, on one device, in the dtype of the references.
 
-    One batched product of (x, |x|^2, 1) with (-2 r, 1, |r|^2) makes the squared distances; bags lie one after the
-    other, so that the minimum is over contiguous numbers.
+    Squared distances are the batched matrix product of (x, |x|^2, 1) and (-2 r, 1, |r|^2). The references of a bag are
+    adjacent, so that the minimum is taken over contiguous numbers.
 
     Parameters
     ----------
@@ -31,10 +32,11 @@ class NearestRows:
     bags : ndarray of shape (n_spaces, n_bags, bag_size)
         Indices of references.
     n_coordinates : ndarray of shape (n_spaces,)
-        How many of the coordinates of a space are not zero everywhere; where features have several, how many features.
+        The number of coordinates in each space that are not zero for all rows. If features have several coordinates, it
+        is the number of features.
     device : torch.device
     feature_of : ndarray of shape (n_coordinates,), optional
-        The feature that each coordinate belongs to, if some have several.
+        The feature that each coordinate belongs to, if some features have several coordinates.
     """
 
     def __init__(
@@ -53,41 +55,41 @@ class NearestRows:
         norms = self._references.square().sum(2, keepdim=True)
         factors = torch.cat([-2.0 * self._references, torch.ones_like(norms), norms], 2)
         self._factors = factors.transpose(1, 2).contiguous()
-        self._of_features: Tensor | None = None
+        self._membership: Tensor | None = None
         if feature_of is not None:
             members = feature_of[:, np.newaxis] == np.arange(feature_of.max() + 1)
-            self._of_features = to_tensor(members, dtype_of(references), device)
+            self._membership = to_tensor(members, dtype_of(references), device)
 
     def log_distances(
         self, x: Tensor, left_out: Tensor | None = None, observed: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Mean over the bags of the log-distance to the nearest row; and which rows may coincide with a reference.
+        """The log-distance to the nearest row, averaged over the bags, and a mask of rows that may equal a reference.
 
-        Both of shape (n_spaces, n_rows), as x is (n_spaces, n_rows, n_coordinates). `left_out` of shape (n_rows,
-        n_references) says which references do not count for a row. `observed`, of the shape of x, is 1 for the
-        coordinates that count and 0 for others; distances are NaN in a space where none does.
+        Both have shape (n_spaces, n_rows); x has shape (n_spaces, n_rows, n_coordinates). `left_out`, of shape (n_rows,
+        n_references), is a mask of the references that do not count for a row. `observed`, in the shape of x, is 1 for
+        the coordinates that count, and 0 for the others. If none counts in a space, the distance is NaN.
         """
-        nearest = self._by_bag(x, left_out, observed).amin(3)
+        nearest = self._squared_distances(x, left_out, observed).amin(3)
         is_empty = nearest.isinf()
         coincide = nearest.amin(2) <= COINCIDENCE * (x.square().sum(2) + self._n_coordinates)
-        # Surprisals go by order: the distances of rows that coincide must not differ by rounding errors.
+        # Rows that equal a reference get the same distance. Otherwise surprisals would depend on rounding errors.
         nearest = nearest.masked_fill(is_empty | (nearest <= COINCIDENCE * self._n_coordinates[:, :, None]), 0.0)
         log_squares = (nearest + SQUARED_FLOOR * self._n_coordinates[:, :, None]).log()
         if observed is not None:
             log_squares.masked_fill_(self._n_observed(observed)[..., None] == 0, torch.nan)
         if left_out is None:
             return log_squares.mean(2) * 0.5, coincide
-        # A bag that is left out as a whole says nothing, unless all are.
+        # Bags whose references are all left out do not count, unless this holds for all bags.
         counts = (~is_empty | is_empty.all(2, keepdim=True)).to(x.dtype)
         return (log_squares * counts).sum(2) / counts.sum(2) * 0.5, coincide
 
-    def log_distances_lost(
+    def log_distance_reductions(
         self, x: Tensor, left_out: Tensor, space: int, product: Tensor | None, observed: Tensor | None = None
     ) -> Tensor:
-        """By how much the log-distance in a space falls if a feature may take the value that suits best, for each.
+        """For each feature, the decrease of the log-distance in a space if its value could be chosen freely.
 
-        `product` is the symmetric matrix that made the coordinates of features, if they are not features themselves.
-        `observed` is that of the space.
+        `product` is the symmetric matrix that turns features into the coordinates of the space; None if these are the
+        features themselves. `observed` is the mask of the space.
         """
         references, left_out = self._references[space], left_out[:, self._indices[space], None]
         differences = x[:, None, :] - references
@@ -98,8 +100,8 @@ class NearestRows:
             differences = (x @ product)[:, None, :] - references @ product
             differences = self._standardised(differences, product)
         of_features = differences.square()
-        if self._of_features is not None:
-            of_features = of_features @ self._of_features
+        if self._membership is not None:
+            of_features = of_features @ self._membership
         without = (squares - of_features).clamp_min_(0.0)
         whole, rest = (
             distances.masked_fill_(left_out, torch.inf)
@@ -113,23 +115,23 @@ class NearestRows:
         return (whole - rest).mean(1)
 
     def _standardised(self, differences: Tensor, product: Tensor) -> Tensor:
-        """Differences times a product, so that the squares of a feature's are what the feature can take away."""
-        if self._of_features is None:
+        """Differences scaled so that their squares are the decrease of the squared distance by each feature."""
+        if self._membership is None:
             return differences / product.square().sum(1).sqrt()
-        own = self._of_features @ self._of_features.t()
+        own = self._membership @ self._membership.t()
         root = torch.linalg.cholesky((product @ product) * own)
         return differences @ torch.linalg.inv(root).t()
 
     def _n_observed(self, observed: Tensor) -> Tensor:
-        """How many features of each row are observed."""
-        if self._of_features is None:
+        """The number of observed features of each row."""
+        if self._membership is None:
             return observed.sum(2)
-        return (observed @ (self._of_features / self._of_features.sum(0))).sum(2)
+        return (observed @ (self._membership / self._membership.sum(0))).sum(2)
 
-    def _by_bag(self, x: Tensor, left_out: Tensor | None, observed: Tensor | None) -> Tensor:
-        """Squared distances of shape (n_spaces, n_rows, n_bags, bag_size), infinite to what is left out.
+    def _squared_distances(self, x: Tensor, left_out: Tensor | None, observed: Tensor | None) -> Tensor:
+        """Squared distances, shape (n_spaces, n_rows, n_bags, bag_size); infinite for references that are left out.
 
-        Over what is observed, times all coordinates per coordinate observed.
+        They are summed over observed coordinates, and multiplied by the number of features per observed feature.
         """
         if observed is None:
             norms = x.square().sum(2, keepdim=True)
@@ -144,13 +146,13 @@ class NearestRows:
 
     @cached_property
     def _factors_of_observed(self) -> Tensor:
-        """(-2 r, 1, r^2): the squares of a reference's coordinates count where a row's are observed."""
+        """The matrix (-2 r, 1, r^2). Multiplied by the mask of a row, it adds only squares of observed coordinates."""
         r = self._references
         return torch.cat([-2.0 * r, torch.ones_like(r[:, :, :1]), r.square()], 2).transpose(1, 2).contiguous()
 
 
 def coincidences(x: Tensor, references: Tensor, tolerance: Tensor) -> Tensor:
-    """Which references each row coincides with, shape (n_rows, n_references)."""
+    """Mask of the references that equal each row within the tolerance, shape (n_rows, n_references)."""
     norms = x.square().sum(1, keepdim=True)
     distances = torch.addmm(references.square().sum(1), x, references.t(), alpha=-2.0).add_(norms)
     coincide = distances <= COINCIDENCE * (norms + x.shape[1])
@@ -160,9 +162,9 @@ def coincidences(x: Tensor, references: Tensor, tolerance: Tensor) -> Tensor:
 
 
 def draw_bags(weight: np.ndarray, n_bags: int, bag_size: int, random_state: np.random.RandomState) -> np.ndarray:
-    """Indices of the rows of each bag, shape (n_bags, bag_size), each row as often as it weighs on average.
+    """Draw the indices of the rows of each bag, shape (n_bags, bag_size), with frequencies proportional to weights.
 
-    Systematic samples of random orders: rows that weigh the same are in a bag at most once.
+    Each bag is a systematic sample of the rows in random order, so that rows of equal weight occur in it at most once.
     """
     bags = []
     for _ in range(n_bags):

@@ -1,4 +1,4 @@
-"""What networks say of rows: masked autoencoders or denoisers as a component of the score."""
+"""The component score of networks, which are masked autoencoders or denoisers."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from skae._detector._coordinates import Systems
 from skae._detector._denoiser import NOISE_LEVELS, DenoiserEnsemble
 from skae._detector._ensemble import Layers
 from skae._detector._entries import N_FOLDS
-from skae._detector._masked_autoencoder import Bins, MaskedAutoencoder, Pass, Prepared
+from skae._detector._masked_autoencoder import Bins, MaskedAutoencoder, Pass, ScoringLayers
 from skae._detector._nearest_rows import SQUARED_FLOOR
-from skae._detector._tail_surprisal import TailSurprisal, left_out_surprisals, two_highest
+from skae._detector._tail_surprisal import TailSurprisal, cross_fitted_surprisals, mean_of_two_highest
 from skae._linalg._quantiles import weighted_quantile
 from skae._rows._blocks import row_blocks
 from skae._support._state import fields_of
 from skae._support._torch import dtype_of, to_tensor
 
-# Rows scored at once: outputs for 20 features take 3 MB.
+# Number of rows that are scored at once. Outputs for 20 features take 3 MB.
 NETWORK_BLOCK = 2048
 
 
 class NetworkScores(Protocol):
-    """A component score by networks, each of which did not learn from one fold of the training rows."""
+    """The component score of an ensemble. Each network was trained without one fold of the training rows."""
 
     def component(self, systems: Systems) -> np.ndarray:
-        """The component score of each row, in the opinion of all networks."""
+        """The component score of each row, combined from all networks."""
 
     def calibrated(
         self, systems: Systems, fold: np.ndarray, weight: np.ndarray, groups: np.ndarray | None
     ) -> tuple[NetworkScores, np.ndarray]:
-        """Scores on the scale of weighted training rows, which may belong to groups, and their components.
+        """Calibrate the networks with weighted training rows; return them and the component scores of these rows.
 
-        A row is judged by the network that did not learn from its fold.
+        Each row is scored by the network that was trained without its fold. Rows may belong to groups.
         """
 
     def to_state(self) -> dict[str, Any]:
@@ -46,7 +46,7 @@ class NetworkScores(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class MaskedScores:
-    """Masked autoencoders: the two most surprising features of a row, each given the others."""
+    """Masked autoencoders. The component score is the mean surprisal of the two most surprising features of a row."""
 
     bins: Bins
     log_marginals: np.ndarray
@@ -58,27 +58,27 @@ class MaskedScores:
     input_features: np.ndarray | None = None
 
     def component(self, systems: Systems) -> np.ndarray:
-        return two_highest(self._surprisals(self._raw(systems)))
+        return mean_of_two_highest(self._surprisals(self._raw(systems)))
 
     def calibrated(
         self, systems: Systems, fold: np.ndarray, weight: np.ndarray, groups: np.ndarray | None
     ) -> tuple[MaskedScores, np.ndarray]:
-        raw = by_own_members(self._raw, systems, fold)
+        raw = out_of_fold(self._raw, systems, fold)
         surprisals = tuple(TailSurprisal.of(values, weight) for values in raw.T)
-        scores = two_highest(left_out_surprisals(raw, weight, groups))
+        scores = mean_of_two_highest(cross_fitted_surprisals(raw, weight, groups))
         return replace(self, feature_surprisals=surprisals), scores
 
     def _raw(self, systems: Systems, member: int | None = None) -> np.ndarray:
-        """Minus the log-probability density of each feature given the others, by one network or by all; NaN stays."""
+        """Minus the log-density of each feature given the others, by one network or by all; NaN for missing entries."""
         network, dtype, values = self.network, dtype_of(self.weights), systems.values
         result = np.empty(values.shape)
         with torch.no_grad():
-            prepared = self._prepared if member is None else network.prepared(self.passes, member)
+            layers = self._scoring_layers if member is None else network.scoring_layers(self.passes, member)
             for part in row_blocks(len(result), 1, NETWORK_BLOCK):
                 index, inputs = self.bins.index(values[part]), masked_inputs(systems.select(part))
                 if systems.missing is not None:
                     inputs = np.concatenate([inputs, np.isnan(values[part])], axis=1)
-                surprisals = network.surprisals(torch.from_numpy(inputs).to(dtype), torch.from_numpy(index), prepared)
+                surprisals = network.surprisals(torch.from_numpy(inputs).to(dtype), torch.from_numpy(index), layers)
                 result[part] = surprisals.numpy() + self.bins.offset(values[part], index, member)
         return result
 
@@ -103,12 +103,12 @@ class MaskedScores:
 
     def _surprisals(self, raw: np.ndarray) -> np.ndarray:
         pairs = zip(self.feature_surprisals, raw.T, strict=True)
-        # A missing entry is no surprise.
+        # The surprisal of a missing entry is zero.
         return np.nan_to_num(np.stack([tail(values) for tail, values in pairs], axis=1))
 
     @cached_property
-    def _prepared(self) -> Prepared:
-        return self.network.prepared(self.passes)
+    def _scoring_layers(self) -> ScoringLayers:
+        return self.network.scoring_layers(self.passes)
 
     @cached_property
     def network(self) -> MaskedAutoencoder:
@@ -121,7 +121,7 @@ class MaskedScores:
 
 @dataclass(frozen=True, eq=False)
 class DenoiserScores:
-    """Denoisers: how far they move a row, averaged over the levels of noise."""
+    """Denoisers. The component score is the logarithm of the root mean square distance that they move a row."""
 
     axes: np.ndarray
     variances: np.ndarray
@@ -131,28 +131,28 @@ class DenoiserScores:
     medians: np.ndarray
 
     def component(self, systems: Systems) -> np.ndarray:
-        return self._joined(self._raw(systems))
+        return self._log_distance(self._raw(systems))
 
     def calibrated(
         self, systems: Systems, fold: np.ndarray, weight: np.ndarray, groups: np.ndarray | None
     ) -> tuple[DenoiserScores, np.ndarray]:
-        raw = by_own_members(self._raw, systems, fold)
+        raw = out_of_fold(self._raw, systems, fold)
         medians = np.maximum([weighted_quantile(values, 0.5, weight) for values in raw.T], 1e-12)
         calibrated = replace(self, medians=medians)
-        return calibrated, calibrated._joined(raw)
+        return calibrated, calibrated._log_distance(raw)
 
     def _raw(self, systems: Systems, member: int | None = None) -> np.ndarray:
-        """How far rows are moved, in squares, at each level of noise; by one network, or each level by its own."""
+        """Squared distances that rows are moved at each noise level, by one network or by a different one per level."""
         network, dtype = self.network, dtype_of(self.weights)
         result = np.empty((len(systems.deviations), len(NOISE_LEVELS)))
         with torch.no_grad():
-            prepared = self._prepared if member is None else network.prepared(member)
+            layers = self._scoring_layers if member is None else network.scoring_layers(member)
             for part in row_blocks(len(result), 1, NETWORK_BLOCK):
                 coordinates = torch.from_numpy(systems.deviations[part] @ self.axes).to(dtype)
-                result[part] = network.squared_residuals(coordinates, prepared).numpy()
+                result[part] = network.squared_residuals(coordinates, layers).numpy()
         return result
 
-    def _joined(self, raw: np.ndarray) -> np.ndarray:
+    def _log_distance(self, raw: np.ndarray) -> np.ndarray:
         return 0.5 * np.log((raw / self.medians).mean(axis=1) + SQUARED_FLOOR)
 
     def to_state(self) -> dict[str, Any]:
@@ -170,8 +170,8 @@ class DenoiserScores:
         return DenoiserEnsemble(variances, self.hidden_layer_sizes, self.activation, N_FOLDS, weights)
 
     @cached_property
-    def _prepared(self) -> list[Layers]:
-        return self.network.prepared()
+    def _scoring_layers(self) -> list[Layers]:
+        return self.network.scoring_layers()
 
 
 def masked_inputs(systems: Systems) -> np.ndarray:
@@ -180,8 +180,8 @@ def masked_inputs(systems: Systems) -> np.ndarray:
     return MaskedAutoencoder.inputs(systems.observed, systems.ranks, is_numeric)
 
 
-def by_own_members(raw: Callable[..., np.ndarray], systems: Systems, fold: np.ndarray) -> np.ndarray:
-    """What the member that did not learn from a row says of it."""
+def out_of_fold(raw: Callable[..., np.ndarray], systems: Systems, fold: np.ndarray) -> np.ndarray:
+    """The raw scores of each row by the member that was trained without its fold."""
     parts = [np.flatnonzero(fold == member) for member in range(N_FOLDS)]
     found = [raw(systems.select(part), member) for member, part in enumerate(parts) if len(part)]
     result = np.empty((len(fold), found[0].shape[1]))

@@ -23,60 +23,62 @@ from skae._support._torch import make_generator, to_numpy, to_tensor
 from skae._training._loop import Network, Split, TrainingResult, train
 from skae._training._mixed_precision import MixedPrecision
 
-# With more features bins cost too much, and denoisers are trained instead of masked autoencoders.
+# With more features, bins take too much time and memory, so that denoisers are trained instead of masked autoencoders.
 MAX_BINNED_FEATURES = 64
-# Denoisers take this many leading axes.
+# Denoisers use at most this many leading principal axes.
 MAX_NETWORK_AXES = 64
 
 
 class NetworkTraining:
-    """The training of the scorer's networks, which each learn from the usual rows outside of one fold.
+    """The training of an ensemble of networks. Each is trained on the typical rows outside one fold.
 
-    `network_scores()` makes scores, not calibrated yet, of the networks as they are.
+    `network_scores()` returns the present networks as `NetworkScores` that are not calibrated yet.
     """
 
     def __init__(
         self,
         entries: Entries,
-        usual: np.ndarray,
+        typical: np.ndarray,
         distances: RowDistances,
         parameters: ScorerParameters,
         rows: TrainingRows,
         random_state: np.random.RandomState,
     ) -> None:
-        self._entries, self._usual, self._coordinates = entries, usual, distances.coordinates
+        self._entries, self._typical, self._coordinates = entries, typical, distances.coordinates
         self._systems = distances.systems(entries.rows)
         self._parameters, self._rows, self._random_state = parameters, rows, random_state
-        # Few rows are scored in float64, so that a row's score does not depend on others; training need not be.
+        # With "auto", training is in float32, even if there are so few rows that scores are computed in float64.
         self._dtype = torch.float32 if parameters.training.dtype == "auto" else rows.dtype
-        # What contradicts itself across categories is a matter of exact matches: distances and denoisers hardly see it.
+        # Distances and denoisers hardly detect unusual combinations of categories, which masked autoencoders do detect.
         is_masked = (parameters.novelty or entries.columns is not None) and rows.n_features <= MAX_BINNED_FEATURES
         amount = MASKED_AUTOENCODERS if is_masked else DENOISERS
         self._sizes = tuple(resolved(parameters.hidden_layer_sizes, lambda: amount.hidden_layer_sizes))
         self.settings = denoising_settings(parameters.training, amount, len(entries))
         self.result = TrainingResult()
-        weight = entries.weight * usual
+        weight = entries.weight * typical
         members = [np.where(entries.fold != member, weight, 0.0) for member in range(N_FOLDS)]
-        # A member that would have no row learns from all.
+        # A member without rows is trained on all rows.
         self._weight = np.stack([own if own.any() else entries.weight for own in members], axis=1)
-        self.network_scores: Callable[[], NetworkScores] = self._masked() if is_masked else self._denoisers()
+        self.network_scores: Callable[[], NetworkScores] = (
+            self._build_masked_autoencoders() if is_masked else self._build_denoisers()
+        )
 
     def run(self, on_epoch: Callable[..., bool]) -> None:
-        """Train; `result` says how it went."""
+        """Train the networks, and fill in `result`."""
         split = Split(row_indices(len(self._entries)), None, self._weight)
         train(self._trainee, self._inputs, split, self.settings, self._random_state, on_epoch, self.result)
 
-    def _masked(self) -> Callable[[], MaskedScores]:
-        entries, usual, columns, generator = self._entries, self._usual, self._entries.columns, self._generator()
+    def _build_masked_autoencoders(self) -> Callable[[], MaskedScores]:
+        entries, typical, columns, generator = self._entries, self._typical, self._entries.columns, self._generator()
         values, tolerance = self._systems.values, self._coordinates.scale.tolerance
         if columns is not None:
-            tolerance = tolerance[columns.first]
+            tolerance = tolerance[columns.first_column]
         categories = None if columns is None else columns.n_bins
-        bins = Bins.of(values[usual], entries.weight[usual], self._weight[usual], tolerance, categories)
+        bins = Bins.of(values[typical], entries.weight[typical], self._weight[typical], tolerance, categories)
         index, inputs = bins.index(values), masked_inputs(self._systems)
         marginals = np.stack([log_marginals(index, bins.n_bins, own) for own in self._weight.T])
         marginals = marginals[:, :, : bins.n_bins.max()]
-        activation, input_features = self._parameters.activation, None if columns is None else columns.inputs
+        activation, input_features = self._parameters.activation, None if columns is None else columns.input_features
 
         def network_in(dtype: torch.dtype) -> MaskedAutoencoder:
             on_device = to_tensor(marginals, dtype, self._rows.device)
@@ -91,7 +93,7 @@ class NetworkTraining:
             bins, marginals, self._weights(), self._sizes, activation, passes, input_features=input_features
         )
 
-    def _denoisers(self) -> Callable[[], DenoiserScores]:
+    def _build_denoisers(self) -> Callable[[], DenoiserScores]:
         whitening, generator = self._coordinates.whitening, self._generator()
         factors = whitening.factors[:MAX_NETWORK_AXES]
         axes = whitening.axes[:, : len(factors)] * factors

@@ -10,18 +10,18 @@ from scipy import special
 from skae._detector._feature_scale import CLIP
 from skae._linalg._quantiles import observed
 
-# Distinct values kept per feature. Between two of them ranks are those of the gap or, where values were left out,
-# interpolated.
+# Maximum number of distinct values (knots) stored per feature. If there are more, ranks between knots are interpolated.
 MAX_KNOTS = 256
 
 
 @dataclass(frozen=True, eq=False)
 class RankTransform:
-    """Normal quantiles of mid-ranks; beyond the range of the training rows plus the excess in deviations.
+    """Normal quantiles of mid-ranks. Outside the range of the training rows, the excess in deviations is added.
 
-    Values within `tolerance` of a knot are equal to it. Feature j has the knots
-    ``values[starts[j] : starts[j + 1]]``, at which ranks are `at`; between two knots (unless the feature is
-    `interpolated`), below the first and above the last they are `between`, of which each feature has one more.
+    Feature j has the knots ``values[starts[j] : starts[j + 1]]``. Values within `tolerance` of a knot are equal to it.
+    `at` contains the rank coordinate of each knot. `between` contains those of other values: for each feature that of
+    values below the first knot, then that of each gap, then that of values above the last knot. If a feature is
+    `interpolated`, the coordinates in gaps are interpolated between knots instead.
     """
 
     starts: np.ndarray
@@ -33,7 +33,7 @@ class RankTransform:
 
     @classmethod
     def of(cls, deviations: np.ndarray, weight: np.ndarray, tolerance: np.ndarray) -> RankTransform:
-        """Of weighted rows in the units of a `FeatureScale`."""
+        """Compute the knots from weighted rows in the units of a `FeatureScale`."""
         if not deviations.shape[1]:
             none = np.empty(0, np.float32)
             return cls(np.zeros(1, dtype=np.intp), none, none, none, np.empty(0, dtype=bool), tolerance)
@@ -45,14 +45,14 @@ class RankTransform:
         return cls(starts, values, at, between, np.array(interpolated), tolerance)
 
     def nearest_known(self, deviations: np.ndarray, where: np.ndarray) -> np.ndarray:
-        """Deviations in which entries are replaced by the nearest knot of their feature."""
+        """Deviations in which the chosen entries are replaced by the nearest knot of their feature."""
         for feature, column in enumerate(deviations.T):
             knots, chosen = self.values[self.starts[feature] : self.starts[feature + 1]], where[:, feature]
             column[chosen] = knots[np.searchsorted(0.5 * (knots[1:] + knots[:-1]), column[chosen])]
         return deviations
 
     def __call__(self, deviations: np.ndarray) -> np.ndarray:
-        """Rank coordinates of rows in the units of the `FeatureScale`, in their dtype."""
+        """Rank coordinates of rows, in the dtype of the rows, which are given in the units of the `FeatureScale`."""
         ranks = np.empty(deviations.shape, deviations.dtype)
         for feature in range(deviations.shape[1]):
             start, stop = self.starts[feature], self.starts[feature + 1]
@@ -71,7 +71,7 @@ class RankTransform:
 
 
 def _knots(column: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool]:
-    """Distinct values of a feature, normal quantiles of their mid-ranks and of the gaps; whether not all are kept."""
+    """Knots of a feature, normal quantiles of their mid-ranks and of the gaps, and whether some values are no knots."""
     values, group = np.unique(column, return_inverse=True)
     counts = np.bincount(group, weights=weight)
     up_to = np.cumsum(counts)
@@ -80,7 +80,7 @@ def _knots(column: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarr
     if too_many:
         kept = np.unique(np.searchsorted(middle, np.linspace(middle[0], middle[-1], MAX_KNOTS)))
         values, middle, up_to = values[kept], middle[kept], up_to[kept]
-    # A value below all others has half the share of the lowest row, at most.
+    # Values below all knots get the probability of half a row, because the normal quantile of zero is infinite.
     lowest = min(0.5, max(0.5 / weight.sum(), np.finfo(np.float32).eps))
     at, between = (
         special.ndtri(np.clip(share / weight.sum(), lowest, 1.0 - lowest)) for share in (middle, np.append(0.0, up_to))

@@ -1,4 +1,4 @@
-"""The reconstruction scorer: how unusual rows are to an autoencoder with a bottleneck."""
+"""The reconstruction scorer: errors of an autoencoder with a bottleneck, and distances between its codes."""
 
 from __future__ import annotations
 
@@ -23,23 +23,24 @@ from skae._support._validation import check_finite_result
 from skae._support._warnings import warn
 from skae._training._loop import Split
 
-# Added to mean squares before their logarithm: rows that are reconstructed exactly are not infinitely usual.
+# Added to mean squares before the logarithm, so that it stays finite for rows that are reconstructed exactly.
 SQUARED_FLOOR = 1e-3
-# Below this many rows per feature, whitened codes of new rows depend so much on how many rows there were that an
-# autoencoder fitted to fewer says nothing of them: rows that it was not fitted to must.
+# With fewer rows per feature than this, whitened codes of new rows depend strongly on the number of training rows.
+# Autoencoders fitted to different numbers of rows are then not comparable: held-out rows calibrate instead of folds.
 MIN_ROWS_PER_FEATURE_TO_WHITEN = 2
-# Below this many rows, in all or per feature, an autoencoder depends so much on single rows that they look more usual
-# than new ones: autoencoders fitted without them then tell how unusual they are.
+# With fewer rows than this, in total or per feature, an autoencoder depends so much on single rows that they look more
+# normal than new rows. Scores are then calibrated by cross-fitting.
 MIN_ROWS, MIN_ROWS_PER_FEATURE = 200, 10
-# Each fold of the rows is judged by an autoencoder fitted to the others.
+# In cross-fitting, each fold of the rows is scored by an autoencoder fitted to the other folds. It needs at least
+# MIN_ROWS_OF_FOLDS rows, and is not used from MIN_ROWS_WITHOUT_FOLDS rows.
 N_FOLDS, MIN_ROWS_OF_FOLDS, MIN_ROWS_WITHOUT_FOLDS = 5, 20, 1000
 
 
 @dataclass(frozen=True, eq=False)
 class ReconstructionScorer:
-    """Two logarithms of distances: of a row to its reconstruction, and of its code to the mean code.
+    """Two log-distances as component scores: from a row to its reconstruction, and from its code to the mean code.
 
-    Codes are whitened over the training rows, so that the second is their Mahalanobis distance.
+    Codes are whitened over the training rows, so that the second distance is the Mahalanobis distance.
     """
 
     autoencoder: FittedAutoencoder
@@ -59,8 +60,9 @@ class ReconstructionScorer:
             fitted = replace(fitted, components=components, weight=weight, groups=groups)
         if MIN_ROWS_OF_FOLDS <= rows.n_distinct_rows < MIN_ROWS_PER_FEATURE_TO_WHITEN * rows.n_features:
             warn(
-                "Rows are so few for their features that those fitted to may look more unusual than new ones: labels "
-                "are for new rows only. Try method='denoising' first.",
+                f"Found {rows.n_distinct_rows} different rows for {rows.n_features} features. With fewer than 2 rows "
+                "per feature, training rows may look more unusual than new rows. Label only new rows, or use "
+                "method='denoising'.",
                 UserWarning,
             )
         return fitted
@@ -85,17 +87,17 @@ class ReconstructionScorer:
         if held_out is None and MIN_ROWS_OF_FOLDS <= n_distinct < MIN_ROWS_PER_FEATURE_TO_WHITEN * rows.n_features:
             train, calibration = split_rows(rows, 1.0 / N_FOLDS, random_state)
             split = Split(train, None, rows.sample_weight)
-        # Rows that calibrate scores must be as new to all of the autoencoder as later ones, unless folds see to that.
-        separate = calibration is not None and not needs_folds(rows)
-        judged = split.train if calibration is None else calibration
+        # Calibration rows must not have influenced any part of the autoencoder. With folds, this holds in any case.
+        train_rows_only = calibration is not None and not needs_folds(rows)
+        scored = split.train if calibration is None else calibration
 
         def scorer_fit(fitted: AutoencoderFit) -> ScorerFit:
             autoencoder = fitted.autoencoder
             codes = RowSource(autoencoder.encode(rows.source.local[split.train], parameters.device))
             scorer = cls(autoencoder, weighted_mean(codes, rows.effective_counts[split.train]))
-            components = scorer.component_scores(rows.source.local[judged], parameters.device)
-            weight = rows.effective_counts[judged]
-            groups = None if rows.groups is None else rows.groups[judged]
+            components = scorer.component_scores(rows.source.local[scored], parameters.device)
+            weight = rows.effective_counts[scored]
+            groups = None if rows.groups is None else rows.groups[scored]
             n_components = autoencoder.n_components
             return ScorerFit(scorer, n_components, fitted.training, components, weight, np.ones(2), groups)
 
@@ -105,7 +107,7 @@ class ReconstructionScorer:
             settings,
             random_state,
             split=split,
-            train_rows_only=separate,
+            train_rows_only=train_rows_only,
             report=lambda max_iter, package: report(max_iter, lambda: scorer_fit(package())),
         )
         return scorer_fit(fitted)
@@ -117,7 +119,7 @@ class ReconstructionScorer:
     def component_scores(self, X, device: str) -> np.ndarray:
         errors, _ = self.autoencoder.squared_errors(X, device)
         n_observed = _n_observed(X)
-        # Whitened codes of far rows may be beyond float32, though the rows are not.
+        # In float64, because whitened codes of extreme rows may be beyond the range of float32.
         deviations = self.autoencoder.encode(X, device, double=True) - self.code_mean
         means = np.column_stack([errors / np.maximum(n_observed, 1), np.square(deviations).mean(axis=1)])
         components = 0.5 * np.log(check_finite_result(means, self.autoencoder.weights.dtype) + SQUARED_FLOOR)
@@ -125,7 +127,11 @@ class ReconstructionScorer:
         return components
 
     def feature_shares(self, X, component_weights: np.ndarray, device: str) -> np.ndarray:
-        """Features share in the distance of a code by how far its reconstruction is from the mean row in each."""
+        """The share of each feature in the two component scores of each row.
+
+        For the reconstruction error, shares are proportional to squared errors. For the distance of the code, they are
+        proportional to squared differences between the reconstruction and the mean row.
+        """
         shares = np.empty(X.shape)
         mean, scale = self.autoencoder.linear.mean, self.autoencoder.linear.scale
         for part in row_blocks(*X.shape):
@@ -146,15 +152,15 @@ class ReconstructionScorer:
 
 
 def _n_observed(X) -> np.ndarray:
-    """How many entries of each row are not missing."""
+    """The number of observed entries of each row."""
     parts = [np.isnan(dense_rows(X, part)).sum(axis=1) for part in row_blocks(*X.shape)]
     return X.shape[1] - np.concatenate(parts)
 
 
 def needs_folds(rows: TrainingRows) -> bool:
-    """Whether rows are too few to look as new ones do, but enough for autoencoders fitted to a part of them.
+    """Whether scores are calibrated by cross-fitting: rows are too few for a hold-out, but enough for folds.
 
-    Of rows that belong to groups, whether the groups are too few: those held out would be too few to calibrate.
+    If rows belong to groups, groups are counted instead: with few groups, too few are held out for calibration.
     """
     n_rows, n_features = rows.n_distinct_rows, rows.n_features
     enough_for_parts = max(MIN_ROWS_OF_FOLDS, MIN_ROWS_PER_FEATURE_TO_WHITEN * n_features)
@@ -165,20 +171,21 @@ def needs_folds(rows: TrainingRows) -> bool:
 def cross_fitted_components(
     rows: TrainingRows, parameters: ScorerParameters, random_state: np.random.RandomState
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Components of the rows of all folds, each by a scorer fitted to the others, and the rows' weights and groups.
+    """Component scores of all rows, their weights and their groups, sorted by fold.
 
-    Rows of a group, or equal rows where there are no groups, are in one fold.
+    Each fold is scored by a scorer that was fitted to the other folds. Rows of a group are in the same fold; without
+    groups, equal rows are.
     """
     labels = rows.groups if rows.groups is not None else rows.first_occurrences
     occurrences, group = np.unique(row_indices(rows.n_rows) if labels is None else labels, return_inverse=True)
     fold = (random_state.permutation(len(occurrences)) % N_FOLDS)[group]
-    judged, components = [], []
+    scored, components = [], []
     for k in range(fold.max() + 1):
         fitted = ReconstructionScorer._fit(rows.select(fold != k), parameters, random_state, silent)
-        if fitted.training.interrupted:  # half of the folds would be no calibration
+        if fitted.training.interrupted:  # calibration needs all folds
             raise KeyboardInterrupt
-        judged.append(np.flatnonzero(fold == k))
-        components.append(fitted.scorer.component_scores(rows.source.local[judged[-1]], parameters.device))
-    order = np.concatenate(judged)
+        scored.append(np.flatnonzero(fold == k))
+        components.append(fitted.scorer.component_scores(rows.source.local[scored[-1]], parameters.device))
+    order = np.concatenate(scored)
     groups = None if rows.groups is None else rows.groups[order]
     return np.concatenate(components), rows.effective_counts[order], groups

@@ -18,20 +18,20 @@ from skae._rows._blocks import row_blocks
 from skae._support._state import fields_of
 from skae._support._torch import dtype_of, resolve_device, to_numpy, to_tensor
 
-# Features of the rank coordinates, and bags.
+# The features of a space of rank coordinates, and its bags.
 Space = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
 class RowDistances:
-    """Log-distances to the nearest row of small samples (bags) of the training rows, averaged over the bags.
+    """Log-distances to the nearest row in each of several samples (bags) of the training rows, averaged over the bags.
 
-    `references` are training rows in the units of ``coordinates.scale``, of which `bags` and the bags of the spaces
-    hold indices. `single` says which references stand for one training row: a row that coincides with one of those is
-    judged without it, so that training rows are measured as new rows are. `spaces` are pairs of features and bags.
+    `references` are training rows in the units of ``coordinates.scale``. `bags` are indices of references. `spaces` are
+    pairs of features and bags. `single` is the mask of references that represent a single training row: a row that
+    equals such a reference is compared with the other references only, so that training rows are scored like new rows.
 
-    Where training rows belong to groups, they are `known`, and a row is judged without the references of its group:
-    `groups` are those of the references.
+    If training rows belong to groups, `groups` are the group numbers of the references. Training rows are recognised by
+    `known`, and are compared with the references of other groups only.
     """
 
     coordinates: Coordinates
@@ -43,7 +43,7 @@ class RowDistances:
     groups: np.ndarray | None = None
 
     def groups_of(self, X, part: slice = slice(None)) -> np.ndarray | None:
-        """The groups of rows of X, None where training rows have none."""
+        """The group numbers of rows of X; None if training rows have no groups."""
         return None if self.known is None else self.known.groups_of(X, part)
 
     def systems(self, X, part: slice = slice(None)) -> Systems:
@@ -53,35 +53,37 @@ class RowDistances:
     def log_distances(self, systems: Systems, device: str, groups: np.ndarray | None = None) -> np.ndarray:
         """Log-distances in the systems and in the spaces, shape (n_rows, N_SYSTEMS + n_spaces).
 
-        They are NaN in a space of which nothing is observed. `groups` are those of the rows, as `groups_of` finds them.
+        They are NaN in spaces without any observed feature. `groups` are the group numbers of the rows, as `groups_of`
+        returns them.
         """
         where = resolve_device(device)
-        found_by = self._on(where)
+        on_device = self._on(where)
         result = np.empty((len(systems.deviations), N_SYSTEMS + len(self.spaces)))
         with torch.no_grad():
-            for part in row_blocks(len(result), found_by.n_distances, BLOCK_ELEMENTS):
+            for part in row_blocks(len(result), on_device.n_distances, BLOCK_ELEMENTS):
                 own = None if groups is None else groups[part]
-                observed = found_by.observed(systems, part)
-                result[part] = to_numpy(self._of_tensor(found_by.tensor(systems, part), observed, own, found_by))
+                observed = on_device.observed(systems, part)
+                result[part] = to_numpy(self._log_distances(on_device.tensor(systems, part), observed, own, on_device))
         return result
 
-    def _of_tensor(
-        self, systems: Tensor, observed: Tensor | None, groups: np.ndarray | None, found_by: OnDevice
+    def _log_distances(
+        self, systems: Tensor, observed: Tensor | None, groups: np.ndarray | None, on_device: DeviceDistances
     ) -> Tensor:
-        log_distances, coincide = found_by.log_distances(systems, None, observed)
-        judged_again = coincide[found_by.with_bags_of_their_own].any(0)
+        log_distances, coincide = on_device.log_distances(systems, None, observed)
+        is_known = coincide[on_device.with_separate_bags].any(0)
         if groups is not None:
-            judged_again |= to_tensor(groups != NO_GROUP, torch.bool, judged_again.device)
-        rows = judged_again.nonzero()[:, 0]
-        if len(rows):  # few, unless they are the training rows
+            is_known |= to_tensor(groups != NO_GROUP, torch.bool, is_known.device)
+        # Only these rows are computed again without some references. Unless X has training rows, they are few.
+        rows = is_known.nonzero()[:, 0]
+        if len(rows):
             own = None if groups is None else groups[to_numpy(rows)]
-            left_out = self._left_out(systems[0, rows], own, found_by.references)
+            left_out = self._left_out(systems[0, rows], own, on_device.references)
             own_observed = None if observed is None else observed[rows]
-            log_distances[:, rows] = found_by.log_distances(systems[:, rows], left_out, own_observed)[0]
+            log_distances[:, rows] = on_device.log_distances(systems[:, rows], left_out, own_observed)[0]
         return log_distances.t()
 
     def _left_out(self, deviations: Tensor, groups: np.ndarray | None, references: Tensor) -> Tensor:
-        # A value and a reference may both have been rounded.
+        # Twice the tolerance, because both the value and the reference may have been rounded.
         tolerance = to_tensor(2.0 * self.coordinates.scale.tolerance, deviations.dtype, deviations.device)
         coincide = coincidences(deviations, references, tolerance)
         coincide &= to_tensor(self.single, torch.bool, deviations.device)
@@ -90,19 +92,19 @@ class RowDistances:
             coincide |= to_tensor(same, torch.bool, deviations.device)
         return coincide
 
-    def _on(self, device: torch.device) -> OnDevice:
-        """What finds nearest rows there; made once for each device."""
-        if device not in self._made:
-            self._made[device] = OnDevice(self, device)
-        return self._made[device]
+    def _on(self, device: torch.device) -> DeviceDistances:
+        """The references on a device. They are moved to it once."""
+        if device not in self._by_device:
+            self._by_device[device] = DeviceDistances(self, device)
+        return self._by_device[device]
 
     @cached_property
-    def _made(self) -> dict[torch.device, OnDevice]:
+    def _by_device(self) -> dict[torch.device, DeviceDistances]:
         return {}
 
     @property
     def masks(self) -> np.ndarray:
-        """Which features belong to each space, shape (n_spaces, n_features)."""
+        """Mask of the features of each space, shape (n_spaces, n_features)."""
         columns = self.coordinates.scale.columns
         n_features = self.references.shape[1] if columns is None else len(columns.n_bins)
         masks = np.zeros((len(self.spaces), n_features), dtype=bool)
@@ -111,17 +113,20 @@ class RowDistances:
         return masks
 
     def feature_shares(self, systems: Systems, device: str, groups: np.ndarray | None = None) -> list[np.ndarray]:
-        """Shares of the features in each system's distances: how much nearer training rows are without a feature."""
-        found_by = self._on(resolve_device(device))
-        tensor, whitening = found_by.tensor(systems), self.coordinates.whitening.product
-        observed = found_by.observed(systems)
-        of_systems = (None,) * N_SYSTEMS if observed is None else found_by.of_systems(observed)
-        left_out = self._left_out(tensor[0], groups, found_by.references)
+        """For each coordinate system the shares of the features in the distances of rows.
+
+        The share of a feature is proportional to the decrease of the log-distance if its value can be chosen freely.
+        """
+        on_device = self._on(resolve_device(device))
+        tensor, whitening = on_device.tensor(systems), self.coordinates.whitening.product
+        observed = on_device.observed(systems)
+        of_systems = (None,) * N_SYSTEMS if observed is None else on_device.observed_by_system(observed)
+        left_out = self._left_out(tensor[0], groups, on_device.references)
         products = (None, torch.as_tensor(whitening, dtype=tensor.dtype, device=tensor.device), None)
         shares = []
         for space, (x, product, known) in enumerate(zip(tensor, products, of_systems, strict=True)):
-            lost = found_by.nearest.log_distances_lost(x, left_out, space, product, known)
-            shares.append(normalised(to_numpy(lost if observed is None else lost * found_by.of_features(observed))))
+            lost = on_device.nearest.log_distance_reductions(x, left_out, space, product, known)
+            shares.append(normalised(to_numpy(lost if observed is None else lost * on_device.per_feature(observed))))
         return shares
 
     def to_state(self) -> dict[str, Any]:
@@ -130,7 +135,7 @@ class RowDistances:
             "coordinates": self.coordinates.to_state(),
             "spaces": [list(space) for space in self.spaces],
         }
-        if self.known is None:  # as files were before there were groups
+        if self.known is None:  # the file format without groups
             return {name: value for name, value in state.items() if name not in ("known", "groups")}
         return state | {"known": fields_of(self.known)}
 
@@ -143,58 +148,59 @@ class RowDistances:
         return cls(**state | {"coordinates": coordinates, "spaces": spaces, "known": known})
 
 
-class OnDevice:
-    """What `RowDistances` computes with on one device."""
+class DeviceDistances:
+    """The references of `RowDistances` on one device, in all coordinate systems and spaces."""
 
     def __init__(self, distances: RowDistances, device: torch.device) -> None:
         systems, masks = distances.coordinates(distances.references).filled, distances.masks
         columns = distances.coordinates.scale.columns
         feature_of = None if columns is None else columns.feature_of
-        self._first = None if columns is None else to_tensor(columns.first, torch.int64, device)
+        self._first = None if columns is None else to_tensor(columns.first_column, torch.int64, device)
         dtype, n_features = dtype_of(distances.references), masks.shape[1]
         self.references = to_tensor(distances.references, dtype, device)
         bags = np.stack([distances.bags] * N_SYSTEMS)
         self.nearest = NearestRows(np.stack(systems), bags, np.full(N_SYSTEMS, n_features), device, feature_of)
         self.n_distances = bags.size
-        self._of_spaces: NearestRows | None = None
+        self._nearest_in_spaces: NearestRows | None = None
         if len(masks):
             bags = np.stack([bags for _, bags in distances.spaces])
             sizes, masks = masks.sum(axis=1), masks if feature_of is None else masks[:, feature_of]
             masked = systems[-1] * masks[:, np.newaxis].astype(systems[-1].dtype)
-            self._of_spaces = NearestRows(masked, bags, sizes, device, feature_of)
+            self._nearest_in_spaces = NearestRows(masked, bags, sizes, device, feature_of)
             self.n_distances = max(self.n_distances, bags.size)
         self._masks = to_tensor(masks[:, np.newaxis], dtype, device)
-        # The bags of subspaces are some of those of the systems, which all have the same.
-        self.with_bags_of_their_own = [0, *(N_SYSTEMS + k for k, mask in enumerate(masks) if mask.all())]
+        # Equal rows are searched for in one system, because all systems have the same bags, and in spaces with other
+        # bags. Subspaces use bags of the systems.
+        self.with_separate_bags = [0, *(N_SYSTEMS + k for k, mask in enumerate(masks) if mask.all())]
 
     def tensor(self, systems: Systems, part: slice = slice(None)) -> Tensor:
         """Rows in the three systems, shape (N_SYSTEMS, n_rows, n_features)."""
         return torch.stack([self._on_device(system[part]) for system in systems.filled])
 
     def observed(self, systems: Systems, part: slice = slice(None)) -> Tensor | None:
-        """1 for observed entries of rows, 0 for missing ones; None if none is missing."""
+        """1 for observed entries of rows, 0 for missing ones; None if no entry is missing."""
         return None if systems.missing is None else self._on_device(~systems.missing[part])
 
-    def of_features(self, observed: Tensor) -> Tensor:
-        """Of columns of features, which are observed or missing together, one each."""
+    def per_feature(self, observed: Tensor) -> Tensor:
+        """The mask per feature. All columns of a feature have the same mask, so that the first one is taken."""
         return observed if self._first is None else observed[:, self._first]
 
     def _on_device(self, array: np.ndarray) -> Tensor:
         return to_tensor(array, self.references.dtype, self.references.device)
 
     @staticmethod
-    def of_systems(observed: Tensor) -> Tensor:
-        """What is observed of the coordinates of each system: of whitened rows, which are filled before, everything."""
+    def observed_by_system(observed: Tensor) -> Tensor:
+        """The mask of observed coordinates in each system. It is all ones for whitened rows, which were filled."""
         return torch.stack([observed, torch.ones_like(observed), observed])
 
     def log_distances(
         self, systems: Tensor, left_out: Tensor | None = None, observed: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Log-distances, and which rows may coincide with a reference, shape (N_SYSTEMS + n_spaces, n_rows)."""
-        of_systems = None if observed is None else self.of_systems(observed)
+        """Log-distances and a mask of rows that may equal a reference; shapes are (N_SYSTEMS + n_spaces, n_rows)."""
+        of_systems = None if observed is None else self.observed_by_system(observed)
         found = [self.nearest.log_distances(systems, left_out, of_systems)]
-        if self._of_spaces is not None:
+        if self._nearest_in_spaces is not None:
             of_spaces = None if observed is None else observed * self._masks
-            found.append(self._of_spaces.log_distances(systems[-1] * self._masks, left_out, of_spaces))
+            found.append(self._nearest_in_spaces.log_distances(systems[-1] * self._masks, left_out, of_spaces))
         distances, coincide = zip(*found, strict=True)
         return torch.cat(distances), torch.cat(coincide)

@@ -1,4 +1,4 @@
-"""What a detector needs of a scorer."""
+"""The interface between the detector and its scorers."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from skae._training._loop import TrainingResult
 
 @dataclass(frozen=True)
 class ScorerParameters:
-    """The parameters of the detector that its scorer is fitted with; "auto" where a rule of the scorer decides.
+    """The parameters of the detector that its scorer needs. The scorer resolves "auto".
 
-    `n_categories` says for each feature how many categories it has, of which rows contain codes, 0 for numbers; None
-    stands for numbers only.
+    `n_categories` is the number of categories of each feature, 0 for numeric features. Rows contain categories as
+    codes. None means that all features are numeric.
     """
 
     novelty: bool
@@ -32,9 +32,9 @@ class ScorerParameters:
 
 
 class Scorer(Protocol):
-    """Says how unusual rows are, by several component scores: the higher, the more unusual.
+    """Measures how unusual rows are by several component scores: the higher, the more unusual.
 
-    Components need no common scale: the detector measures each by how many calibration rows have it as high.
+    Component scores need no common scale, because the detector converts each to a surprisal.
     """
 
     @property
@@ -45,19 +45,19 @@ class Scorer(Protocol):
     def fit(
         cls, rows: TrainingRows, parameters: ScorerParameters, random_state: np.random.RandomState, report: Report
     ) -> ScorerFit:
-        """Fit to rows; `report` is told of training and packages `ScorerFit`."""
+        """Fit to rows. `report` gets the progress of training, and a function that returns the present `ScorerFit`."""
 
     def component_scores(self, X, device: str) -> np.ndarray:
-        """The components of each row, shape (n_rows, n_scores); NaN for a row of which nothing is observed."""
+        """The component scores of each row, shape (n_rows, n_scores); NaN for a row without observed entries."""
 
     def feature_shares(self, X, component_weights: np.ndarray, device: str) -> np.ndarray:
-        """Share of each feature in each row's components, of which each counts as its weight, shape of X.
+        """The share of each feature in the weighted sum of a row's component scores, in the shape of X.
 
-        Weights have shape (n_rows, n_scores); rows of the result sum to one.
+        Weights have shape (n_rows, n_scores). Each row of the result sums to one.
         """
 
     def codes(self, X, device: str) -> np.ndarray:
-        """Codes of rows, in X's dtype; the detector takes the first `ScorerFit.n_components` columns."""
+        """Codes of rows, in the dtype of X. The detector returns the first `ScorerFit.n_components` columns."""
 
     def to_state(self) -> dict[str, Any]:
         """Arrays and plain values for a file."""
@@ -69,11 +69,11 @@ class Scorer(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class ScorerFit:
-    """A fitted scorer, the number of columns of its codes, how training went, and what calibrates its components.
+    """A fitted scorer, the number of columns of its codes, the course of training, and the calibration rows.
 
-    `components` are those of calibration rows, each found without the row's help, and `weight` how many rows each of
-    them stands for. `component_weight` says how much each component counts, the most important one 1. `groups` are the
-    groups of the calibration rows, if they belong to any.
+    `components` are the component scores of the calibration rows, each computed without the row. `weight` is the number
+    of rows that each of them represents, and `groups` are their groups, if there are any. `component_weight` are
+    the weights of the component scores, of which the largest is 1.
     """
 
     scorer: Scorer
@@ -86,6 +86,6 @@ class ScorerFit:
 
 
 def normalised(shares: np.ndarray) -> np.ndarray:
-    """Rows that sum to one; equal shares where all are zero."""
+    """Divide rows by their sums. Rows of zeros become equal shares."""
     total = shares.sum(axis=1, keepdims=True)
     return np.divide(shares, total, out=np.full(shares.shape, 1.0 / shares.shape[1]), where=total > 0)

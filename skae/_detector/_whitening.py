@@ -1,4 +1,4 @@
-"""Robust principal axes of the rows, and rows whitened along them."""
+"""Whitening along robust principal axes."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from sklearn.utils.extmath import svd_flip
 from skae._autoencoder._imputation import GaussianImputer
 from skae._linalg._quantiles import weighted_quantile
 
-# Share of the rows that each concentration step keeps (Rousseeuw & Van Driessen 1999), and the number of steps.
+# The share of the rows that each concentration step keeps (Rousseeuw & Van Driessen 1999), and the number of steps.
 BULK, N_STEPS = 0.8, 3
-# Added to variances in the metric of the steps, and when whitening: axes along which the bulk hardly varies are
-# magnified at most ((1 + .1) / .1)^(1/2) = 3.3 times.
+# Added to variances in the distances of the concentration steps, and in whitening. The latter limits the factor of axes
+# with little variance to ((1 + .1) / .1)^(1/2) = 3.3.
 STEP_FLOOR, WHITENING_FLOOR = 0.05, 0.1
-# Along an axis that was found with few rows, these rows are unlike new ones: an axis for so many rows at most.
+# There is at most one axis per this many rows. Along more axes, training rows would differ from new rows.
 MIN_ROWS_PER_AXIS = 5
 
 
 @dataclass(frozen=True, eq=False)
 class Whitening:
-    """Leading principal axes of the bulk of the rows, and what coordinates along them are multiplied by to whiten them.
+    """Leading principal axes of most of the rows, and the factors that whiten coordinates along them.
 
-    Variances are shrunk towards their mean (Ledoit & Wolf 2004). All other directions are multiplied by `rest`, so that
-    nothing special happens where there are fewer rows than features.
+    Variances are shrunk towards their mean (Ledoit & Wolf 2004). All directions orthogonal to the axes are multiplied
+    by `rest`. This works with fewer rows than features, too.
     """
 
     axes: np.ndarray
@@ -37,7 +37,7 @@ class Whitening:
 
     @classmethod
     def of(cls, deviations: np.ndarray, weight: np.ndarray) -> Whitening:
-        """Of weighted rows, by concentration steps from all rows."""
+        """Find the axes of weighted rows by concentration steps, which start from all rows."""
         rows, kept = deviations.astype(np.float64), np.ones(len(deviations), dtype=bool)
         for _ in range(N_STEPS):
             centre, axes, variances, floor = _shrunk_axes(rows[kept], weight[kept])
@@ -51,7 +51,7 @@ class Whitening:
         axes, variances, floor = _leading(axes, variances, floor, int(kept.sum()) // MIN_ROWS_PER_AXIS)
         factors = np.sqrt((1.0 + WHITENING_FLOOR) / (variances + WHITENING_FLOOR))
         rest = math.sqrt((1.0 + WHITENING_FLOOR) / (floor + WHITENING_FLOOR))
-        # Of mean square one over all directions: how long whitened rows are must not depend on the number of rows.
+        # Scaled to a mean square of one over all directions, so that norms do not depend on the number of axes.
         n_features, n_axes = axes.shape
         length = math.sqrt((np.square(factors).sum() + (n_features - n_axes) * rest**2) / n_features)
         factors, rest = factors / length, rest / length
@@ -59,21 +59,21 @@ class Whitening:
         return cls(axes, variances, factors, rest)
 
     def __call__(self, deviations: np.ndarray) -> np.ndarray:
-        """Whitened rows in the features' own basis."""
+        """Whitened rows, in the basis of the features."""
         return deviations @ self.product.astype(deviations.dtype, copy=False)
 
     @cached_property
     def imputer(self) -> GaussianImputer:
-        """Fills missing deviations by their expectation given the others, for rows with these axes and variances."""
+        """Replaces missing entries by their expectation given the others, for Gaussian rows with these variances."""
         n_features, n_axes = self.axes.shape
         floor = (self.variances[0] + WHITENING_FLOOR) * (self.factors[0] / self.rest) ** 2 - WHITENING_FLOOR
         total = self.variances.sum(dtype=np.float64) + max(floor, 0.0) * (n_features - n_axes)
-        # In float64: a row is filled in the same way whichever other rows it comes with.
+        # In float64, so that the result for a row does not depend on the other rows of a block.
         return GaussianImputer.from_axes(self.axes.T.astype(np.float64), self.variances.astype(np.float64), total)
 
     @cached_property
     def product(self) -> np.ndarray:
-        """What deviations are multiplied by."""
+        """The symmetric matrix that deviations are multiplied by."""
         product = (self.axes * (self.factors - np.float32(self.rest))) @ self.axes.T
         product[np.diag_indices(len(product))] += np.float32(self.rest)
         return product
@@ -82,7 +82,7 @@ class Whitening:
 def _leading(
     axes: np.ndarray, variances: np.ndarray, floor: float, at_most: int
 ) -> tuple[np.ndarray, np.ndarray, float]:
-    """Leading axes, at least one, and the mean variance of all other directions."""
+    """At least one and at most `at_most` leading axes, and the mean variance of all other directions."""
     n_features, n_axes = axes.shape
     n_kept = max(1, min(n_axes, at_most))
     if n_kept == n_features:
@@ -101,7 +101,7 @@ def _shrunk_axes(rows: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.n
     else:
         variances, left = linalg.eigh(centred @ centred.T, check_finite=False)
         kept = variances > 1e-9 * max(variances[-1], 1e-300)
-        kept[-1] = True  # at least one axis, even where all rows are equal
+        kept[-1] = True  # at least one axis, even if all rows are equal
         variances = np.maximum(variances[kept], 1e-300)
         axes = centred.T @ left[:, kept] / np.sqrt(variances)
     variances = np.clip(variances, 0.0, None)

@@ -15,7 +15,7 @@ from skae._detector._feature_scale import CLIP
 from skae._detector._masked_autoencoder import INPUT_CLIP, Bins
 from skae._detector._nearest_rows import SQUARED_FLOOR
 from skae._detector._network_scores import DenoiserScores, MaskedScores
-from skae._detector._row_distances import OnDevice
+from skae._detector._row_distances import DeviceDistances
 from skae._detector._tail_surprisal import TailSurprisal
 from skae._support._torch import to_tensor
 
@@ -55,7 +55,7 @@ class DenoisingComponents:
 
     def __init__(self, scorer: DenoisingScorer, fill_missing: bool) -> None:
         distances, self._fill_missing, self._takes_missing = scorer.distances, fill_missing, scorer.takes_missing
-        self._systems, self._distances = _Systems(distances.coordinates, fill_missing), OnDevice(distances, CPU)
+        self._systems, self._distances = _Systems(distances.coordinates, fill_missing), DeviceDistances(distances, CPU)
         self._masks = _tensor(distances.masks, torch.float64)
         self._tolerance = _tensor(2.0 * distances.coordinates.scale.tolerance, torch.float64)
         self._references = _tensor(distances.references, torch.float64) / self._tolerance
@@ -156,7 +156,7 @@ class _Masked:
 
     def __init__(self, scores: MaskedScores) -> None:
         bins, self._network = scores.bins, scores.network
-        self._dtype, self._prepared = self._network.parameters.dtype, self._network.prepared(scores.passes)
+        self._dtype, self._scoring_layers = self._network.parameters.dtype, self._network.scoring_layers(scores.passes)
         self._edges = _tensor(bins.edges, torch.float32)
         self._offsets, self._surprisals = _Offsets(bins), Surprisals(scores.feature_surprisals)
 
@@ -166,7 +166,7 @@ class _Masked:
         if observed is not None:
             parts = [*(part * observed for part in parts), 1.0 - observed]
         inputs = torch.cat(parts, 1).to(self._dtype)
-        raw = self._network.surprisals(inputs, index, self._prepared) + self._offsets(deviations, index)
+        raw = self._network.surprisals(inputs, index, self._scoring_layers) + self._offsets(deviations, index)
         tails = self._surprisals(raw)
         if observed is not None:
             tails = tails * observed
@@ -197,13 +197,13 @@ class _Denoisers:
 
     def __init__(self, scores: DenoiserScores) -> None:
         self._network: DenoiserEnsemble = scores.network
-        self._prepared = self._network.prepared()
+        self._scoring_layers = self._network.scoring_layers()
         self._axes, self._medians = _tensor(scores.axes, torch.float32), _tensor(scores.medians, torch.float64)
         assert len(self._medians) == len(NOISE_LEVELS)
 
     def __call__(self, deviations: Tensor, ranks: Tensor, observed: Tensor | None) -> Tensor:
         coordinates = (deviations @ self._axes.to(deviations.dtype)).to(self._network.parameters.dtype)
-        squares = self._network.squared_residuals(coordinates, self._prepared).double()
+        squares = self._network.squared_residuals(coordinates, self._scoring_layers).double()
         return 0.5 * ((squares / self._medians).mean(1) + SQUARED_FLOOR).log()
 
 

@@ -42,7 +42,10 @@ class Network(Protocol):
     parameters: Tensor
 
     def row_losses(self, x: Tensor) -> Tensor:
-        """The loss of each row."""
+        """The loss of each row, or several losses of each in columns.
+
+        Their mean is reported. With a hold-out, each of them must be lower than at the start.
+        """
 
     def bind_gradient(self, gradient: Tensor) -> None:
         """Set the vector, of the length of `parameters`, that `loss_and_gradient` writes to."""
@@ -329,7 +332,9 @@ class BestCheckpoint:
             last = self._checkpoint(len(result.losses))
             kept = last if last.loss < self._start.loss else self._start
         else:
-            kept = self._best if self._beats(self._best, self._last, LEVEL_OF_LAST) else self._last
+            gains = self._last.row_losses - self._best.row_losses
+            is_better = self._is_positive(gains.reshape(len(gains), -1).mean(1), LEVEL_OF_LAST)
+            kept = self._best if is_better else self._last
             self._network.parameters.copy_(kept.parameters)
             limit()
             is_better = self._beats(self._checkpoint(kept.epoch), self._start, level)
@@ -345,7 +350,10 @@ class BestCheckpoint:
         else:
             parts = [self._network.row_losses(self._rows.take(part)) for part in split_evenly(self._judged, 1024)]
         row_losses = torch.cat(parts).double().cpu().numpy()
-        loss = float(np.average(row_losses, weights=self._weight()))
+        weight = self._weight()
+        if weight is not None and weight.ndim < row_losses.ndim:
+            weight = np.broadcast_to(weight[:, np.newaxis], row_losses.shape)
+        loss = float(np.average(row_losses, weights=weight))
         return Checkpoint(epoch, self._network.parameters.clone(), row_losses, loss)
 
     def _weight(self) -> np.ndarray | None:
@@ -353,8 +361,13 @@ class BestCheckpoint:
         return None if self._split.sample_weight is None else self._split.sample_weight[chosen]
 
     def _beats(self, one: Checkpoint, other: Checkpoint, level: float) -> bool:
-        """Whether the held-out loss of `one` is significantly lower than that of `other`."""
-        gains, groups = other.row_losses - one.row_losses, self._split.groups
+        """Whether every held-out loss of `one` is significantly lower than that of `other`."""
+        gains = other.row_losses - one.row_losses
+        return all(self._is_positive(column, level) for column in gains.reshape(len(gains), -1).T)
+
+    def _is_positive(self, gains: np.ndarray, level: float) -> bool:
+        """Whether gains of the held-out rows are significantly positive."""
+        groups = self._split.groups
         if (weight := self._weight()) is not None:
             gains = gains * weight / weight.max()
         if groups is not None:

@@ -11,10 +11,10 @@ from skae._autoencoder._codes import CODES
 from skae._autoencoder._config import AutoencoderConfig
 from skae._autoencoder._linear import LinearAutoencoder
 
-N_ROWS, N_COMPONENTS = 9, 5
+N_ROWS, N_COMPONENTS = 10, 5
 LOG_VARIANCE = torch.linspace(-1.0, 1.0, N_COMPONENTS, dtype=torch.float64)
 BETA = 0.7
-LINEAR = LinearAutoencoder(None, None, 1.0, None, None, log_posterior_variance=LOG_VARIANCE)
+LINEAR = LinearAutoencoder(None, None, 1.0, np.eye(7, N_COMPONENTS), None, log_posterior_variance=LOG_VARIANCE)
 
 
 def make_code(name, **parameters):
@@ -41,7 +41,7 @@ def test_backward_is_autograds(name, per_row):
     code = make_sparse(2) if name == "sparse" else make_code(name)
     a = draw(1, N_ROWS, N_COMPONENTS * code.n_outputs)
     weights = draw(2, N_ROWS, N_COMPONENTS)
-    share = torch.rand(N_ROWS, 1, dtype=torch.float64) if per_row else 0.3
+    share = torch.rand(code.n_decoded(N_ROWS), 1, dtype=torch.float64) if per_row else 0.3
 
     leaf = a.clone().requires_grad_()
     z, tape = code.forward(leaf, torch.Generator().manual_seed(3))
@@ -52,6 +52,49 @@ def test_backward_is_autograds(name, per_row):
 
     _, tape = code.forward(a, torch.Generator().manual_seed(3))
     torch.testing.assert_close(code.backward(weights.clone(), tape, share), expected)
+
+
+class TestNeighbors:
+    def test_losses_of_pairs_are_the_formula(self):
+        codes, neighbors = draw(4, N_ROWS, 2), draw(5, N_ROWS, 2)
+        code = make_code("neighbors")
+        kernel = 1 / (1 + (code.FINAL_SCALE * torch.cdist(codes, neighbors)).square())
+        own = kernel.diagonal()
+        expected = -0.5 * (own / kernel.sum(1)).log() - 0.5 * (own / kernel.sum(0)).log()
+        torch.testing.assert_close(code.pair_losses(torch.cat([codes, neighbors])), code.WEIGHT * expected)
+
+    def test_the_penalty_at_the_end_is_the_loss_of_pairs(self):
+        a, code = draw(6, N_ROWS, N_COMPONENTS), make_code("neighbors")
+        torch.testing.assert_close(self.penalty(code, a), code.pair_losses(a))
+
+    def test_the_kernel_narrows_and_attraction_falls(self):
+        a, code = 0.01 * draw(7, N_ROWS, N_COMPONENTS), make_code("neighbors")
+        code.advance_to(0.0)
+        # A wide kernel tells no row from another.
+        torch.testing.assert_close(
+            self.penalty(code, a), torch.full((5,), code.WEIGHT * np.log(5), dtype=torch.float64), rtol=1e-2, atol=0
+        )
+        # From two fifths of training on, the kernel is that of the end.
+        code.advance_to(0.4)
+        torch.testing.assert_close(self.penalty(code, a), code.pair_losses(a))
+
+    def test_backward_is_autograds_while_the_kernel_is_wide(self):
+        a, code = draw(9, N_ROWS, N_COMPONENTS).requires_grad_(), make_code("neighbors")
+        code.advance_to(0.2)
+        tape = code.forward(a, torch.Generator())[1]
+        (expected,) = torch.autograd.grad(0.3 * code.penalty(tape).sum(), a)
+        with torch.no_grad():
+            torch.testing.assert_close(code.backward(torch.zeros_like(a), tape, 0.3), expected)
+
+    @staticmethod
+    def penalty(code, a):
+        return code.penalty(code.forward(a, torch.Generator())[1]) / LINEAR.n_features
+
+    def test_rows_without_neighbours_have_no_penalty(self):
+        code = make_code("neighbors")
+        z, tape = code.forward(draw(8, 3, N_COMPONENTS), None)
+        assert code.penalty(tape) is None
+        torch.testing.assert_close(z, draw(8, 3, N_COMPONENTS))
 
 
 class TestSparse:

@@ -78,7 +78,7 @@ class TestSelect:
         X = np.vstack([np.tile(banana(400, 1)[detector.p_values(banana(400, 1)).argmax()], (99, 1)), OUTLIERS[:1]])
         least = int(np.ceil(lowest * 100 / 0.1))
         assert least > 1
-        with pytest.warns(UserWarning, match=rf"among 100 rows it takes at least {least} alarms at fdr=0\.1"):
+        with pytest.warns(UserWarning, match=rf"With fdr=0\.1, either none or at least {least} of the 100 rows"):
             assert not detector.select(X).any()
         # As many are a list.
         X[:least] = OUTLIERS[0]

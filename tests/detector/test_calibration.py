@@ -7,7 +7,7 @@ from scipy import stats
 
 from skae import AutoencoderOutlierDetector
 from skae._detector._calibration import MIN_SPREAD, Calibration, share_beyond_fence, threshold
-from skae._detector._tail_surprisal import left_out_surprisals, two_highest
+from skae._detector._tail_surprisal import cross_fitted_surprisals, mean_of_two_highest
 
 COMPONENTS = np.array([[1.0, 40.0], [2.0, 30.0], [3.0, 20.0], [4.0, 10.0]])
 # Of one to four: shares of at least as high values are fifths.
@@ -31,25 +31,25 @@ class TestScores:
         components = np.column_stack([COMPONENTS[:, 0]] * 3)
         ours = Calibration.of(components, np.ones(4), np.array([0.5, 1.0, 0.2]))
         np.testing.assert_allclose(ours.scores_of(components), -0.75 * np.array([FIRST, SECOND, THIRD, FOURTH]))
-        parts = ours.parts_of(components[:1])
+        parts = ours.contributions_of(components[:1])
         np.testing.assert_allclose(parts, [[0.25 * FIRST, 0.5 * FIRST, 0.0]])
 
     def test_a_single_component(self):
         ours = Calibration.of(COMPONENTS[:, :1], np.ones(4), np.ones(1))
         np.testing.assert_allclose(ours.scores_of(COMPONENTS[:2, :1]), [-FIRST, -SECOND])
-        np.testing.assert_allclose(ours.parts_of(COMPONENTS[:2, :1]), [[FIRST], [SECOND]])
+        np.testing.assert_allclose(ours.contributions_of(COMPONENTS[:2, :1]), [[FIRST], [SECOND]])
 
     def test_calibration_rows_score_as_new_ones(self):
         """Each by the other rows: beyond the highest of them, a value is more surprising than the table allows."""
         weight = np.array([1.0, 0.5])
-        expected = -two_highest(left_out_surprisals(COMPONENTS, np.ones(4)) * weight)
+        expected = -mean_of_two_highest(cross_fitted_surprisals(COMPONENTS, np.ones(4)) * weight)
         np.testing.assert_allclose(calibration(weight).scores, expected)
 
     def test_parts_sum_to_minus_the_score(self):
         new = np.random.RandomState(0).uniform(0, 6, size=(50, 2)) * [1, 10]
         for weight in ([1.0, 1.0], [0.3, 1.0]):
             ours = calibration(weight)
-            np.testing.assert_allclose(ours.parts_of(new).sum(axis=1), -ours.scores_of(new))
+            np.testing.assert_allclose(ours.contributions_of(new).sum(axis=1), -ours.scores_of(new))
 
     def test_p_values_count_calibration_rows(self):
         ours = calibration()
@@ -61,7 +61,7 @@ class TestScores:
     def test_rows_of_a_group_weigh_as_one(self):
         groups = np.array([4, 4, 7, 7])
         ours = Calibration.of(COMPONENTS, np.ones(4), np.ones(2), groups)
-        expected = -two_highest(left_out_surprisals(COMPONENTS, np.ones(4), groups))
+        expected = -mean_of_two_highest(cross_fitted_surprisals(COMPONENTS, np.ones(4), groups))
         np.testing.assert_allclose(ours.scores, expected)
         # Of two groups no new row is more unusual than one in three.
         np.testing.assert_allclose(ours.p_values(np.array([ours.scores.min() - 1, 0.0])), [1 / 3, 1.0])

@@ -28,15 +28,15 @@ class TestColumns:
     def test_layout(self, columns):
         np.testing.assert_array_equal(columns.n_bins, [0, 3, 0, 4])
         np.testing.assert_array_equal(columns.feature_of, [0, 1, 1, 1, 2, 3, 3, 3, 3])
-        np.testing.assert_array_equal(columns.first, [0, 1, 4, 5])
+        np.testing.assert_array_equal(columns.first_column, [0, 1, 4, 5])
         np.testing.assert_array_equal(columns.is_numeric, [1, 0, 0, 0, 1, 0, 0, 0, 0])
-        np.testing.assert_array_equal(columns.inputs, [0, 1, 1, 1, 2, 3, 3, 3, 3, 0, 2])
+        np.testing.assert_array_equal(columns.input_features, [0, 1, 1, 1, 2, 3, 3, 3, 3, 0, 2])
 
     def test_indicators(self, columns):
         rows = np.array([[1.5, 1, 7.0, 2], [2.5, 2, NAN, NAN]])  # the second has a category that was not seen
         expected = [[1.5, 0, 1, 0, 7, 0, 0, 1, 0], [2.5, 0, 0, 1, NAN, NAN, NAN, NAN, NAN]]
         np.testing.assert_array_equal(columns.expanded(rows), expected)
-        np.testing.assert_array_equal(columns.joined(columns.expanded(rows)), rows)
+        np.testing.assert_array_equal(columns.collapsed(columns.expanded(rows)), rows)
 
     def test_rare_categories_share_a_column(self, monkeypatch):
         monkeypatch.setattr(_columns, "MAX_COLUMNS", 4)
@@ -133,7 +133,7 @@ class TestNearestRows:
         root = np.random.RandomState(1).normal(size=(4, 4))
         product = root @ root.T + np.eye(4) if is_whitened else np.eye(4)
         whitened, own = x @ product, references @ product
-        lost = self.nearest(own).log_distances_lost(
+        lost = self.nearest(own).log_distance_reductions(
             torch.from_numpy(whitened),
             torch.zeros(5, 8, dtype=torch.bool),
             0,
@@ -173,7 +173,7 @@ class TestMaskedAutoencoder:
         network.parameters.normal_(generator=generator)
         inputs = torch.randn(6, 5, dtype=torch.float64, generator=generator)
         index = torch.zeros(6, 2, dtype=torch.int64)
-        prepared = network.prepared([(np.array([0]), 0), (np.array([1]), 0)])
+        prepared = network.scoring_layers([(np.array([0]), 0), (np.array([1]), 0)])
         before = network.surprisals(inputs, index, prepared)
         changed = inputs.clone()
         changed[:, :3] += 1.0

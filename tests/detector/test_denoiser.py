@@ -26,7 +26,7 @@ def x():
 @pytest.mark.parametrize("member", [None, 0, 1])
 def test_starts_as_the_wiener_filter(x, member):
     network = make_network((4, 4), trained=False)
-    squares = network.squared_residuals(x, network.prepared(member))
+    squares = network.squared_residuals(x, network.scoring_layers(member))
     for found, noise in zip(squares.T, NOISE_LEVELS, strict=True):
         torch.testing.assert_close(found, (x * VARIANCES / (VARIANCES + noise**2) - x).square().sum(1))
 
@@ -34,7 +34,7 @@ def test_starts_as_the_wiener_filter(x, member):
 @pytest.mark.parametrize("hidden_layer_sizes", SIZES)
 def test_levels_are_judged_by_members_in_turn_or_by_one(x, hidden_layer_sizes):
     network = make_network(hidden_layer_sizes)
-    in_turn, first, second = (network.squared_residuals(x, network.prepared(member)) for member in (None, 0, 1))
+    in_turn, first, second = (network.squared_residuals(x, network.scoring_layers(member)) for member in (None, 0, 1))
     torch.testing.assert_close(in_turn, torch.stack([first[:, 0], second[:, 1], first[:, 2]], 1))
     # By the formula of the class.
     level = torch.tensor([NOISE_LEVELS[0]], dtype=torch.float64)

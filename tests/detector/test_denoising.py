@@ -15,7 +15,7 @@ each_kind = pytest.mark.parametrize("novelty", [False, True])
 @each_kind
 def test_too_many_features_are_refused(novelty):
     X = sparse.random(40, 2001, density=1e-2, format="csr", random_state=0)
-    words = r"takes at most 2000 features with method='denoising'\. Got 2001: reduce them first"
+    words = r"supports at most 2000 features with method='denoising'\. Got 2001\. Reduce them first"
     with pytest.raises(ValueError, match=words):
         AutoencoderOutlierDetector(novelty=novelty).fit(X)
 

@@ -6,7 +6,7 @@ import torch
 from scipy import stats
 
 from skae._detector import _entries
-from skae._detector._entries import MAX_COPIES, N_FOLDS, Entries, whole
+from skae._detector._entries import MAX_COPIES, N_FOLDS, Entries, rounded_down
 from skae._rows._row_source import RowSource
 from skae._rows._training_rows import TrainingRows
 
@@ -184,6 +184,6 @@ class TestGroups:
 
 
 def test_whole():
-    assert whole(0.1 * 30) == 3
-    assert whole(2.9999999999) == 3
-    assert whole(2.99) == 2
+    assert rounded_down(0.1 * 30) == 3
+    assert rounded_down(2.9999999999) == 3
+    assert rounded_down(2.99) == 2

@@ -130,7 +130,7 @@ class TestTraining:
         losses = network.row_losses(x)
         assert losses.shape == (9, N_MEMBERS)
         passes = draw_passes(N_FEATURES, np.random.RandomState(0))[:4]  # those of two members
-        found = network.surprisals(*split(x), network.prepared(passes))
+        found = network.surprisals(*split(x), network.scoring_layers(passes))
         own = MARGINALS[:, torch.arange(N_FEATURES), index]
         torch.testing.assert_close(found, -own.mean(0))
 
@@ -208,7 +208,7 @@ class TestPasses:
         """Cross-entropies of the masked features with the others shown, averaged over the passes."""
         network, (inputs, index) = make_network(hidden_layer_sizes), split(x)
         passes = [(np.array([0, 2]), 0), (np.array([1]), 0), (np.array([0]), 1), (np.array([1, 2]), 1)]
-        found = network.surprisals(inputs, index, network.prepared(passes, member))
+        found = network.surprisals(inputs, index, network.scoring_layers(passes, member))
         expected = torch.zeros(9, N_FEATURES, dtype=torch.float64)
         for features, own in passes:
             judge = own if member is None else member
@@ -222,7 +222,7 @@ class TestPasses:
 
     def test_masked_features_are_not_seen(self, x):
         network, (inputs, index) = make_network((4, 4)), split(x)
-        prepared = network.prepared([(np.arange(N_FEATURES), 0)])
+        prepared = network.scoring_layers([(np.arange(N_FEATURES), 0)])
         first = network.surprisals(inputs, index, prepared)
         torch.testing.assert_close(network.surprisals(inputs + 9.0, index, prepared), first)
 
@@ -231,10 +231,10 @@ class TestPasses:
         index[:, 1] = MISSING
         missing = (index == MISSING).double()
         inputs = torch.cat([inputs * (1.0 - missing).repeat(1, 2), missing], 1)
-        found = network.surprisals(inputs, index, network.prepared([(np.array([i]), 0) for i in range(3)]))
+        found = network.surprisals(inputs, index, network.scoring_layers([(np.array([i]), 0) for i in range(3)]))
         for other in (0, 2):
             masked = np.array([other, 1])
-            prepared = network.prepared([(masked, 0), (np.array([2 - other]), 0)])
+            prepared = network.scoring_layers([(masked, 0), (np.array([2 - other]), 0)])
             expected = network.surprisals(inputs[:, : 2 * N_FEATURES], index, prepared)
             torch.testing.assert_close(found[:, other], expected[:, other])
 
@@ -243,6 +243,6 @@ class TestPasses:
         marginals[:, 0, 2:] = NO_BIN
         network, (inputs, index) = MaskedAutoencoder(marginals, (), "silu"), split(x)
         index[:, 0] = 0
-        found = network.surprisals(inputs, index, network.prepared([(np.arange(N_FEATURES), 0)]))
+        found = network.surprisals(inputs, index, network.scoring_layers([(np.arange(N_FEATURES), 0)]))
         expected = torch.log_softmax(MARGINALS[0, 0, :2], 0)[0]
         torch.testing.assert_close(found[:, 0], -expected.expand(9))

@@ -86,7 +86,7 @@ def test_where_every_reference_is_left_out_nothing_is_far():
     left_out = torch.ones(10, 40, dtype=torch.bool)
     found, _ = nearest_rows().log_distances(in_each(QUERIES), left_out)
     np.testing.assert_allclose(found[0], log_distances(np.zeros((10, 4))), rtol=1e-12)
-    lost = nearest_rows().log_distances_lost(torch.as_tensor(QUERIES), left_out, 0, None)
+    lost = nearest_rows().log_distance_reductions(torch.as_tensor(QUERIES), left_out, 0, None)
     np.testing.assert_array_equal(lost, np.zeros((10, 3)))
 
 
@@ -107,7 +107,7 @@ class TestLost:
 
     def lost(self, nearest, x, left_out, space=0, product=None):
         product = None if product is None else torch.as_tensor(product)
-        return nearest.log_distances_lost(torch.as_tensor(x), left_out, space, product).numpy()
+        return nearest.log_distance_reductions(torch.as_tensor(x), left_out, space, product).numpy()
 
     @staticmethod
     def expected(references, queries, bags):

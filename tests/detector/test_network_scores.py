@@ -6,8 +6,8 @@ import pytest
 from skae import AutoencoderOutlierDetector
 from skae._detector._coordinates import Systems
 from skae._detector._entries import N_FOLDS
-from skae._detector._network_scores import by_own_members
-from skae._detector._tail_surprisal import two_highest
+from skae._detector._network_scores import out_of_fold
+from skae._detector._tail_surprisal import mean_of_two_highest
 
 X = np.random.RandomState(0).normal(size=(90, 5)) @ np.diag([3.0, 2.0, 1.0, 0.5, 0.2])
 NEW = np.random.RandomState(1).normal(size=(20, 5))
@@ -21,9 +21,9 @@ def scorer(novelty):
 def test_by_own_members():
     fold = np.array([2, 0, 1, 0, 2])
     systems = Systems(*(np.arange(5.0)[:, np.newaxis],) * 3)
-    found = by_own_members(lambda parts, member: parts[0] + 100.0 * member, systems, fold)
+    found = out_of_fold(lambda parts, member: parts[0] + 100.0 * member, systems, fold)
     np.testing.assert_array_equal(found[:, 0], np.arange(5) + 100.0 * fold)
-    in_one = by_own_members(lambda parts, member: parts[0] + 100.0 * member, systems, np.full(5, N_FOLDS - 1))
+    in_one = out_of_fold(lambda parts, member: parts[0] + 100.0 * member, systems, np.full(5, N_FOLDS - 1))
     np.testing.assert_array_equal(in_one[:, 0], np.arange(5) + 100.0 * (N_FOLDS - 1))
 
 
@@ -55,7 +55,7 @@ def test_masked_scores_are_the_two_most_surprising_features():
     surprisals = np.column_stack(
         [tail(values) for tail, values in zip(ours.network.feature_surprisals, raw.T, strict=True)]
     )
-    np.testing.assert_array_equal(ours.network.component(systems), two_highest(surprisals))
+    np.testing.assert_array_equal(ours.network.component(systems), mean_of_two_highest(surprisals))
 
 
 def test_denoisers_count_each_level_by_its_median():

@@ -8,7 +8,7 @@ from sklearn.neighbors import NearestNeighbors
 from skae._detector import _row_distances
 from skae._detector._coordinates import N_SYSTEMS, Coordinates
 from skae._detector._nearest_rows import SQUARED_FLOOR
-from skae._detector._row_distances import OnDevice, RowDistances
+from skae._detector._row_distances import DeviceDistances, RowDistances
 
 RNG = np.random.RandomState(0)
 X, NEW = (rng.normal(size=(n, 3)) @ np.diag([1.0, 5.0, 0.1]) for rng, n in ((RNG, 50), (RNG, 20)))
@@ -129,7 +129,7 @@ class TestSpaces:
         np.testing.assert_array_equal(distances.masks, [[True, False, True], [False, True, False]])
 
 
-class TestOnDevice:
+class TestDeviceDistances:
     def test_is_made_once(self):
         distances, device = distances_of(), torch.device("cpu")
         assert distances._on(device) is distances._on(device)
@@ -137,9 +137,9 @@ class TestOnDevice:
     def test_numbers_in_a_block(self):
         """As many distances per row as there are to all systems or to all spaces, whichever are more."""
         device, features = torch.device("cpu"), np.array([1])
-        assert OnDevice(distances_of(), device).n_distances == N_SYSTEMS * BAGS.size
+        assert DeviceDistances(distances_of(), device).n_distances == N_SYSTEMS * BAGS.size
         many = distances_of(bags=BAGS[:1], spaces=((features, BAGS),) * 2)
-        assert OnDevice(many, device).n_distances == 2 * BAGS.size
+        assert DeviceDistances(many, device).n_distances == 2 * BAGS.size
 
     def test_blocks_do_not_matter(self, monkeypatch):
         distances = distances_of()

@@ -20,7 +20,7 @@ from skae._detector._sampling import (
     N_SUBSPACES,
     Sampler,
     cross_fitted_distances,
-    most_usual_first,
+    most_typical_first,
 )
 from skae._detector._scorer import ScorerParameters
 from skae._rows._row_source import RowSource
@@ -99,9 +99,9 @@ class TestBags:
 
     def test_coordinates_are_of_three_quarters(self):
         entries = gaussian(400)
-        usual = sampler_of(entries, PARAMETERS).usual(in_order(entries))
+        usual = sampler_of(entries, PARAMETERS).typical(in_order(entries))
         np.testing.assert_array_equal(usual, np.arange(400) < 300)
-        assert sampler_of(entries, CLEAN).usual(in_order(entries)).all()
+        assert sampler_of(entries, CLEAN).typical(in_order(entries)).all()
 
 
 @each_kind
@@ -125,7 +125,7 @@ class TestMostUsualFirst:
         X = np.random.RandomState(0).normal(size=(500, 3))
         X[:25] += 4.0
         entries = entries_of(X)
-        order = most_usual_first(entries, PARAMETERS, "float32", np.random.RandomState(0))
+        order = most_typical_first(entries, PARAMETERS, "float32", np.random.RandomState(0))
         np.testing.assert_array_equal(np.sort(order), range(500))
         place = np.empty(500)
         place[order] = np.arange(500)
@@ -135,5 +135,5 @@ class TestMostUsualFirst:
     @pytest.mark.parametrize("X", [np.ones((30, 2)), np.random.RandomState(0).normal(size=(2, 2))])
     def test_of_few_rows(self, X):
         entries = entries_of(X)
-        order = most_usual_first(entries, PARAMETERS, "float32", np.random.RandomState(0))
+        order = most_typical_first(entries, PARAMETERS, "float32", np.random.RandomState(0))
         np.testing.assert_array_equal(np.sort(order), range(len(entries)))

@@ -8,8 +8,8 @@ from skae._detector._tail_surprisal import (
     MIN_TAIL_UNIT,
     TailSurprisal,
     _table,
-    left_out_surprisals,
-    two_highest,
+    cross_fitted_surprisals,
+    mean_of_two_highest,
 )
 
 
@@ -73,7 +73,9 @@ class TestLeftOut:
     def test_by_hand(self):
         """Each value by the table of the others, whose shares are those of four values still."""
         shares = -np.log([4 / 5, 3 / 5, 2 / 5, 1 / 5])
-        [lowest, second, third, highest] = left_out_surprisals(np.array([[1.0], [2.0], [4.0], [5.0]]), np.ones(4))[:, 0]
+        [lowest, second, third, highest] = cross_fitted_surprisals(np.array([[1.0], [2.0], [4.0], [5.0]]), np.ones(4))[
+            :, 0
+        ]
         assert lowest == pytest.approx(shares[0])
         assert second == pytest.approx(shares[0] + 1 / 3 * (shares[2] - shares[0]))
         assert third == pytest.approx(shares[1] + 2 / 3 * (shares[3] - shares[1]))
@@ -83,19 +85,21 @@ class TestLeftOut:
     def test_values_that_others_share_stay(self):
         values, weight = np.array([[1.0], [2.0], [2.0], [3.0]]), np.ones(4)
         np.testing.assert_allclose(
-            left_out_surprisals(values, weight)[1:3], surprisal(values[:, 0])(np.array([[2.0], [2.0]]))
+            cross_fitted_surprisals(values, weight)[1:3], surprisal(values[:, 0])(np.array([[2.0], [2.0]]))
         )
 
     def test_columns_do_not_mix(self):
         values = np.random.RandomState(0).normal(size=(30, 3))
-        together = left_out_surprisals(values, np.ones(30))
+        together = cross_fitted_surprisals(values, np.ones(30))
         for column in range(3):
-            np.testing.assert_array_equal(together[:, [column]], left_out_surprisals(values[:, [column]], np.ones(30)))
+            np.testing.assert_array_equal(
+                together[:, [column]], cross_fitted_surprisals(values[:, [column]], np.ones(30))
+            )
 
     @pytest.mark.parametrize("n_values", [1, 2, 3, 500])
     def test_new_values_are_as_surprising(self, n_values):
         values = np.random.RandomState(0).normal(size=(n_values, 1))
-        found = left_out_surprisals(values, np.ones(n_values))
+        found = cross_fitted_surprisals(values, np.ones(n_values))
         assert np.isfinite(found).all()
         if n_values == 500:
             new = surprisal(values[:, 0])(np.random.RandomState(1).normal(size=5000))
@@ -105,11 +109,11 @@ class TestLeftOut:
 
     def test_groups_are_left_out_together(self):
         values = np.array([[1.0], [2.0], [10.0], [11.0]])
-        found = left_out_surprisals(values, np.ones(4), np.array([3, 3, 8, 8]))
+        found = cross_fitted_surprisals(values, np.ones(4), np.array([3, 3, 8, 8]))
         np.testing.assert_allclose(found[2:, 0], surprisal(values[:2, 0])(values[2:, 0]))
         np.testing.assert_allclose(found[:2, 0], surprisal(values[2:, 0])(values[:2, 0]))
 
 
-def test_two_highest():
-    np.testing.assert_allclose(two_highest(np.array([[1.0, 5.0, 3.0], [2.0, 0.0, 2.0]])), [4.0, 2.0])
-    np.testing.assert_allclose(two_highest(np.array([[1.0], [5.0]])), [1.0, 5.0])
+def test_mean_of_two_highest():
+    np.testing.assert_allclose(mean_of_two_highest(np.array([[1.0, 5.0, 3.0], [2.0, 0.0, 2.0]])), [4.0, 2.0])
+    np.testing.assert_allclose(mean_of_two_highest(np.array([[1.0], [5.0]])), [1.0, 5.0])

@@ -115,6 +115,25 @@ def test_a_gain_within_the_noise_of_the_held_out_rows_is_none():
     assert result.best_iter == 0
 
 
+class Unequal(Mean):
+    """A network with two losses, of which training lowers one and leaves the other higher than at the start."""
+
+    def row_losses(self, x):
+        return torch.stack([super().row_losses(x), self.parameters.square().mean().expand(len(x))], dim=1)
+
+    def loss_and_gradient(self, x, weight):
+        plain = Mean()
+        plain.parameters, plain.gradient = self.parameters, self.gradient
+        return plain.loss_and_gradient(x, weight)
+
+
+@pytest.mark.parametrize("weight", [None, np.arange(1.0, 46.0)])
+def test_every_loss_must_be_lower_than_at_the_start(weight):
+    result = run(Unequal(), np.arange(2, 45, 4), weight=weight)
+    assert result.held_out_losses[-1] < result.initial_loss  # the mean of the two
+    assert result.best_iter == 0
+
+
 def test_stops_without_gain():
     result = run(Mean(), tol=0.1, n_iter_no_change=3)
     mark, last_gain = result.initial_loss, 0
