@@ -121,17 +121,13 @@ def both(name: str) -> dict[str, pd.DataFrame]:
     return {protocol: load(f"{name}_{protocol}").drop(columns="seed") for protocol in "UN"}
 
 
-def false_alarms() -> pd.DataFrame:
+def false_alarms(protocol: str) -> pd.DataFrame:
     columns = {"p <= 0.01": "`p <= .01`", "p <= 0.05": "`p <= .05`", "p <= 0.1": "`p <= .1`"}
     columns |= {"predict 0.01": "`contamination=.01`", "predict 0.05": "`.05`", "predict 0.1": "`.1`"}
-    tables = []
-    for novelty, results in zip(("`False`", "`True`"), both("false_alarms_table").values(), strict=True):
-        means = results.groupby(["rows", "kind"]).mean()[list(columns)].groupby("rows")
-        low, high = means.min().map(share), means.max().map(share)
-        table = low.where(low == high, low + "–" + high).rename(columns=columns)
-        table.insert(0, "training rows", [f"{n_rows:,}" for n_rows in table.index])
-        tables.append(table.set_axis([novelty] + [""] * (len(table) - 1)))
-    return pd.concat(tables).rename_axis("`novelty`")
+    means = load(f"false_alarms_table_{protocol}").groupby(["rows", "kind"])[list(columns)].mean().groupby("rows")
+    low, high = means.min().map(share), means.max().map(share)
+    table = low.where(low == high, low + "–" + high).rename(columns=columns)
+    return table.set_axis([f"{n_rows:,}" for n_rows in table.index]).rename_axis("training rows")
 
 
 def few_rows(measure: str) -> pd.DataFrame:
