@@ -34,6 +34,7 @@ TABLES = {
     "generation": transformer.generation,
     "partial-fit": transformer.partial_fit,
     "groups-detector": detector.groups_of_the_detector,
+    "drift": detector.drift,
 }
 
 
