@@ -14,6 +14,7 @@ import argparse
 import _data
 import numpy as np
 import pandas as pd
+from _results import save
 from outliers import split
 from sklearn.linear_model import Ridge
 
@@ -45,15 +46,8 @@ def broken(rows, X_train, broken_feature, how: str, rng) -> np.ndarray:
     return rows
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    _data.add_arguments(parser)
-    arguments = parser.parse_args()
-    sets = _data.detection_sets(arguments.data)
-    missing = sorted(set(SETS) - set(sets))
-    if missing:
-        parser.error(f"there is no {', '.join(missing)} in {arguments.data}")
-    measured = []
+def run(sets: dict) -> pd.DataFrame:
+    rows = []
     for name in SETS:
         X_train, X_test, y_test = split(name, sets[name][1], "N", 0)
         X_train, rng = X_train[:N_TRAIN], np.random.RandomState(0)
@@ -65,12 +59,26 @@ def main() -> None:
         }
         for how in ("3", "6", "another row's"):
             feature = rng.randint(X_train.shape[1], size=len(normal))
-            rows = broken(normal, X_train, feature, how, rng)
-            named = {key: each.feature_contributions(rows).argmax(axis=1) for key, each in detectors.items()}
-            named["regressions"] = squared_residuals(X_train, rows).argmax(axis=1)
-            measured.append({"set": name, "moved by": how} | {key: (v == feature).mean() for key, v in named.items()})
+            moved = broken(normal, X_train, feature, how, rng)
+            named = {key: each.feature_contributions(moved).argmax(axis=1) for key, each in detectors.items()}
+            named["regressions"] = squared_residuals(X_train, moved).argmax(axis=1)
+            cell = {"dataset": name, "moved by": how}
+            rows += [cell | {"method": key, "share": (found == feature).mean()} for key, found in named.items()]
         print(name, flush=True)
-    print(pd.DataFrame(measured).drop(columns="set").groupby("moved by").mean().round(3).to_string())
+    return pd.DataFrame(rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    _data.add_arguments(parser)
+    arguments = parser.parse_args()
+    sets = _data.detection_sets(arguments.data)
+    missing = sorted(set(SETS) - set(sets))
+    if missing:
+        parser.error(f"there is no {', '.join(missing)} in {arguments.data}")
+    results = run(sets)
+    save(results, arguments.out, "contributions")
+    print(results.pivot_table("share", "moved by", "method", sort=False).round(3).to_string())
 
 
 if __name__ == "__main__":
