@@ -28,6 +28,7 @@ def save(results: pd.DataFrame, folder: Path, name: str) -> None:
 
 def number(value: float, digits: int = 3) -> str:
     """Rounded, without the zero before the point: .826, -.188, 13.90; minus zero has no sign."""
+    value = round(float(value), 9)  # equal means may differ in their last bits, which would decide a tie as .0175
     text = f"{round(value, digits) + 0.0:.{digits}f}"
     return text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text
 
