@@ -35,6 +35,8 @@ TABLES = {
     "partial-fit": transformer.partial_fit,
     "groups-detector": detector.groups_of_the_detector,
     "drift": detector.drift,
+    "false-alarms-N": lambda: detector.false_alarms("N"),
+    "false-alarms-U": lambda: detector.false_alarms("U"),
     "kinds-of-rows": detector.kinds_of_rows,
     "few-rows-p": lambda: detector.few_rows("p <= 0.05"),
     "few-rows-contamination": lambda: detector.few_rows("predict 0.05"),
