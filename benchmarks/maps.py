@@ -35,7 +35,16 @@ from sklearn.manifold import trustworthiness
 from sklearn.model_selection import train_test_split
 from sklearn.neighbors import KNeighborsClassifier
 
+from skae import AutoencoderTransformer
+
 N_JUDGED, N_NEIGHBOURS, N_BACK = 2000, 15, 200
+
+
+class Neighbors(Skae):
+    """skae with ``code="neighbors"``."""
+
+    def __init__(self, k: int, seed: int) -> None:
+        self.model = AutoencoderTransformer(k, code="neighbors", random_state=seed)
 
 
 class Umap:
@@ -49,11 +58,12 @@ class Umap:
         self.model = UMAP(n_components=k, random_state=seed)
 
     def fit(self, X):
+        self.rows = X
         self.model.fit(X)
         return self
 
     def transform(self, X):
-        return self.model.transform(X)
+        return self.model.embedding_ if X is self.rows else self.model.transform(X)
 
     def reconstruct(self, X):
         return self.model.inverse_transform(self.model.transform(X))
@@ -93,7 +103,7 @@ class Tsne:
 
 def available() -> dict:
     """Name and class of every method that can be run here."""
-    methods = {"skae": Skae, "PCA": Linear, "KernelPCA": Kernel}
+    methods = {"skae, neighbors": Neighbors, "skae": Skae, "PCA": Linear, "KernelPCA": Kernel}
     for name, module, method in (("UMAP", "umap", Umap), ("PaCMAP", "pacmap", Pacmap), ("t-SNE", "openTSNE", Tsne)):
         if importlib.util.find_spec(module):
             methods[name] = method

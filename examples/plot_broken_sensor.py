@@ -77,7 +77,9 @@ print(alarms.nsmallest(5, "p-value").round(3))
 truth = pd.Series(rows.columns[sensor], index=rows.index[is_broken])
 found = alarms.index.intersection(truth.index)
 print(f"{len(alarms)} alarms; {len(found)} of the {len(truth)} broken rows are among them")
-print(f"the suspect is the broken sensor in {(alarms.suspect[found] == truth[found]).mean():.0%} of these")
+print(
+    f"the suspect is the broken sensor in {(alarms.suspect[found] == truth[found]).mean():.0%} of these"
+)
 
 # %%
 # Look at one row

@@ -238,6 +238,11 @@ class AutoencoderTransformer(BaseAutoencoder):
     determines the number. A sparse code starts at atoms of the first chunk and keeps them; if no atoms were better than
     PCA's axes, it follows these.
 
+    With ``code="neighbors"`` a batch has as many pairs of near rows as `batch_size`, and "auto" means other values: a
+    learning rate of 0.01 that falls along a half cosine, `alpha` 0.05, batches of 256 (512 from 5,000 rows on), and
+    ``160 * (1500 / n_samples) ** 0.375`` epochs, at most 160, which are never cut short. `best_loss_` includes the loss
+    of pairs.
+
     Given a torch tensor, methods return tensors on its device. Floating-point rows without missing entries are not
     copied to the CPU, except in `fit`.
 

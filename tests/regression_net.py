@@ -102,6 +102,7 @@ def cases() -> dict[str, Callable[[], object]]:
         "hold_out_share": fitted(lambda: transformer(early_stopping=0.3, n_iter_no_change=1, max_iter=8), X),
         "relu_linear": fitted(lambda: transformer(activation="relu", hidden_layer_sizes=()), X),
         "ordered": fitted(lambda: transformer(3, code="ordered"), X),
+        "neighbors": fitted(lambda: transformer(code="neighbors"), X),
         "ordered_share": fitted(lambda: transformer(0.9, code="ordered"), X),
         "sparse_code": fitted(lambda: transformer(8, code="sparse", n_nonzero=2), X),
         "variational": fitted(lambda: transformer(code="variational", beta=0.5), X),

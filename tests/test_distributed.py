@@ -191,10 +191,14 @@ class TestGroupOfOne:
         with pytest.raises(ValueError, match=r"^Training met infinite or NaN values"), skae.distributed():
             AutoencoderTransformer(**SETTINGS | {"learning_rate_init": 1e300}).fit(X)
 
-    @pytest.mark.parametrize("corruption", ["swap", lambda rows, random_state: rows], ids=["swap", "callable"])
-    def test_a_corruption_that_looks_at_all_rows_of_a_batch_is_refused(self, corruption):
+    @pytest.mark.parametrize(
+        "parameters",
+        [{"corruption": "swap"}, {"corruption": lambda rows, random_state: rows}, {"code": "neighbors"}],
+        ids=["swap", "callable", "neighbors"],
+    )
+    def test_what_looks_at_all_rows_is_refused(self, parameters):
         with pytest.raises(ValueError, match=r"cannot be used within skae.distributed\(\)"), skae.distributed():
-            AutoencoderTransformer(corruption=corruption).fit(X)
+            AutoencoderTransformer(**parameters).fit(X)
 
     @pytest.mark.parametrize("model", [AutoencoderTransformer(3), AutoencoderOutlierDetector()])
     def test_chunks_and_detectors_are_for_one_process(self, model):

@@ -27,6 +27,7 @@ PAGES_AT_NIGHT = {
     "guide_code_size.md",
     "guide_large_data.md",
     "guide_losses.md",
+    "guide_maps.md",
     "guide_missing_values.md",
     "guide_networks.md",
     "guide_ordered.md",

@@ -18,6 +18,7 @@ BY_DAY = {
     "plot_displays",
     "plot_generate",
     "plot_guess_letters",
+    "plot_map",
     "plot_missing_values",
     "plot_mlflow",
     "plot_novelty_digits",

@@ -7,6 +7,7 @@ from pathlib import Path
 SECTIONS = {
     "Start here": ["plot_replace_pca", "plot_broken_sensor", "plot_outliers", "plot_displays"],
     "Reduce and compress": [
+        "plot_map",
         "plot_pipeline_grid_search",
         "plot_clustering",
         "plot_compression",

@@ -38,7 +38,7 @@ EPOCHS_OF_MANY_TASKS = 2.5
 RATE_OF_FILLING = 0.4
 # If batches are pairs of neighbours, every row of a batch is compared with every other, so batches are larger.
 ALPHA_OF_PAIRS, RATE_OF_PAIRS = 0.05, 0.01
-MAX_EPOCHS_OF_PAIRS, FEW_PAIRS, MANY_PAIRS = 120, 1500, 5000
+MAX_EPOCHS_OF_PAIRS, FEW_PAIRS, MANY_PAIRS = 160, 1500, 5000
 # Level of the test that networks must pass if entries are missing. Held-out rows then have few masked entries, so that
 # the test has little power: at the level of one standard error it would reject many networks that fill better.
 LEVEL_OF_FILLING = 0.3
@@ -82,7 +82,7 @@ def _settings_of_pairs(
 ) -> TrainingSettings:
     """The settings if batches are pairs of neighbours: the kernel changes with the epochs, whose number is fixed."""
     n_rows = rows.n_rows
-    epochs = 0 if n_rows < MIN_ROWS_TO_TRAIN else round(min(1.0, (FEW_PAIRS / n_rows) ** 0.3) * MAX_EPOCHS_OF_PAIRS)
+    epochs = 0 if n_rows < MIN_ROWS_TO_TRAIN else round(min(1.0, (FEW_PAIRS / n_rows) ** 0.375) * MAX_EPOCHS_OF_PAIRS)
     max_iter = resolved(parameters.max_iter, lambda: epochs)
     return TrainingSettings(
         alpha=resolved(parameters.alpha, lambda: ALPHA_OF_PAIRS),

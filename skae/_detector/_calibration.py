@@ -66,7 +66,7 @@ class Calibration:
 
     def scores_of(self, components: np.ndarray) -> np.ndarray:
         """Scores of rows: at most zero, and the lower, the more unusual."""
-        return -mean_of_two_highest(self._surprisals_of(components))
+        return 0.0 - mean_of_two_highest(self._surprisals_of(components))  # zero without a sign
 
     def contributions_of(self, components: np.ndarray) -> np.ndarray:
         """The contribution of each component score to minus the score."""
