@@ -79,18 +79,12 @@ def categories() -> pd.DataFrame:
 
 
 def groups_of_the_detector() -> pd.DataFrame:
-    results = load("groups_detector")
     names = {"novelty=True": "`novelty=True`", "novelty=False": "`novelty=False`"}
     names |= {"reconstruction": '`method="reconstruction"`'}
-    means = results.pivot_table("p <= 0.05", "detector", ["kind", "groups", "fitted"])
-    table = {}
-    for kind, word in (("subjects", "subjects"), ("windows", "signals")):
-        for n in (20, 100, 300):
-            without, given = means[kind, n, "without groups"], means[kind, n, "with groups"]
-            table[f"{n} {word}" if n == 20 else f"{n}" + " " * (kind == "windows")] = (
-                without.map(share) + ", " + given.map(share)
-            )
-    return pd.DataFrame(table).loc[list(names)].rename(index=names, columns=str.strip).rename_axis(None)
+    means = load("groups_detector").pivot_table("p <= 0.05", "detector", ["fitted", "kind", "groups"]).map(share)
+    table = (means["without groups"] + ", " + means["with groups"]).loc[list(names)].rename(index=names)
+    table.columns = ["20 subjects", "100", "300", "20 signals", "100", "300"]
+    return table.rename_axis(None)
 
 
 def drift() -> pd.DataFrame:

@@ -108,10 +108,8 @@ def text() -> pd.DataFrame:
     shares = load("text").query("k > 0").pivot_table("as they are", ["k", "split"], "method")
     gain = (shares["skae"] - shares["LSA"]).groupby("k")
     table = with_best_bold(shares.groupby("k").mean()[["LSA", "PCA", "skae"]], 1)
-    table["gain over LSA"], table["lowest gain of three"] = (
-        gain.mean().map("{:.1f}".format),
-        gain.min().map("{:.1f}".format),
-    )
+    one_digit = "{:.1f}".format
+    table["gain over LSA"], table["lowest gain of three"] = gain.mean().map(one_digit), gain.min().map(one_digit)
     return table.rename_axis("numbers per document")
 
 
@@ -131,13 +129,12 @@ def denoising() -> pd.DataFrame:
 
 
 def groups() -> pd.DataFrame:
-    means = load("groups_transformer").pivot_table(["claimed", "new"], "kind", "method", sort=False)
     columns = {
-        "claimed without `groups`": ("claimed", "without groups"),
-        "new groups": ("new", "without groups"),
-        "claimed with `groups`": ("claimed", "with groups"),
-        "new groups ": ("new", "with groups"),
-        "PCA": ("new", "PCA"),
+        ("claimed", "without groups"): "claimed without `groups`",
+        ("new", "without groups"): "new groups",
+        ("claimed", "with groups"): "claimed with `groups`",
+        ("new", "with groups"): "new groups",
+        ("new", "PCA"): "PCA",
     }
     labels = {
         "subjects": "subjects, as above",
@@ -145,8 +142,9 @@ def groups() -> pd.DataFrame:
         "curved": "a curved surface that all share, plus an offset per subject",
         "windows": "overlapping windows, one signal per group",
     }
-    table = pd.DataFrame({heading: means[column].map(lambda r2: number(r2, 2)) for heading, column in columns.items()})
-    return table.rename(columns=str.strip, index=labels).rename_axis("ten rows each of")
+    means = load("groups_transformer").pivot_table(["claimed", "new"], "kind", "method", sort=False)
+    table = means[list(columns)].map(number, digits=2).rename(index=labels)
+    return table.set_axis(list(columns.values()), axis=1).rename_axis("ten rows each of")
 
 
 def variational() -> pd.DataFrame:
