@@ -18,6 +18,7 @@ import argparse
 import _data
 import numpy as np
 import pandas as pd
+from _results import save
 from scipy.ndimage import median_filter
 from skimage.restoration import denoise_nl_means
 from sklearn.datasets import load_digits
@@ -97,23 +98,23 @@ def sets(arguments) -> dict:
 
 
 def run(arguments) -> pd.DataFrame:
-    arguments.out.mkdir(parents=True, exist_ok=True)
     rows = []
     for name, (train, test) in sets(arguments).items():
         for kind, level in NOISES:
             noisy, tuning = corrupt(test, kind, level, 1), train[:TUNING_ROWS]
             noisy_tuning = corrupt(tuning, kind, level, 2)
-            cell = {"dataset": name, "noise": kind, "level": level, "noisy": psnr(test, noisy)}
+            found = {"noisy": psnr(test, noisy)}
             for method, candidates in peers(train, kind, level).items():
                 best = int(np.argmax([psnr(tuning, denoise(noisy_tuning)) for denoise in candidates]))
-                cell[method] = psnr(test, candidates[best](noisy))
+                found[method] = psnr(test, candidates[best](noisy))
             model = AutoencoderTransformer(
                 corruption=kind, corruption_level=corruption_level(train, kind, level), **SETTINGS
             ).fit(train)
-            cell["skae"] = psnr(test, model.reconstruct(noisy))
-            rows.append(cell)
-            print(*(f"{v:.2f}" if isinstance(v, float) else v for v in cell.values()), flush=True)
-            pd.DataFrame(rows).to_csv(arguments.out / "denoising.csv", index=False)
+            found["skae"] = psnr(test, model.reconstruct(noisy))
+            cell = {"dataset": name, "noise": kind, "level": level}
+            rows += [cell | {"method": method, "psnr": value} for method, value in found.items()]
+            print(*cell.values(), flush=True)
+            save(pd.DataFrame(rows), arguments.out, "denoising")
     return pd.DataFrame(rows)
 
 
@@ -122,7 +123,8 @@ def main() -> None:
     _data.add_arguments(parser)
     parser.add_argument("--sets", nargs="+", help="names of data sets; all without it")
     results = run(parser.parse_args())
-    print(results.round(2).to_string(index=False))
+    cells = results.pivot_table("psnr", ["dataset", "noise", "level"], "method", sort=False)
+    print(cells.round(2).to_string())
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ TABLES = {
     "sparse-codes": transformer.sparse_codes,
     "text": transformer.text,
     "convolutional": transformer.convolutional,
+    "denoising": transformer.denoising,
     "groups": transformer.groups,
     "variational": transformer.variational,
     "generation": transformer.generation,
