@@ -69,6 +69,6 @@ def pairs(first: pd.DataFrame, second: pd.DataFrame, joined: str = " / ", digits
 
 def markdown(table: pd.DataFrame) -> str:
     """A Markdown table; the name of the index heads the first column."""
-    header = [table.index.name or "", *table.columns]
-    rows = [header, ["---"] * len(header), *([name, *cells] for name, *cells in table.itertuples())]
-    return "".join(f"| {' | '.join(map(str, row))} |\n" for row in rows).replace("|  |", "| |")
+    cells = [[table.index.name or "", *table.columns], *([name, *row] for name, *row in table.itertuples())]
+    header, *rows = (f"| {' | '.join(map(str, row))} |\n".replace("|  |", "| |") for row in cells)
+    return header + "|---" * len(cells[0]) + "|\n" + "".join(rows)

@@ -40,7 +40,7 @@ def reducers() -> pd.DataFrame:
         label: {
             "mean test R²": number(r2[name].mean()),
             "cells below PCA": "–" if name == "PCA" else below[name],
-            "PCA's error removed, 10 sets, k=8": number(share[name]),
+            "PCA's error removed, 10 sets, k=8": "–" if name == "PCA" else number(share[name]),
             "5-NN accuracy": number(cells["neighbours", name].mean()),
             "median fit": f"{cells['fit_s', name].median():.{3 if name == 'PCA' else 1}f} s",
         }
@@ -50,6 +50,19 @@ def reducers() -> pd.DataFrame:
 
 
 # --- Other members of the family
+
+
+def maps() -> pd.DataFrame:
+    names = {"skae, neighbors": '**skae, `code="neighbors"`**', "skae": "skae", "PCA": "PCA", "KernelPCA": "KernelPCA"}
+    names |= {"UMAP": "UMAP", "PaCMAP": "PaCMAP", "t-SNE": "t-SNE (openTSNE)"}
+    means = load("maps").groupby(["method", "dataset"]).mean(numeric_only=True).unstack()
+    columns = {}
+    for dataset, title in (("digits", "digits: "), ("mnist", "MNIST: ")):
+        for measure, word, digits in (("neighbours", "neighbours", 3), ("r2", "back", 2), ("moved", "moved", 2)):
+            values = means[measure, dataset]
+            columns[title + word] = values.map(number, digits=digits).where(values.notna(), "–")
+    table = pd.DataFrame(columns)
+    return table.loc[[name for name in names if name in table.index]].rename(index=names).rename_axis(None)
 
 
 def missing_values() -> pd.DataFrame:

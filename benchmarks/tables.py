@@ -20,6 +20,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 TABLES = {
     "reducers": transformer.reducers,
+    "maps": transformer.maps,
     "detectors": detector.detectors,
     "components-N": lambda: detector.components("N"),
     "components-U": lambda: detector.components("U"),

@@ -57,7 +57,8 @@ def draw_detectors(file):
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 4.2), layout="constrained")
-    for ax, protocol, title in zip(figure.subplots(1, 2), "NU", ["fitted to normal rows", "fitted to all rows"], strict=True):
+    titles = {"N": "fitted to normal rows", "U": "fitted to all rows"}
+    for ax, (protocol, title) in zip(figure.subplots(1, 2), titles.items(), strict=True):
         auc = load(f"outliers_{protocol}").pivot_table("roc_auc", ["group", "dataset"], "method")
         differences_from(auc.drop(columns="skae-reconstruction"), (-0.3, 0.5), ax)
         ax.set(title=title, xlabel="ROC-AUC of skae minus the peer's")
