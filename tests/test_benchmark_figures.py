@@ -362,3 +362,24 @@ def test_standard_errors_of_false_alarms():
         assert_said(
             "docs/how_the_outlier_score_works.md", f"standard errors are up to {more}, and up to {few} with 50 rows"
         )
+
+
+# Pages with tables of seconds, which hold for one machine, of computed examples, and of what is not measured yet.
+BY_HAND = {
+    "speed.md",
+    "guide_distributed.md",
+    "guide_outliers.md",
+    "guide_networks.md",
+    "how_the_outlier_score_works.md",
+}
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in tables.PAGES if path.name not in BY_HAND], ids=lambda path: path.name
+)
+def test_tables_of_figures_are_made_from_results(path):
+    text = re.sub(r"^```.*?^```$", "", path.read_text(encoding="utf-8"), flags=re.M | re.S)
+    made = re.findall(r"<!-- table: \S+ -->\n\n((?:\|.*\n)+)", text)
+    by_hand = [table for table in re.findall(r"(?:^\|.*\n)+", text, flags=re.M) if table not in made]
+    # A version, a threshold or a single figure is no table of results.
+    assert [table for table in by_hand if len(re.findall(r"(?<![\w.])\d*\.\d{2,}", table)) > 3] == []
