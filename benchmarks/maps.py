@@ -1,6 +1,7 @@
 """Two numbers per row, as a map: skae against PCA, KernelPCA, UMAP, PaCMAP and t-SNE, on new rows and back.
 
     OMP_NUM_THREADS=1 python benchmarks/maps.py --data DIR
+    python benchmarks/maps.py --data DIR --sets mnist --max-rows 60000 --methods "skae, neighbors" PCA
 
 Rows are digits (a quarter to test) and MNIST (the first 10,000 training rows, all 10,000 test rows; `--max-rows`),
 pixels in [0, 1]. Of every method and seed:
@@ -37,7 +38,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from skae import AutoencoderTransformer
 
-N_JUDGED, N_NEIGHBOURS, N_BACK = 2000, 15, 200
+MAX_ROWS, N_JUDGED, N_NEIGHBOURS, N_BACK = 10_000, 2000, 15, 200
 
 
 class Neighbors(Skae):
@@ -146,7 +147,7 @@ def measure(method, X, X_new, y, y_new) -> tuple[dict, np.ndarray]:
 
 
 def run(arguments) -> pd.DataFrame:
-    results = []
+    results, file = [], "maps" if arguments.max_rows == MAX_ROWS else f"maps_{arguments.max_rows}"
     for name, split in sets(arguments).items():
         for label, method in available().items():
             if arguments.methods and label not in arguments.methods:
@@ -158,7 +159,7 @@ def run(arguments) -> pd.DataFrame:
                 cell = {"dataset": name, "n": len(split[0]), "method": label, "seed": seed}
                 results.append(cell | result | {"moved": procrustes(first, codes)[2] if seed else np.nan})
                 print(*(f"{v:.3f}" if isinstance(v, float) else v for v in results[-1].values()), flush=True)
-                save(pd.DataFrame(results), arguments.out, "maps")
+                save(pd.DataFrame(results), arguments.out, file)
     return pd.DataFrame(results)
 
 
@@ -168,7 +169,7 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", default=["digits", "mnist"])
     parser.add_argument("--methods", nargs="+", help="names of methods; all without it")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--max-rows", type=int, default=10_000, help="training rows of MNIST")
+    parser.add_argument("--max-rows", type=int, default=MAX_ROWS, help="training rows of MNIST")
     warnings.simplefilter("ignore")
     results = run(parser.parse_args())
     print(results.groupby(["dataset", "method"], sort=False).mean(numeric_only=True).drop(columns="seed").round(3))
