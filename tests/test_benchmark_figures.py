@@ -98,6 +98,16 @@ def p_values_against_others(protocol):
         yield others.apply(lambda other, measure=measure: paired_p(cells[measure]["skae"], other))
 
 
+def test_figures_of_the_introduction():
+    r2 = tables.transformer.reduction_cells()["r2"].mean()
+    auc = load("outliers_N").groupby(["group", "method"])["roc_auc"].mean()["adbench"]
+    assert_said(
+        "docs/getting_started.md",
+        f"PCA's R² is {number(r2['PCA'])} and skae's {number(r2['skae'])}",
+        f"its mean ROC-AUC is {number(auc['skae'])}, that of",
+    )
+
+
 def test_detectors():
     of_normal = pd.concat(p_values_against_others("N"))
     of_auc, of_precision = p_values_against_others("U")
