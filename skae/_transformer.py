@@ -240,16 +240,18 @@ class AutoencoderTransformer(BaseAutoencoder):
 
     With ``code="neighbors"`` a batch has as many pairs of near rows as `batch_size`, and "auto" means other values: a
     learning rate of 0.01 that falls along a half cosine, `alpha` 0.05, batches of 256 (512 from 5,000 rows on), and
-    ``160 * (1500 / n_samples) ** 0.375`` epochs, at most 160, which are never cut short. `best_loss_` includes the loss
-    of pairs.
+    ``160 * (1500 / n_samples) ** 0.375`` epochs, at most 160. `n_iter_no_change` is not used. Losses include that of
+    pairs, whose kernel becomes narrower during training, so that `loss_curve_` may rise. Weights count in the losses
+    only: they do not change which rows are neighbours. Codes have the size of PCA's scores, but only distances between
+    near rows have a meaning.
 
     Given a torch tensor, methods return tensors on its device. Floating-point rows without missing entries are not
     copied to the CPU, except in `fit`.
 
     Missing values, all losses and custom networks can be combined with every code, with two exceptions. A variational
     code needs a loss that is a likelihood (squared error, binary cross-entropy or Poisson). ``code="neighbors"`` cannot
-    be used with `corruption`, `partial_fit`, `distributed` and bfloat16. `whiten` needs ``code="dense"`` or
-    ``"neighbors"``.
+    be used with missing values, `corruption`, `partial_fit`, `distributed` and bfloat16. `whiten` needs
+    ``code="dense"`` or ``"neighbors"``.
 
     References
     ----------
@@ -343,7 +345,7 @@ class AutoencoderTransformer(BaseAutoencoder):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
+        tags.input_tags.allow_nan = self.code != "neighbors"
         return tags
 
     @with_callbacks

@@ -61,7 +61,7 @@ def words_of_scikit_learn(name, method, case):
     theirs = error_of_pca(case, method in FITS)
     words = str(theirs).replace("PCA", type(ESTIMATORS[name]).__name__)
     # PCA is content with one row.
-    if case == "no rows" and method in (*FITS, "recalibrate"):
+    if case in ("no rows", "frame without rows") and method in (*FITS, "recalibrate"):
         words = words.replace("minimum of 1", "minimum of 2")
     advice = ADVICE_TO_CONVERT if name in ("denoising", "clean") else ADVICE_TO_ENCODE
     if case in ("dates", "NaT") and isinstance(theirs, TypeError):
@@ -83,6 +83,7 @@ REFUSED = {
     "objects": lambda: with_value({}, object),
     "words": lambda: np.full((N, 4), "word"),
     "string column": lambda: frame().assign(b="word"),
+    "frame without rows": lambda: frame()[:0],
     "no rows": lambda: np.empty((0, 4)),
     "no columns": lambda: np.empty((N, 0)),
     "one dimension": lambda: X[:, 0],

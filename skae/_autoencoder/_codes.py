@@ -24,7 +24,7 @@ class DenseCode:
     n_outputs: ClassVar[int] = 1
     n_decoder_inputs: ClassVar[int] = 1
     # The map that makes distances between public codes approximate those between reconstructions: a full matrix, a
-    # diagonal one, or none; "units" only makes all components comparable.
+    # diagonal one, or none; "units" multiplies by one factor, so that codes are as large as PCA's scores.
     metric: ClassVar[str | None] = "full"
     # Whether a rotation of the code makes no difference.
     is_rotatable: ClassVar[bool] = True

@@ -63,9 +63,9 @@ class FitInProgress:
     """A network in training, its rows, and where it started.
 
     `trainee` is the network with the wrappers for mixed precision, several processes and pairs of neighbours;
-    `training_rows` are the rows as it is given them. `representative` are the
-    indices of rows that represent all rows; None means all of them. In `partial_fit` they are a sample of all rows
-    seen, which is stored with the chunk, and `moments` are those of all rows seen.
+    `training_rows` are the rows as it is given them. `representative` are the indices of rows that represent all rows;
+    None means all of them. In `partial_fit` they are a sample of all rows seen, which is stored with the chunk, and
+    `moments` are those of all rows seen.
     """
 
     config: AutoencoderConfig
@@ -75,7 +75,7 @@ class FitInProgress:
     linear: LinearAutoencoder
     network: AutoencoderNetwork
     trainee: Network
-    training_rows: Any
+    training_rows: StandardisedRows | NeighborPairs
     representative: np.ndarray | None = None
     moments: RunningMoments | None = None
     training: TrainingResult = field(default_factory=TrainingResult)
@@ -147,6 +147,8 @@ def fit(
     initialisation = rows.source.broadcast(initialisation)
     fit = start(rows, config, settings, initialisation, random_state, previous, split)
     fit = replace(fit, representative=representative)
+    if config.code_class.has_pairs and len(fit.split.train) < 2:  # there are no pairs
+        settings = replace(settings, max_iter=0)
     weights = None if previous is None else to_tensor(previous.weights, rows.dtype, rows.device)
     reporter = report(settings.max_iter, lambda: package(fit))
     on_epoch = rows.source.stopping_together(reporter.on_epoch)
@@ -190,10 +192,11 @@ def start(
         split = Split(
             *split_rows(rows, settings.validation_fraction, random_state, norms), rows.sample_weight, rows.groups
         )
-    training_rows: Any = form.standardised
-    if config.code_class.has_pairs and settings.max_iter:
-        axes = search_axes(rows, config.scale, random_state)
-        training_rows = NeighborPairs(form.standardised, split.train, axes, imputer, random_state)
+    training_rows: StandardisedRows | NeighborPairs = form.standardised
+    if config.code_class.has_pairs and settings.max_iter and len(split.train) > 1:
+        training_rows = NeighborPairs(
+            form.standardised, split.train, search_axes(rows, config.scale, random_state), random_state
+        )
         n_steps = settings.max_iter * n_batches(len(split.train), settings.batch_size)
         trainee = PairTraining(network, training_rows.noise, n_steps, generator)
     return FitInProgress(

@@ -16,7 +16,6 @@ from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
 from skae._autoencoder._codes import NeighborCode
-from skae._autoencoder._imputation import GaussianImputer
 from skae._autoencoder._network import AutoencoderNetwork
 from skae._linalg._principal_axes import principal_axes
 from skae._rows._standardised_rows import StandardisedRows
@@ -29,16 +28,16 @@ N_NEIGHBORS = 15
 # Neighbours are looked up among at most this many training rows, and by their first principal components.
 MAX_REFERENCE_ROWS = 1 << 16
 MAX_SEARCH_COMPONENTS = 50
-# The noise added to training inputs, relative to the median distance from the nearest rows. It is what lets the code of
-# new rows keep their neighbours.
+# The noise added to the rows of a batch, relative to the median distance from the nearest rows. With it, codes of new
+# rows keep their neighbours better.
 NOISE_SHARE = 0.5
 # Held-out pairs are compared in groups of this many, as many as a batch has.
 JUDGED_PAIRS = 256
 
 
 def search_axes(rows: TrainingRows, scale: bool, random_state: np.random.RandomState) -> np.ndarray | None:
-    """The axes along which nearest rows are looked up; None if all features are compared, filled where missing."""
-    if rows.n_features <= MAX_SEARCH_COMPONENTS or rows.missing_share:
+    """The axes along which nearest rows are looked up; None if all features are compared."""
+    if rows.n_features <= MAX_SEARCH_COMPONENTS:
         return None
     n_axes = min(MAX_SEARCH_COMPONENTS, rows.n_rows)
     axes = principal_axes(
@@ -59,8 +58,6 @@ class NeighborPairs:
         Sorted indices of the rows among which neighbours are looked up.
     axes : ndarray of shape (n_features, n_axes) or None
         Nearest rows are those with the nearest coordinates along these axes; None compares all features.
-    imputer : GaussianImputer or None
-        Fills missing entries of standardised rows before they are compared.
     random_state : RandomState
     """
 
@@ -69,12 +66,10 @@ class NeighborPairs:
         rows: StandardisedRows,
         train: np.ndarray,
         axes: np.ndarray | None,
-        imputer: GaussianImputer | None,
         random_state: np.random.RandomState,
     ) -> None:
         self._rows = rows
-        filled = (x if imputer is None else imputer(x.double().cpu()) for _, x in rows.blocks())
-        blocks = (to_numpy(x).astype(np.float32) for x in filled)
+        blocks = (to_numpy(x).astype(np.float32) for _, x in rows.blocks())
         coordinates = np.concatenate([x if axes is None else x @ axes for x in blocks])
         reference = train[stratified_rows(len(train), MAX_REFERENCE_ROWS)]
         n_neighbors = min(N_NEIGHBORS, len(reference) - 1)
@@ -84,7 +79,7 @@ class NeighborPairs:
         # A row of the reference is the nearest to itself; of other rows, and with many duplicates, the last one goes.
         superfluous = found == np.arange(len(rows))[:, np.newaxis]
         superfluous[~superfluous.any(axis=1), -1] = True
-        self._neighbors = found[~superfluous].reshape(len(rows), n_neighbors)
+        self._neighbors = found[~superfluous].reshape(len(rows), n_neighbors).astype(np.int32)
         self._judged = self._drawn(random_state)
         self._chosen = self._judged
         nearest = distances[:, 1 : 1 + (n_neighbors + 2) // 3]
@@ -95,7 +90,7 @@ class NeighborPairs:
 
     def take(self, rows: np.ndarray) -> Tensor:
         """The given rows, followed by a neighbour of each, which is always the same."""
-        return self._paired(self._rows.take(rows), self._judged[rows])
+        return torch.cat([self._rows.take(rows), self._rows.take(self._judged[rows])])
 
     def shuffled(self, rows: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:
         """The rows, given by sorted indices, in random order. Neighbours are drawn for all of them."""
@@ -104,15 +99,13 @@ class NeighborPairs:
 
     def batches(self, order: np.ndarray, batch_size: int) -> Iterator[tuple[np.ndarray, Tensor]]:
         """The rows of `order` in batches of about `batch_size` rows, each followed by its neighbour."""
-        for indices, x in self._rows.batches(order, batch_size):
-            yield indices, self._paired(x, self._chosen[indices])
+        neighbors = self._rows.batches(self._chosen[order], batch_size)
+        for (indices, x), (_, y) in zip(self._rows.batches(order, batch_size), neighbors, strict=True):
+            yield indices, torch.cat([x, y])
 
     def _drawn(self, random_state: np.random.RandomState) -> np.ndarray:
         n_rows, n_neighbors = self._neighbors.shape
         return self._neighbors[np.arange(n_rows), random_state.randint(n_neighbors, size=n_rows)]
-
-    def _paired(self, x: Tensor, neighbors: np.ndarray) -> Tensor:
-        return torch.cat([x, self._rows.take(neighbors)])
 
 
 class PairTraining:
@@ -123,7 +116,7 @@ class PairTraining:
     network : AutoencoderNetwork
         Its code is a `NeighborCode`.
     noise : float
-        Standard deviation of the noise that is added to inputs.
+        Standard deviation of the noise that is added to the rows.
     n_steps : int
         The number of steps to come.
     generator : torch.Generator

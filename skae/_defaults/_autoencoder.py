@@ -89,7 +89,7 @@ def _settings_of_pairs(
         batch_size=min(n_rows, resolved(parameters.batch_size, lambda: 256 if n_rows < MANY_PAIRS else 512)),
         learning_rate_init=resolved(parameters.learning_rate_init, lambda: RATE_OF_PAIRS),
         max_iter=max_iter,
-        n_iter_no_change=resolved(parameters.n_iter_no_change, lambda: max_iter + 1),
+        n_iter_no_change=max_iter + 1,  # losses of epochs with different kernels cannot be compared
         validation_fraction=_validation_fraction(parameters.early_stopping, rows, max_iter),
     )
 

@@ -79,14 +79,6 @@ def feature_names(X: Any, n_features: int, estimator: Any = None) -> np.ndarray:
     return np.array([str(name) for name in names], dtype=object)
 
 
-def feature_names_of_final_step(X: Any, n_features: int, estimator: Any) -> np.ndarray:
-    """Names of the features that the last step of a pipeline gets, or those of X."""
-    if not isinstance(estimator, Pipeline) or len(estimator) == 1:
-        return feature_names(X, n_features, estimator)
-    columns = getattr(X, "columns", None)
-    return estimator[:-1].get_feature_names_out(None if columns is None else list(columns))
-
-
 def take_row(X: Any, row: int) -> Any:
     """One row of X as a 2d array, sparse matrix or DataFrame, as X is."""
     if hasattr(X, "iloc"):

@@ -11,7 +11,6 @@ from skae._displays._estimator_access import (
     check_estimator,
     display_name,
     feature_names,
-    feature_names_of_final_step,
     final_step,
     input_of_final_step,
     take_row,
@@ -126,7 +125,7 @@ class FeatureContributionDisplay:
         contributions = np.asarray(detector.feature_contributions(rows))[0]
         display = cls(
             feature_contributions=contributions,
-            feature_names=feature_names_of_final_step(X, len(contributions), estimator),
+            feature_names=_names(estimator, X, rows, len(contributions)),
             feature_values=values_of_row(rows),
             row_name=chosen.index[0] if hasattr(X, "iloc") else row,
             p_value=float(detector.p_values(rows)[0]) if hasattr(detector, "p_values") else None,
@@ -222,3 +221,13 @@ class FeatureContributionDisplay:
         row = "A row" if self.row_name is None else f"Row {self.row_name}"
         p_value = "" if self.p_value is None else f", p = {self.p_value:.2g}"
         return with_name(f"{row}: score {-contributions.sum():.3g}{p_value}", self.estimator_name)
+
+
+def _names(estimator, X, rows, n_features: int) -> np.ndarray:
+    """Names of the features that the detector gets: those that the steps before it give, else those it knows."""
+    if rows is not X and not hasattr(rows, "columns") and hasattr(X, "columns"):
+        try:
+            return np.asarray(estimator[:-1].get_feature_names_out(list(X.columns)), dtype=object)
+        except AttributeError:  # a step without names
+            pass
+    return feature_names(rows, n_features, final_step(estimator))

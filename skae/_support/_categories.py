@@ -8,8 +8,9 @@ NaN.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date, time, timedelta
 from numbers import Real
 from typing import Any
 
@@ -62,26 +63,31 @@ def advice_on_columns(X, advice: str) -> Iterator[None]:
     try:
         yield
     except (TypeError, ValueError) as error:
-        names = _columns_without_numbers(X) if is_pandas(X) or is_polars(X) else []
         if "could not convert string" in str(error):
+            names = _columns(X, _has_strings)
             columns = f"Columns: {names}. " if names else ""
             raise ValueError(f"{error}. {columns}{advice}") from error
+        names = _columns(X, _has_dates) if isinstance(error, TypeError) else []
         if not names:
             raise
         raise TypeError(f"X has columns that cannot be converted to numbers: {names}. {ADVICE_ON_DATES}") from error
 
 
-def _columns_without_numbers(X) -> list[str]:
-    """Names of the columns that cannot be converted to numbers, or are dates or durations."""
+def _columns(X, holds: Callable[[np.ndarray], bool]) -> list[str]:
+    """Names of the columns of a DataFrame for which `holds` is true; without a DataFrame there are none."""
+    if not (is_pandas(X) or is_polars(X)):
+        return []
+    columns = (X.iloc[:, place] if is_pandas(X) else X[:, place] for place in range(X.shape[1]))
+    return [str(name) for name, column in zip(X.columns, columns, strict=True) if holds(np.asarray(column))]
 
-    def has_numbers(column) -> bool:
-        try:
-            check_array(column, dtype=np.float64, ensure_all_finite=False)
-        except (TypeError, ValueError):
-            return False
-        return np.asarray(column).dtype.kind not in "mM"
 
-    return [str(name) for name in X.columns if not has_numbers(X[[name]])]
+def _has_strings(column: np.ndarray) -> bool:
+    return column.dtype.kind in "OUST" and any(isinstance(value, str) for value in column.tolist())
+
+
+def _has_dates(column: np.ndarray) -> bool:
+    values = column.tolist() if column.dtype.kind == "O" else []
+    return column.dtype.kind in "mM" or any(isinstance(value, date | time | timedelta) for value in values)
 
 
 def find_categories(X, categorical_features) -> Categories:

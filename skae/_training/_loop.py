@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skae._rows._standardised_rows import StandardisedRows, n_batches, split_evenly
+from skae._rows._standardised_rows import n_batches, split_evenly
 from skae._rows._strata import stratified_rows
 from skae._support._threads import all_threads_if
 from skae._support._torch import to_tensor
@@ -34,6 +34,21 @@ MANY_NUMBERS = 1 << 28
 
 # Called with the epoch, its losses, and whether another epoch follows. Returns True to stop training.
 OnEpoch = Callable[[int, float, float | None, bool], bool]
+
+
+class Rows(Protocol):
+    """The interface of the rows that the loop trains on; `StandardisedRows` has it."""
+
+    def __len__(self) -> int: ...
+
+    def take(self, rows: np.ndarray) -> Tensor:
+        """The given rows."""
+
+    def shuffled(self, rows: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:
+        """The rows, given by sorted indices, in random order."""
+
+    def batches(self, order: np.ndarray, batch_size: int) -> Iterator[tuple[np.ndarray, Tensor]]:
+        """The rows of `order` in batches of about `batch_size` rows."""
 
 
 class Network(Protocol):
@@ -119,7 +134,7 @@ def _guarded(network: Network, settings: TrainingSettings) -> Iterator[None]:
 
 def train(
     network: Network,
-    rows: StandardisedRows,
+    rows: Rows,
     split: Split,
     settings: TrainingSettings,
     random_state: np.random.RandomState,
@@ -166,7 +181,7 @@ class OptimizerState:
 
 def train_on_chunk(
     network: Network,
-    rows: StandardisedRows,
+    rows: Rows,
     split: Split,
     settings: TrainingSettings,
     random_state: np.random.RandomState,
@@ -220,7 +235,7 @@ def _run_epochs(
 class _Stepper:
     """Runs epochs: the optimiser, the gradient, the rows and the schedule."""
 
-    def __init__(self, network: Network, rows: StandardisedRows, split: Split, settings: TrainingSettings) -> None:
+    def __init__(self, network: Network, rows: Rows, split: Split, settings: TrainingSettings) -> None:
         self.settings = settings
         self._network, self._rows, self._train, self._weight = network, rows, split.train, split.sample_weight
         gradient = torch.zeros_like(network.parameters)
@@ -272,7 +287,7 @@ class _AveragingStepper(_Stepper):
     def __init__(
         self,
         network: Network,
-        rows: StandardisedRows,
+        rows: Rows,
         split: Split,
         settings: TrainingSettings,
         state: OptimizerState,
@@ -295,7 +310,7 @@ class _AveragingStepper(_Stepper):
 class BestCheckpoint:
     """Keeps the start, the parameters with the lowest held-out loss and the last ones, and chooses between them."""
 
-    def __init__(self, network: Network, rows: StandardisedRows, split: Split, result: TrainingResult) -> None:
+    def __init__(self, network: Network, rows: Rows, split: Split, result: TrainingResult) -> None:
         self._network, self._split, self._rows = network, split, rows
         self.held_out = None if split.held_out is None else rows.take(split.held_out)
         self._judged = split.train[stratified_rows(len(split.train), MAX_JUDGED_ROWS)]

@@ -22,7 +22,7 @@ def X():
 def make_pairs(X, train=None, axes=None):
     rows = RowSource(X).standardised(np.zeros(X.shape[1]), np.ones(X.shape[1]), torch.float64, torch.device("cpu"))
     train = np.arange(len(X)) if train is None else train
-    return NeighborPairs(rows, train, axes, None, np.random.RandomState(0))
+    return NeighborPairs(rows, train, axes, np.random.RandomState(0))
 
 
 def neighbors_of(pairs, order):
@@ -96,22 +96,35 @@ def test_noise_is_left_to_pca():
 
 
 @short
-@pytest.mark.parametrize("hidden", [False, True], ids=["complete", "missing"])
-def test_same_seed_same_map_and_weights_count(hidden):
+def test_the_same_seed_gives_the_same_map():
     X = load_digits().data[:300] / 16
-    X = np.where(np.random.RandomState(0).uniform(size=X.shape) < 0.1, np.nan, X) if hidden else X
-    weight = np.where(np.arange(300) < 150, 1.0, 5.0)
+    codes = [AutoencoderTransformer(2, code="neighbors", max_iter=20, random_state=0).fit_transform(X) for _ in "ab"]
+    np.testing.assert_array_equal(*codes)
 
-    def fit(**fit_parameters):
-        return AutoencoderTransformer(2, code="neighbors", max_iter=20, random_state=0).fit(X, **fit_parameters)
 
-    codes = fit().transform(X)
-    assert np.isfinite(codes).all()
-    np.testing.assert_array_equal(fit().transform(X), codes)
-    assert not np.allclose(fit(sample_weight=weight).transform(X), codes)
+@short
+@pytest.mark.parametrize("weight", [None, np.eye(3)[0]], ids=["rows", "weight"])
+def test_one_training_row_has_no_neighbours(X, weight):
+    ours = AutoencoderTransformer(1, code="neighbors", max_iter=3, early_stopping=0.5, random_state=0)
+    rows = X[:2] if weight is None else X[:3]
+    assert np.isfinite(ours.fit(rows, sample_weight=weight).transform(X)).all()
+
+
+@short
+def test_all_epochs_are_run(X):
+    ours = AutoencoderTransformer(2, code="neighbors", max_iter=12, n_iter_no_change=1, early_stopping=False)
+    assert ours.fit(X).n_iter_ == 12
+
+
+def test_missing_values_are_refused(X):
+    X[3, 2] = np.nan
+    with pytest.raises(ValueError, match="Input X contains NaN"):
+        AutoencoderTransformer(2, code="neighbors").fit(X)
 
 
 def test_there_is_no_partial_fit():
-    assert not hasattr(AutoencoderTransformer(code="neighbors"), "partial_fit")
-    with pytest.raises(AttributeError, match="partial_fit"):
-        AutoencoderTransformer(code="neighbors").partial_fit  # noqa: B018
+    ours = AutoencoderTransformer(code="neighbors")
+    assert not hasattr(ours, "partial_fit")
+    with pytest.raises(AttributeError) as error:
+        ours.partial_fit  # noqa: B018
+    assert "Use fit, or another code" in str(error.value.__cause__)

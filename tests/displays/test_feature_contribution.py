@@ -1,11 +1,13 @@
 """Bars are the contributions of the features and add up to the score."""
 
+import warnings
+
 import numpy as np
 import pytest
 from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from skae import (
     AutoencoderOutlierDetector,
@@ -56,6 +58,17 @@ def test_of_a_pipeline_the_last_step_contributes(frame, as_frame):
     assert display.estimator_name == "AutoencoderOutlierDetector"
     assert list(display.feature_names) == (list(frame) if as_frame else [f"x{i}" for i in range(frame.shape[1])])
     assert display.row_name == (frame.index[7] if as_frame else 7)
+
+
+@pytest.mark.parametrize("step", [FunctionTransformer(np.log1p), "passthrough"], ids=["function", "passthrough"])
+def test_steps_without_names(frame, step):
+    pipeline = make_pipeline(step, AutoencoderOutlierDetector(random_state=0, max_iter=0)).fit(frame)
+    for rows in (frame, frame[:10].to_numpy()) if step != "passthrough" else (frame,):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # the detector was fitted to a DataFrame
+            display = FeatureContributionDisplay.from_estimator(pipeline, rows, row=7)
+        assert len(display.feature_names) == frame.shape[1]
+    assert list(FeatureContributionDisplay.from_estimator(pipeline, frame).feature_names) == list(frame)
 
 
 def test_names_seen_in_fit_are_used_for_arrays(detector, frame):
