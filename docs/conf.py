@@ -131,8 +131,9 @@ if REPOSITORY:
     html_theme_options |= {"github_url": REPOSITORY, "use_edit_page_button": True}
     for items in html_theme_options["secondary_sidebar_items"].values():
         items += ["edit-this-page"] if items else []
-# Pages without a neighbour in their part of the site would have an empty sidebar.
-html_sidebars = {name: [] for name in ("index", "getting_started", "coming_from", "contributing", "changelog")}
+# Pages with no or one neighbour in their part of the site need no sidebar: their tables need the room.
+alone = ("index", "getting_started", "benchmarks", "speed", "coming_from", "alternatives", "contributing", "changelog")
+html_sidebars = {name: [] for name in alone}
 
 
 def shorten_inherited(app, what, name, obj, options, lines):

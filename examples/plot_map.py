@@ -63,8 +63,8 @@ for name, method in methods.items():
 # The maps, and what lies between the groups
 # ------------------------------------------
 #
-# The last panel decodes a grid of points of the map: every point is a picture, and from one group to the next the
-# pictures change gradually.
+# Colours are the labels. The second figure decodes a grid of points of the last map: every point is a picture, and from
+# one group to the next the pictures change gradually.
 
 # sphinx_gallery_start_ignore
 figure, axes = plt.subplots(2, 2, figsize=(9, 8), layout="constrained")
@@ -86,7 +86,8 @@ low, high = np.percentile(autoencoder.transform(X_train), [1, 99], axis=0)
 x, y_axis = np.linspace(low[0], high[0], 12), np.linspace(high[1], low[1], 12)
 points = np.array([[u, v] for v in y_axis for u in x], dtype=np.float64)
 pictures = autoencoder.inverse_transform(points).reshape(12, 12, 8, 8)
-mosaic = pictures.transpose(0, 2, 1, 3).reshape(96, 96)
+pictures = np.pad(pictures, [(0, 0), (0, 0), (1, 1), (1, 1)])  # white margins
+mosaic = pictures.transpose(0, 2, 1, 3).reshape(120, 120)
 plt.figure(figsize=(6, 6), layout="constrained")
 plt.imshow(mosaic, cmap="gray_r", vmin=0, vmax=16)
 plt.axis("off")

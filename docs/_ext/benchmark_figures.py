@@ -44,7 +44,7 @@ def draw_reducers(file):
     from matplotlib.figure import Figure
 
     r2 = load("reduction").pivot_table("r2", ["dataset", "k"], "method")
-    figure = Figure(figsize=(7, 3.2), layout="constrained")
+    figure = Figure(figsize=(6, 3), layout="constrained")
     ax = figure.subplots()
     differences_from(r2, (-0.2, 0.5), ax)
     ax.set_xlabel("test R² of skae minus the peer's")
@@ -56,9 +56,9 @@ def draw_detectors(file):
     """Draw by how much the detector's ROC-AUC is above its peers', for clean and for unlabelled training rows."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(10, 4.2), layout="constrained")
+    figure = Figure(figsize=(6, 6.6), layout="constrained")
     titles = {"N": "fitted to normal rows", "U": "fitted to all rows"}
-    for ax, (protocol, title) in zip(figure.subplots(1, 2), titles.items(), strict=True):
+    for ax, (protocol, title) in zip(figure.subplots(2, 1), titles.items(), strict=True):
         auc = load(f"outliers_{protocol}").pivot_table("roc_auc", ["group", "dataset"], "method")
         differences_from(auc.drop(columns="skae-reconstruction"), (-0.3, 0.5), ax)
         ax.set(title=title, xlabel="ROC-AUC of skae minus the peer's")
