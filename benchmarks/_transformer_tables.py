@@ -58,7 +58,7 @@ def maps() -> pd.DataFrame:
     means = load("maps").groupby(["method", "dataset"]).mean(numeric_only=True).unstack()
     columns = {}
     for dataset, title in (("digits", "digits: "), ("mnist", "MNIST: ")):
-        for measure, word, digits in (("neighbours", "neighbours", 3), ("r2", "back", 2), ("moved", "moved", 2)):
+        for measure, word, digits in (("neighbours", "neighbours", 3), ("r2", "R²", 2), ("moved", "seeds", 2)):
             values = means[measure, dataset]
             columns[title + word] = values.map(number, digits=digits).where(values.notna(), "–")
     table = pd.DataFrame(columns)

@@ -2,8 +2,8 @@
 A map of your data
 ==================
 
-PCA's two components are a poor map: rows of different kinds lie on top of each other. t-SNE separates them, but places
-only the rows that it was fitted to, and there is no way back from the map to a row.
+PCA's two components are a poor map: rows of different kinds lie on top of each other. t-SNE separates them, but
+scikit-learn's places only the rows that it was fitted to, and there is no way back from the map to a row.
 
 ``AutoencoderTransformer(2, code="neighbors")`` keeps neighbours together as t-SNE does. It also encodes new rows and
 decodes any point of the map.

@@ -108,6 +108,15 @@ def test_figures_of_the_introduction():
     )
 
 
+def test_maps_of_all_of_mnist():
+    means = load("maps_60000").groupby("method")[["neighbours", "r2", "fit_s"]].mean().loc["skae, neighbors"]
+    assert_said(
+        "docs/guide_maps.md",
+        f"skae has {number(means['neighbours'])} and an R² of {number(means['r2'], 2)} after "
+        f"{means['fit_s'] / 60:.0f} minutes on one busy core",
+    )
+
+
 def test_detectors():
     of_normal = pd.concat(p_values_against_others("N"))
     of_auc, of_precision = p_values_against_others("U")

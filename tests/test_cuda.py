@@ -55,6 +55,17 @@ def test_steps_read_nothing_back(estimator, weighted, dtype, digits, host_reads)
     assert reads(16) == reads(160) > 0
 
 
+@pytest.mark.slow
+def test_steps_with_neighbours_read_nothing_back(digits, host_reads):
+    def reads(batch_size):
+        with host_reads() as mode:
+            fit(AutoencoderTransformer(2, code="neighbors"), digits[0][:320], "cpu", max_iter=20, batch_size=batch_size)
+        return mode.count
+
+    # Which parameters are kept at the end may take a read more or less; 36 more steps an epoch must not.
+    assert abs(reads(16) - reads(160)) <= 2
+
+
 @needs_cuda
 @each_estimator
 @pytest.mark.parametrize("kind", [torch.float32, torch.float64, torch.int64], ids=str)
