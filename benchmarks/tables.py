@@ -48,7 +48,9 @@ TABLES = {
 def with_tables(page: str) -> str:
     """A page with all its tables made again."""
     return re.sub(
-        r"(<!-- table: (\S+) -->\n\n)(?:\|.*\n)*", lambda found: found[1] + markdown(TABLES[found[2]]()), page
+        r"(<!-- table: (\S+) -->\n\n)(?:\|.*\n)*\n*",
+        lambda found: found[1] + markdown(TABLES[found[2]]()) + "\n",
+        page,
     )
 
 
