@@ -26,7 +26,7 @@ from skae import AutoencoderTransformer
 # Fit the maps
 # ------------
 #
-# Neither method sees the labels. They serve to measure the maps afterwards.
+# No method sees the labels. They serve to measure the maps afterwards.
 
 X, y = load_digits(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)
