@@ -631,7 +631,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
     def _fit(self, rows: TrainingRows, random_state: np.random.RandomState) -> dict[str, Any]:
         """Fit the scorer and return the fitted attributes."""
         if is_distributed():
-            raise ValueError("AutoencoderOutlierDetector runs in one process: call fit outside of skae.distributed().")
+            raise ValueError("AutoencoderOutlierDetector runs in one process: call it outside of skae.distributed().")
         check_features_observed(~np.isnan(feature_ranges(rows.source)[0]))
         rows = rows.without_empty_rows()
         X = rows.source.local
