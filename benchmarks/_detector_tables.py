@@ -154,16 +154,3 @@ def kinds_of_rows() -> pd.DataFrame:
     ]
     table = means[0].map(share) + ", " + means[1].map(share)
     return table.rename(index=kinds, columns=columns).rename_axis(None)
-
-
-def alarm_lists() -> pd.DataFrame:
-    kinds = {"gaussian": "gaussian", "wide": "wide", "clustered": "clustered", "curved": "curved"}
-    kinds |= {"student_3": "Student's t, 3 degrees"}
-    methods = {"skae": "`select`", "skae recalibrated": "after `recalibrate`"}
-    methods |= {"nonconform IsolationForest": "nonconform, forest", "nonconform kNN": "nonconform, kNN"}
-    means = load("alarm_lists_made").pivot_table(["false", "found"], ["kind", "fdr"], "method")
-    table = (means["false"].map(share) + ", " + means["found"].map(share)).loc[list(kinds), list(methods)]
-    levels = table.index.get_level_values("fdr")
-    table.insert(0, "`fdr`", [number(level, 2).rstrip("0") for level in levels])
-    names = [kinds[kind] if level == levels.min() else "" for kind, level in table.index]
-    return table.rename(columns=methods).set_axis(names).rename_axis("rows")

@@ -169,39 +169,51 @@ def start(
     """The network at its closed form, its codes aligned with those of a previous autoencoder if there is one."""
     generator = make_generator(random_state, rows.device)
     form = closed_form(rows, config, initialisation, generator, random_state, previous)
-    imputer = initialisation.imputer.in_unit(form.linear.unit) if form.takes_mask else None
 
     def network_in(dtype: torch.dtype) -> AutoencoderNetwork:
-        is_own = dtype == rows.dtype
-        network = AutoencoderNetwork(
-            form.config,
-            form.linear.to(dtype, rows.device),
-            imputer=None if imputer is None else imputer.to(dtype, rows.device),
-            module=on_device(form.module, rows.device, dtype),
-            takes_mask=form.takes_mask,
-            corruption=form.corruption if is_own else make_corruption(form.config, rows, initialisation.axes, dtype),
-            generator=generator,
-        )
-        network.initialise(generator)
-        return network
+        return _network(form, rows, initialisation, dtype, generator)
 
     network = network_in(rows.dtype)
     trainee = _trainee(network, network_in if settings.mixed_precision else None, form.standardised, generator)
     if split is None:
-        norms = form.standardised.norms if settings.validation_fraction else None
-        split = Split(
-            *split_rows(rows, settings.validation_fraction, random_state, norms), rows.sample_weight, rows.groups
-        )
+        split = _drawn_split(rows, form.standardised, settings, random_state)
     training_rows: StandardisedRows | NeighborPairs = form.standardised
     if config.code_class.has_pairs and settings.max_iter and len(split.train) > 1:
-        training_rows = NeighborPairs(
-            form.standardised, split.train, search_axes(rows, config.scale, random_state), random_state
-        )
+        axes = search_axes(rows, config.scale, random_state)
+        training_rows = NeighborPairs(form.standardised, split.train, axes, random_state)
         n_steps = settings.max_iter * n_batches(len(split.train), settings.batch_size)
         trainee = PairTraining(network, training_rows.noise, n_steps, generator)
     return FitInProgress(
         form.config, form.standardised, split, initialisation, form.linear, network, trainee, training_rows
     )
+
+
+def _network(
+    form: ClosedForm, rows: TrainingRows, initialisation: Initialisation, dtype: torch.dtype, generator: RowGenerator
+) -> AutoencoderNetwork:
+    """The network on a closed form, in the dtype of the rows or in a lower one for the steps of training."""
+    imputer = initialisation.imputer.in_unit(form.linear.unit).to(dtype, rows.device) if form.takes_mask else None
+    is_own = dtype == rows.dtype
+    network = AutoencoderNetwork(
+        form.config,
+        form.linear.to(dtype, rows.device),
+        imputer=imputer,
+        module=on_device(form.module, rows.device, dtype),
+        takes_mask=form.takes_mask,
+        corruption=form.corruption if is_own else make_corruption(form.config, rows, initialisation.axes, dtype),
+        generator=generator,
+    )
+    network.initialise(generator)
+    return network
+
+
+def _drawn_split(
+    rows: TrainingRows, standardised: StandardisedRows, settings: TrainingSettings, random_state: np.random.RandomState
+) -> Split:
+    """Draw the rows to hold out."""
+    norms = standardised.norms if settings.validation_fraction else None
+    train_rows, held_out = split_rows(rows, settings.validation_fraction, random_state, norms)
+    return Split(train_rows, held_out, rows.sample_weight, rows.groups)
 
 
 @dataclass(frozen=True, eq=False)
