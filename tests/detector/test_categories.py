@@ -294,12 +294,12 @@ class TestEstimator:
             to_onnx(quick[True], np.zeros((2, 5), dtype=np.float32))
 
     def test_the_display_names_categories(self):
-        pytest.importorskip("matplotlib")
+        figure = pytest.importorskip("matplotlib.figure").Figure()
         from skae import FeatureContributionDisplay
 
         rows = frame_of("pandas", np.concatenate([TRAIN, CONTRADICTIONS[:1]]))
         detector = AutoencoderOutlierDetector(max_iter=0, random_state=0).fit(rows)
-        display = FeatureContributionDisplay.from_estimator(detector, rows, row=N_ROWS)
+        display = FeatureContributionDisplay.from_estimator(detector, rows, row=N_ROWS, ax=figure.subplots())
         labels = {label.get_text() for label in display.ax_.get_yticklabels()}
         assert {"sex = male", "pregnant = yes"} <= labels
 
