@@ -57,7 +57,7 @@ def _can_label_training_rows(detector: AutoencoderOutlierDetector) -> bool:
     if detector.novelty:
         raise AttributeError(
             "fit_predict is not available when novelty=True, because all training rows are assumed to be normal. Call "
-            "fit, then predict on new rows, or set novelty=False."
+            "fit, then predict on new rows, or set novelty=False. See docs/guide_outliers.md."
         )
     return True
 
@@ -78,16 +78,16 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
     Parameters
     ----------
     method : {"denoising", "reconstruction"}, default="denoising"
-        How rows are scored. "denoising" is described above. "reconstruction" has two component scores: the
+        How rows are scored. "denoising" is the method described above. "reconstruction" has two component scores: the
         reconstruction error of an autoencoder with a bottleneck of `n_components`, which starts at PCA, and the
-        Mahalanobis distance of its code. With fewer than two rows per feature, training rows may look more unusual
-        than new rows, and `fit` warns.
+        Mahalanobis distance of its code. With fewer than two rows per feature, training rows may look more unusual than
+        new rows, and `fit` warns.
     novelty : bool, default=False
-        If True, all training rows are assumed to be normal, so that the score can follow them closely. Samples have 512
+        If True, all training rows are assumed to be normal, so that the score can follow them closely: samples have 512
         rows, distances are also measured in random subsets of the features, masked autoencoders are trained, and
         component scores are weighted by how well they distinguish training rows from corrupted rows. If False, training
-        rows may contain outliers. Samples have 32 or 8 rows and seldom contain the most unusual training rows, and
-        denoisers are trained for a short time. Not used with ``method="reconstruction"`` except for `contamination`.
+        rows may contain outliers: samples have 32 or 8 rows and seldom contain the most unusual training rows, and
+        denoisers are trained briefly. Not used with ``method="reconstruction"`` except for `contamination`.
     n_components : int, float or None, default=0.9
         Number of columns of the codes that `transform` returns, as in `AutoencoderTransformer`. A float in (0, 1) takes
         the smallest number of principal components that explains that share of the variance. None takes all. With
@@ -171,8 +171,8 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
     Raises
     ------
     ValueError
-        If a parameter is out of its range, X is infinite, a feature was never observed, columns of X are strings but
-        not categorical, or training diverges.
+        If a parameter is out of its range, X contains infinity, a feature is missing in all rows, columns of X are
+        strings but not categorical, or training diverges.
 
     Warns
     -----
@@ -184,7 +184,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
 
     See Also
     --------
-    sklearn.ensemble.IsolationForest : Outlier detection by random splits, which isolate outliers early.
+    sklearn.ensemble.IsolationForest : Outlier detection by random splits.
     sklearn.neighbors.LocalOutlierFactor : Outlier detection by local density.
     AutoencoderTransformer : The autoencoder as a transformer.
 
@@ -208,7 +208,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
 
     *Duplicates.* Equal training rows count as copies of one row, and a row is scored without its copies. Equal rows do
     not count as copies if more than 5 % of the rows are duplicates, or if a row occurs more than 20 times. They are
-    then common states, in which new rows will often be.
+    then common states, which new rows will often equal.
 
     *Groups.* If `fit` gets `groups`, folds consist of whole groups. Training rows are recognised by their values when
     they are scored again, and are compared with the rows of other groups only. (ONNX graphs score them like new rows.)
@@ -318,7 +318,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
             Present for scikit-learn's API.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows: a weight of two counts as the row given twice. If the weights sum to less than the
-            number of rows, they are multiplied by a factor so that they sum to it.
+            number of rows, they are scaled up to that sum.
         groups : array-like of shape (n_samples,), default=None
             The group that each row belongs to, as numbers or strings: rows of one subject or machine, or overlapping
             windows of one signal. Each training row is scored without the rows of its group, so that scores are
@@ -404,7 +404,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         outliers, and "auto" is 0.01.
 
         With n rows, no p-value is below 1 / (n + 1). If `contamination` is lower than that, `predict` labels the rows
-        that are more unusual than all n. `fit` and `partial_fit` calibrate with their own rows again.
+        that are more unusual than all n. A later `fit` or `partial_fit` replaces the calibration.
 
         Parameters
         ----------
@@ -429,7 +429,10 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         check_is_fitted(self)
         rows = self._check_training_rows(X_normal, sample_weight, groups, reset=False).without_empty_rows()
         if rows.n_rows < 2:
-            raise ValueError(f"X_normal must contain at least 2 rows with an observed value. Got {rows.n_rows}.")
+            raise ValueError(
+                f"X_normal must contain at least 2 rows with an observed value. Got {rows.n_rows}. See "
+                "docs/guide_recalibration.md."
+            )
         components = self._scorer.component_scores(rows.source.local, self.device)
         weight = self._calibration.component_weight
         calibration = Calibration.of(components, rows.effective_counts, weight, rows.groups)
@@ -562,7 +565,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
                 "No row is selected, although some are more unusual than all calibration rows. The lowest possible "
                 f"p-value is {lowest:.3g}. With fdr={fdr}, either none or at least "
                 f"{math.ceil(lowest * n_rows / fdr)} of the {n_rows} rows can be selected. Increase fdr, or pass more "
-                "normal rows to recalibrate.",
+                "normal rows to recalibrate. See docs/guide_outliers.md, 'A list of alarms'.",
                 UserWarning,
             )
         return like(selected, X)
@@ -616,7 +619,8 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         categories = find_categories(X, self.categorical_features) if reset else self.categories_
         if categories and self.method == "reconstruction":
             raise ValueError(
-                f"method='reconstruction' does not support categorical features. Use method='denoising', or {ENCODE}."
+                f"method='reconstruction' does not support categorical features. Use method='denoising', or {ENCODE}. "
+                "See docs/guide_outliers.md."
             )
         if categories:
             X = as_table(X)
@@ -631,7 +635,10 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
     def _fit(self, rows: TrainingRows, random_state: np.random.RandomState) -> dict[str, Any]:
         """Fit the scorer and return the fitted attributes."""
         if is_distributed():
-            raise ValueError("AutoencoderOutlierDetector runs in one process: call it outside of skae.distributed().")
+            raise ValueError(
+                "AutoencoderOutlierDetector is fitted in one process: call it outside of skae.distributed(). See "
+                "docs/guide_distributed.md."
+            )
         check_features_observed(~np.isnan(feature_ranges(rows.source)[0]))
         rows = rows.without_empty_rows()
         X = rows.source.local

@@ -128,7 +128,7 @@ def _from_format_2(state: State) -> State:
         return state
     if "n_components_" in state:
         raise ValueError(
-            "This AutoencoderOutlierDetector was fitted by an earlier skae, which computed other scores. It "
+            "This AutoencoderOutlierDetector was fitted by an earlier version of skae, whose scores were different. It "
             "cannot be converted. Fit it again, or install the version of skae it was saved with. See docs/saving.md."
         )
     return state | {"novelty": False}

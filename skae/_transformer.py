@@ -44,13 +44,13 @@ def _has_partial_fit(transformer: AutoencoderTransformer) -> bool:
     if transformer.code == "neighbors":
         raise AttributeError(
             "partial_fit is not available with code='neighbors', because the nearest rows of a row may be in another "
-            "chunk. Use fit, or another code."
+            "chunk. Use fit, or another code. See docs/guide_maps.md."
         )
     return True
 
 
 class AutoencoderTransformer(BaseAutoencoder):
-    r"""Non-linear dimensionality reduction by an autoencoder that starts at PCA and only improves on it.
+    r"""Non-linear dimensionality reduction by an autoencoder that starts at PCA.
 
     The encoder and the decoder are those of PCA, each with a non-linear correction added:
 
@@ -60,8 +60,8 @@ class AutoencoderTransformer(BaseAutoencoder):
 
     where V holds the principal axes, and the multi-layer perceptrons f and g return zero at first. Before training, the
     estimator is therefore ``PCA(n_components)``, and ``max_iter=0`` returns just that; denoising, sparse and
-    variational autoencoders start at their linear case. Training keeps the parameters that reconstruct held-out rows
-    best, and keeps the starting point unless it is clearly beaten.
+    variational autoencoders start at their linear case. Trained parameters replace this starting point only if they
+    reconstruct held-out rows clearly better.
 
     Rows that are far from all training rows are encoded and decoded by PCA alone: the corrections fade out there.
 
@@ -76,12 +76,12 @@ class AutoencoderTransformer(BaseAutoencoder):
         smallest number of the code's own components). None takes ``min(n_samples, n_features)``.
     code : {"dense", "neighbors", "ordered", "sparse", "variational"}, default="dense"
         Kind of code. "dense" uses every component for every row, as PCA does. "neighbors" also keeps rows that are near
-        each other together, for maps in two components, as UMAP and t-SNE do [3]_. It is kept only if held-out rows are
-        both reconstructed better and nearer to their neighbours than with PCA. "ordered" sorts components by what they
-        explain, so that the first j columns of a code are a code themselves. "sparse" sets all components of a row to
-        zero except the `n_nonzero` largest; training starts at atoms found by k-means, or at PCA's axes if those
-        reconstruct better. "variational" draws codes from a distribution, with a standard normal prior; training starts
-        at probabilistic PCA, `transform` returns the mean of the posterior, and `score_samples` a bound on the
+        each other together, for maps in two components, as UMAP and t-SNE do [3]_. The network is kept only if held-out
+        rows are reconstructed better and are nearer to their neighbours than with PCA. "ordered" sorts components by
+        what they explain, so that the first j columns of a code are a code themselves. "sparse" sets all components of
+        a row to zero except the `n_nonzero` largest; training starts at atoms found by k-means, or at PCA's axes if
+        those reconstruct better. "variational" draws codes from a distribution, with a standard normal prior; training
+        starts at probabilistic PCA, `transform` returns the mean of the posterior, and `score_samples` a bound on the
         log-likelihood.
     n_nonzero : int or None, default=None
         Number of components per row that are not zero, for ``code="sparse"``. None is a tenth of `n_components`, at
@@ -111,7 +111,7 @@ class AutoencoderTransformer(BaseAutoencoder):
         row: `n_components`, or twice that for a variational code. The outputs are multiplied by gates that start at
         zero. Training starts at the weights of the module and trains a copy; parameters that require no gradient stay
         as they are. Weights that a callable draws with torch depend on `random_state` only. In a pipeline with
-        ``memory``, pass a class or a function: the cache never finds a module again.
+        ``memory``, pass a class or a function, because a module is never found in the cache.
     hidden_layer_sizes : int, array-like of int or "auto", default="auto"
         Widths of the hidden layers of the encoder; the decoder has the same in reverse order. An int is one layer, and
         ``()`` makes a linear autoencoder. "auto" is (128, 128, 128) if `n_components` is an int up to 4, else
@@ -143,15 +143,15 @@ class AutoencoderTransformer(BaseAutoencoder):
     n_iter_no_change : int or "auto", default="auto"
         Number of epochs over which progress is measured. The learning rate starts to fall when the mean loss over this
         many epochs is less than 5 % below the mean over as many epochs before; with a hold-out, the loss is that of the
-        held-out rows. "auto" is 10, changed by the same factors as `max_iter`, and more if 10 epochs have less than 60
+        held-out rows. "auto" is 10, changed by the same factors as `max_iter`, and more if 10 epochs have fewer than 60
         steps.
     early_stopping : bool, float or "auto", default="auto"
         If True, some rows are held out, extreme ones among them, and their loss decides which parameters are kept: the
-        last ones, or those of an earlier epoch if they are better, or PCA if it is not beaten by a standard error. A
-        float is the share of the rows to hold out. True holds out a quarter of the rows, at most 100; beyond 2,000 rows
-        a twentieth, at most 2,000. "auto" is True for at least 20 rows, unless `max_iter` is 0. Of equal rows at most
-        one is held out. If entries are missing, only masked entries of held-out rows count, and a smaller improvement
-        on PCA is enough.
+        last ones, or those of an earlier epoch if these are better, or PCA if both improve on it by less than about a
+        standard error. A float is the share of the rows to hold out. True holds out a quarter of the rows, at most 100;
+        beyond 2,000 rows a twentieth, at most 2,000. "auto" is True for at least 20 rows, unless `max_iter` is 0. Of
+        equal rows at most one is held out. If entries are missing, only masked entries of held-out rows count, and a
+        smaller improvement on PCA is enough.
 
         If `fit` is given `groups`, whole groups are held out, and shares are shares of the groups. "auto" is then True
         however few groups there are. At least three groups are held out; if there are fewer than six, it is half of
@@ -185,8 +185,8 @@ class AutoencoderTransformer(BaseAutoencoder):
     components_ : ndarray of shape (n_components_, n_features_in_)
         Principal axes: the linear part of the encoder. Axes beyond the rank of the data are zero.
     explained_variance_ratio_ : ndarray of shape (n_components_,)
-        Share of the variance that each principal axis explains or, for an ordered code, each component of the code.
-        Except for ordered codes, it describes PCA; `score` tells what the autoencoder explains in total.
+        Share of the variance that each principal axis explains or, for an ordered code, each component of the code. The
+        share that the autoencoder explains in total is its `score`.
     n_iter_ : int
         Number of epochs run; 1 if no epoch was run.
     loss_curve_ : list of float
@@ -208,8 +208,8 @@ class AutoencoderTransformer(BaseAutoencoder):
     Raises
     ------
     ValueError
-        If a parameter is out of its range or contradicts another, X is infinite or outside the range of the loss, a
-        feature was never observed, or training diverges.
+        If a parameter is out of its range or contradicts another, X contains infinity or values outside the range of
+        the loss, a feature is missing in all rows, or training diverges.
     TypeError
         If `network` is not, or does not make, a module with the methods ``encode`` and ``decode``.
 
@@ -223,7 +223,7 @@ class AutoencoderTransformer(BaseAutoencoder):
     --------
     distributed : Fit one transformer in several processes together.
     sklearn.decomposition.PCA : The linear transformer this one starts at.
-    sklearn.neural_network.MLPRegressor : An autoencoder if fitted to ``(X, X)``, without codes and not based on PCA.
+    sklearn.neural_network.MLPRegressor : An autoencoder if fitted to ``(X, X)``, but without codes.
 
     Notes
     -----
@@ -248,7 +248,7 @@ class AutoencoderTransformer(BaseAutoencoder):
     Given a torch tensor, methods return tensors on its device. Floating-point rows without missing entries are not
     copied to the CPU, except in `fit`.
 
-    Missing values, all losses and custom networks can be combined with every code, with two exceptions. A variational
+    Missing values, all losses and custom networks can be combined with every code, except in these cases. A variational
     code needs a loss that is a likelihood (squared error, binary cross-entropy or Poisson). ``code="neighbors"`` cannot
     be used with missing values, `corruption`, `partial_fit`, `distributed` and bfloat16. `whiten` needs
     ``code="dense"`` or ``"neighbors"``.
@@ -362,9 +362,9 @@ class AutoencoderTransformer(BaseAutoencoder):
             Weights of the rows: a weight of two counts as the row given twice.
         groups : array-like of shape (n_samples,), default=None
             The group that each row belongs to, as numbers or strings: rows of one subject or machine, or overlapping
-            windows of one signal. A group is never both trained on and held out, so that the parameters kept are good
-            for new groups. The share to hold out is a share of the groups, and improvements on PCA are counted by
-            groups. Equal rows of different groups do not count as copies of each other.
+            windows of one signal. A group is never both trained on and held out, so that the parameters are chosen for
+            new groups. The share to hold out is a share of the groups, and improvements on PCA are counted by groups.
+            Equal rows of different groups do not count as copies of each other.
 
         Returns
         -------
@@ -400,8 +400,8 @@ class AutoencoderTransformer(BaseAutoencoder):
 
         Mean, scale and principal axes become those of all rows seen, exactly as if all rows had come at once. Training
         makes one pass over the chunk, at a constant learning rate. `transform` uses an average of the weights over the
-        last steps if that reconstructs held-out rows better than PCA, else PCA. Held out are a quarter of all rows
-        seen, later a twentieth, at most 500. They are drawn row by row: only `fit` takes `groups`.
+        last steps if that reconstructs held-out rows better than PCA, else PCA. A quarter of all rows seen, later a
+        twentieth, at most 500, are held out. They are drawn row by row: only `fit` takes `groups`.
 
         Parameters
         ----------
@@ -422,7 +422,7 @@ class AutoencoderTransformer(BaseAutoencoder):
             config = self._config(chunk)
             if is_distributed():
                 raise ValueError(
-                    "partial_fit runs in one process: call it outside of skae.distributed(). fit runs in several: see "
+                    "partial_fit runs in one process: call it outside of skae.distributed(), or call fit. See "
                     "docs/guide_distributed.md."
                 )
             if chunk.missing_share:
@@ -485,7 +485,8 @@ class AutoencoderTransformer(BaseAutoencoder):
         if X.shape[1] > self.n_components_ or (X.shape[1] < self.n_components_ and not has_prefixes):
             raise ValueError(
                 f"X has {X.shape[1]} features, but {type(self).__name__} is expecting {self.n_components_} "
-                "components as input. Only code='ordered' decodes the first components alone."
+                "components as input. Pass all columns of the codes; only code='ordered' decodes the first ones alone. "
+                "See docs/guide_ordered.md."
             )
         return self._fitted.decode(X, self.device)
 
@@ -523,7 +524,7 @@ class AutoencoderTransformer(BaseAutoencoder):
         if sparse.issparse(X):
             raise TypeError(
                 "Sparse data was passed to predict, whose result is dense. Call reconstruct instead, on parts of X if "
-                "the result would not fit into memory."
+                "the result would not fit into memory. See docs/guide_large_data.md."
             )
         return self.reconstruct(X)
 
@@ -558,8 +559,8 @@ class AutoencoderTransformer(BaseAutoencoder):
 
         .. math:: R^2 = 1 - \sum_i w_i \|x_i - \hat x_i\|^2 / \sum_i w_i \|x_i - \mu\|^2
 
-        With `scale`, differences are divided by `scale_` first, so that the scores of estimators with and without
-        `scale` cannot be compared. Missing entries do not count.
+        With `scale`, differences are divided by `scale_` first, so scores with and without `scale` cannot be compared.
+        Missing entries do not count.
 
         Parameters
         ----------
@@ -666,7 +667,8 @@ class AutoencoderTransformer(BaseAutoencoder):
         if rows.source.is_distributed and (self.corruption == "swap" or callable(self.corruption)):
             raise ValueError(
                 f"corruption={self.corruption!r} cannot be used within skae.distributed(), because it needs all rows "
-                "of a batch in one process. Use 'gaussian', 'masking' or 'salt_and_pepper'."
+                "of a batch in one process. Use 'gaussian', 'masking' or 'salt_and_pepper'. See "
+                "docs/guide_distributed.md."
             )
         if config.code_class.has_pairs:
             _check_pairs(rows, self.code, self.dtype)
@@ -697,9 +699,14 @@ class AutoencoderTransformer(BaseAutoencoder):
 def _check_pairs(rows: TrainingRows, code: str, dtype: str) -> None:
     """Raise ValueError where nearest rows cannot be looked up, or compared as precisely as needed."""
     if rows.source.is_distributed:
-        raise ValueError(f"code={code!r} cannot be used within skae.distributed(), because it needs all rows.")
+        raise ValueError(
+            f"code={code!r} cannot be used within skae.distributed(), because it needs all rows. Call fit in one "
+            "process. See docs/guide_maps.md."
+        )
     if dtype == "bfloat16":
-        raise ValueError(f"code={code!r} cannot be used with dtype='bfloat16'. Use 'float32' or 'auto'.")
+        raise ValueError(
+            f"code={code!r} cannot be used with dtype='bfloat16'. Use 'float32' or 'auto'. See docs/guide_maps.md."
+        )
 
 
 def _attributes(fitted: AutoencoderFit) -> dict[str, Any]:

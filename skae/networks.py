@@ -1,7 +1,7 @@
 """Networks for the `network` parameter: convolutions for images and for sequences.
 
-Each is a description that makes the torch module when the numbers of features and components are known. It can
-therefore be cloned, compared and used in a grid search like any other parameter.
+Each is a description from which `fit` makes the torch module. It can be cloned, compared and used in a grid search like
+any other parameter.
 """
 
 from __future__ import annotations

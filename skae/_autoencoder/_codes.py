@@ -145,7 +145,7 @@ class SparseCode(DenseCode):
 
     metric = None
     is_rotatable = False
-    whiten_conflict = "makes components zero"
+    whiten_conflict = "sets most of them to zero"
 
     def __init__(self, config: Any, linear: LinearAutoencoder) -> None:
         self.n_nonzero = config.n_nonzero
@@ -179,7 +179,7 @@ class OrderedCode(DenseCode):
     metric = "diagonal"
     is_rotatable = False
     has_prefixes = True
-    whiten_conflict = "cuts it after a component"
+    whiten_conflict = "gives them an order"
 
     def forward(self, a: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
         n_rows, n_components = a.shape
@@ -210,7 +210,7 @@ class VariationalCode(DenseCode):
     metric = None
     is_rotatable = False
     is_variational = True
-    whiten_conflict = "draws it from a density"
+    whiten_conflict = "gives them a prior"
 
     def __init__(self, config: Any, linear: LinearAutoencoder) -> None:
         self._log_variance, self._beta = linear.log_posterior_variance, config.beta

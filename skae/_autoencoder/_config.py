@@ -36,7 +36,8 @@ class AutoencoderConfig:
         if self.whiten and self.code_class.whiten_conflict:
             raise ValueError(
                 f"whiten=True and code={self.code!r} cannot be combined: whitening mixes the components of a code, but "
-                f"code={self.code!r} {self.code_class.whiten_conflict}. Set whiten=False."
+                f"code={self.code!r} {self.code_class.whiten_conflict}. Set whiten=False. See "
+                f"docs/guide_{self.code}.md."
             )
         if self.code_class.is_variational and LOSSES[self.loss].likelihood() is None:
             likelihoods = [repr(name) for name, loss in LOSSES.items() if loss.likelihood() is not None]

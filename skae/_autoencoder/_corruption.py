@@ -114,7 +114,7 @@ class Custom:
         if corrupted.shape != rows.shape:
             raise ValueError(
                 f"corruption returned rows of shape {corrupted.shape}, expected {rows.shape}. It must return "
-                "as many rows and features as it is given."
+                "as many rows and features as it is given. See docs/guide_denoising.md."
             )
         return torch.as_tensor(corrupted, dtype=x.dtype, device=x.device).sub(self.mean).div_(self.scale)
 

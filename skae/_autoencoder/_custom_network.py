@@ -155,7 +155,7 @@ def _check_shapes(module: nn.Module, n_features: int, n_outputs: int, n_componen
         if got != (2, expected):
             raise ValueError(
                 f"network.{method} must turn rows of {n_inputs} numbers into rows of {expected}. For two rows it "
-                f"returned the shape {tuple(got)}."
+                f"returned the shape {tuple(got)}. See docs/guide_networks.md."
             )
 
 

@@ -33,9 +33,9 @@ def check_continues(
     for name, before, now in pairs:
         if before != now:
             raise ValueError(
-                "Training can only continue from previous weights with the architecture they are of: "
-                f"{name} was {before!r} and is now {now!r}. "
-                "Set it back, or call fit with warm_start=False to start anew."
+                f"Training can only continue from previous weights if the architecture is the same: {name} was "
+                f"{before!r} and is now {now!r}. Set it back, or call fit with warm_start=False to start from PCA. See "
+                "docs/guide_troubleshooting.md."
             )
 
 

@@ -151,7 +151,8 @@ def _check_width(n_columns: int, words: str = "") -> None:
     if n_columns > MAX_FEATURES:
         raise ValueError(
             f"AutoencoderOutlierDetector supports at most {MAX_FEATURES} features with method='denoising'. Got "
-            f"{n_columns}{words}. Reduce them first, for instance with TruncatedSVD or AutoencoderTransformer."
+            f"{n_columns}{words}. Reduce them first, for instance with TruncatedSVD or AutoencoderTransformer. See "
+            "docs/guide_large_data.md."
         )
 
 

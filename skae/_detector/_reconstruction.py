@@ -62,7 +62,7 @@ class ReconstructionScorer:
             warn(
                 f"Found {rows.n_distinct_rows} different rows for {rows.n_features} features. With fewer than 2 rows "
                 "per feature, training rows may look more unusual than new rows. Label only new rows, or use "
-                "method='denoising'.",
+                "method='denoising'. See docs/guide_troubleshooting.md.",
                 UserWarning,
             )
         return fitted

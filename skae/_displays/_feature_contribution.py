@@ -93,8 +93,8 @@ class FeatureContributionDisplay:
         ----------
         estimator : estimator instance
             Fitted :class:`~skae.AutoencoderOutlierDetector`, or another detector with `feature_contributions` and
-            `score_samples`. Of a pipeline that ends in one, the contributions are those of the features that the
-            detector gets.
+            `score_samples`. In a pipeline that ends in one, contributions are those of the features that the detector
+            gets.
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Rows.
         row : int, default=None

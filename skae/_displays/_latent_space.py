@@ -99,8 +99,8 @@ class LatentSpaceDisplay:
             Labels or a quantity to colour the points by.
         color_by : {"y", "error"}, default="y"
             "error" colours the points by ``-score_samples(X)`` instead of y. For an autoencoder this is the loss summed
-            over the entries of a row, or the negative evidence lower bound if it is variational; for a detector it is
-            the negated outlier score.
+            over the entries of a row (variational: the negative evidence lower bound); for a detector it is the negated
+            outlier score.
         ax : matplotlib Axes, default=None
             Axes to draw in. None creates a figure.
         scatter_kwargs : dict, default=None

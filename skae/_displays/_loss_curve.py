@@ -19,10 +19,10 @@ class LossCurveDisplay:
 
     A marker shows the epoch and the loss of the weights that were kept: epoch 0 if no epoch was better than the
     starting point. There is no marker if a warm start kept its previous weights, whose loss is not on the curve.
-    Without a hold-out the last weights are kept, and the losses of these and of the starting point are those on the
-    training rows. A denoising detector leaves the worst tenth of each batch out of training and of its curve, but not
-    out of the losses of the starting point and of the kept weights. It is recommended to use :meth:`from_estimator` to
-    create a `LossCurveDisplay`. All parameters are stored as attributes.
+    Without a hold-out the last weights are kept, and all losses are those of the training rows. The denoisers of a
+    detector ignore the worst tenth of each batch in training and in the training curve, but not in the losses of the
+    starting point and of the weights that were kept. It is recommended to use :meth:`from_estimator` to create a
+    `LossCurveDisplay`. All parameters are stored as attributes.
 
     Parameters
     ----------

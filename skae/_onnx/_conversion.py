@@ -92,7 +92,7 @@ def to_onnx(estimator, X=None, *, reconstruct=False, fill_missing="auto", target
     -----
     Networks compute in the precision they were trained in, and scores are computed in float64. For rows of the same
     dtype the results equal those of the estimator up to rounding. This holds for training rows too: a row that equals a
-    training row is scored without it, as by the estimator. The graph of the denoising detector contains up to 4,096 of
+    training row is scored without it, as by the estimator. The graph of the denoising detector contains up to 3,072 of
     its training rows.
 
     In a custom network, branches and shapes must not depend on the values of the input or on the number of rows. Write
@@ -119,7 +119,7 @@ def to_onnx(estimator, X=None, *, reconstruct=False, fill_missing="auto", target
     if reconstruct and not isinstance(final, AutoencoderTransformer):
         raise ValueError(
             f"reconstruct=True needs an AutoencoderTransformer as last step. Got {type(final).__name__} instead. Set "
-            "reconstruct=False, or convert the transformer alone."
+            "reconstruct=False, or convert the transformer alone. See docs/saving.md."
         )
     _check_detectors(estimator)
     _check_column_names(estimator, X)
@@ -173,8 +173,8 @@ def _check_detectors(estimator: Any, transforms: bool = False) -> None:
     """Raise if a detector's codes are the input of other steps: skl2onnx would pass on its labels."""
     if isinstance(estimator, AutoencoderOutlierDetector) and transforms:
         raise NotImplementedError(
-            "to_onnx converts an AutoencoderOutlierDetector as last step only. Use an AutoencoderTransformer for "
-            "codes: see docs/saving.md."
+            "to_onnx converts an AutoencoderOutlierDetector as last step only. For codes, use an "
+            "AutoencoderTransformer: see docs/saving.md."
         )
     for part, gives_input in _parts(estimator, transforms):
         _check_detectors(part, gives_input)

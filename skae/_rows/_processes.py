@@ -46,7 +46,7 @@ class ProcessGroup:
         if len(set(purposes)) > 1:
             places = ", ".join(f"rank {rank}: {place}" for rank, place in enumerate(purposes))
             raise ErrorOnRank(
-                f"Processes are at different places ({places}): they need the same parameters and callbacks. See "
+                f"Processes are at different places ({places}). Give them the same parameters and callbacks. See "
                 "docs/guide_distributed.md."
             )
         return list(values)
@@ -102,11 +102,11 @@ def distributed() -> Iterator[None]:
 
     Within the ``with`` block, `AutoencoderTransformer.fit` works together with the other processes of a
     torch.distributed group. Each process passes its own shard of at least two rows. All processes end with the same
-    fitted estimator, which is that of one process given all shards in the order of ranks. If one process raises an
-    error, all of them raise it.
+    fitted estimator. It is the one that a single process with all shards, in the order of ranks, would get. If one
+    process raises an error, all of them raise it.
 
-    ``corruption="swap"`` and callable corruptions are not supported, because they need all rows of a batch.
-    `partial_fit` and `AutoencoderOutlierDetector` raise a ValueError.
+    ``code="neighbors"``, ``corruption="swap"`` and callable corruptions are not supported, because they need rows of
+    other shards. `partial_fit` and `AutoencoderOutlierDetector` raise a ValueError.
 
     Yields
     ------

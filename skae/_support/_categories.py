@@ -52,8 +52,7 @@ def refuse_categorical(X, owner: str) -> None:
     if len(found):
         names = [str(X.columns[place]) for place in found]
         raise ValueError(
-            f"{owner} got categorical columns {names} where it takes numbers only: use {ENCODE}. See "
-            "docs/guide_scaling.md."
+            f"{owner} takes numbers only, but got categorical columns {names}. Use {ENCODE}. See docs/guide_scaling.md."
         )
 
 
@@ -124,14 +123,18 @@ def _places(chosen: np.ndarray, n_features: int, names: list) -> np.ndarray:
         return np.unique(chosen)
     unknown = [name for name in chosen.tolist() if name not in names]
     if unknown:
-        raise ValueError(f"categorical_features has names that are not columns of X: {unknown}")
+        raise ValueError(
+            f"categorical_features has names that are not columns of X: {unknown}. See docs/guide_outliers.md."
+        )
     return np.unique([names.index(name) for name in chosen.tolist()])
 
 
 def as_table(X):
     """X itself, or an array of objects if X is a sequence of rows. Raises ValueError or TypeError if X is no table."""
     if sparse.issparse(X):
-        raise TypeError("Sparse input is not supported with categorical features. Use X.toarray().")
+        raise TypeError(
+            "Sparse input is not supported with categorical features. Use X.toarray(). See docs/guide_outliers.md."
+        )
     X = as_array(X) if hasattr(X, "shape") else np.asarray(X, dtype=object)
     if getattr(getattr(X, "dtype", None), "kind", "") == "c":
         raise ValueError("Complex data not supported with categorical features.")

@@ -17,7 +17,10 @@ def resolve_device(device: str) -> torch.device:
     Raises ValueError for MPS: it has no float64, which scores and codes in the units of X need.
     """
     if device.partition(":")[0] == "mps":
-        raise ValueError("The 'device' parameter cannot be 'mps', which has no float64. Use 'cpu' instead.")
+        raise ValueError(
+            "The 'device' parameter cannot be 'mps', which has no float64. Use 'cpu' instead. See "
+            "docs/guide_large_data.md."
+        )
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

@@ -82,7 +82,10 @@ def check_groups(groups, X) -> np.ndarray | None:
         raise ValueError(f"groups should be a 1d array, got an array of shape {groups.shape} instead.")
     check_consistent_length(X, groups)
     if np.any([is_missing(group) for group in groups] if groups.dtype.kind == "O" else groups != groups):
-        raise ValueError("Input groups contains NaN.")
+        raise ValueError(
+            "Input groups contains NaN. Give every row a group. See docs/getting_started.md, 'Rows that belong "
+            "together'."
+        )
     return groups
 
 
