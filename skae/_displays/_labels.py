@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+# With more features than these, detectors train denoisers instead of masked autoencoders.
+MAX_MASKED_FEATURES = 64
 # For each `loss`: its mean over entries, as in `loss_curve_`, and its sum over a row, as in `-score_samples`.
 LOSS_LABELS = {
     "squared_error": ("share of variance unexplained", "squared reconstruction error"),
@@ -37,9 +39,9 @@ def row_loss_name(estimator: Any) -> str:
 
 
 def start_name(estimator: Any) -> str:
-    """The linear model that training starts from; its loss is `initial_loss_`."""
+    """The model that training starts from; its loss is `initial_loss_`."""
     if is_denoising_detector(estimator):
-        return "Wiener filter"
+        return "Wiener filter" if has_denoisers(estimator) else "marginal frequencies"
     code = getattr(estimator, "code", "dense")
     if code == "sparse":
         return "linear sparse code"
@@ -52,6 +54,13 @@ def start_name(estimator: Any) -> str:
 
 def is_denoising_detector(estimator: Any) -> bool:
     return getattr(estimator, "method", None) == "denoising"
+
+
+def has_denoisers(estimator: Any) -> bool:
+    """Whether the networks are a detector's denoisers. Its other networks are masked autoencoders."""
+    if not is_denoising_detector(estimator):
+        return False
+    return estimator.n_features_in_ > MAX_MASKED_FEATURES or not (estimator.novelty or estimator.categories_)
 
 
 def _is_variational(estimator: Any) -> bool:

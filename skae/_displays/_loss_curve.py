@@ -6,7 +6,7 @@ import numpy as np
 
 from skae._displays._drawing import BLUE, GREY, VERMILION, check_matplotlib, new_axes, with_name
 from skae._displays._estimator_access import check_estimator, display_name, final_step
-from skae._displays._labels import is_denoising_detector, start_name, training_loss_name
+from skae._displays._labels import has_denoisers, start_name, training_loss_name
 
 # Curves of at most this many epochs have markers, because a single epoch draws no line.
 MAX_MARKED_EPOCHS = 12
@@ -15,7 +15,7 @@ ROUNDING = 1e-9
 
 
 class LossCurveDisplay:
-    """Training and held-out loss of every epoch, and the loss of PCA, or another linear model, before training.
+    """Training and held-out loss of every epoch, and the loss of PCA, or another closed form, before training.
 
     A marker shows the epoch and the loss of the weights that were kept: epoch 0 if no epoch was better than the
     starting point. There is no marker if a warm start kept its previous weights, whose loss is not on the curve.
@@ -123,7 +123,7 @@ class LossCurveDisplay:
             initial_loss=getattr(final, "initial_loss_", None),
             # `best_loss_` of scikit-learn's networks is the lowest loss of an epoch, not that of the weights kept.
             best_loss=final.best_loss_ if hasattr(final, "initial_loss_") else None,
-            train_name="training rows" + (", worst tenth left out" if is_denoising_detector(final) else ""),
+            train_name="training rows" + (", worst tenth left out" if has_denoisers(final) else ""),
             start_name=start_name(final),
             loss_name=training_loss_name(final),
             estimator_name=display_name(estimator),

@@ -51,6 +51,20 @@ def test_without_a_hold_out_the_last_parameters_are_the_kept_ones(detector):
     assert display.validation_line_ is None
     assert display.best_point_.get_xydata().tolist() == [[detector.n_iter_, detector.best_loss_]]
     assert display.initial_line_.get_label() == "Wiener filter, before training"
+    assert display.train_line_.get_label() == "training rows, worst tenth left out"
+
+
+@pytest.mark.parametrize(
+    ("n_features", "start", "rows"),
+    [
+        (30, "marginal frequencies", "training rows"),
+        (65, "Wiener filter", "training rows, worst tenth left out"),  # too many features for bins
+    ],
+)
+def test_curves_of_a_novelty_detector_are_called_what_they_are(n_features, start, rows):
+    X = np.random.RandomState(0).normal(size=(60, n_features))
+    display = LossCurveDisplay.from_estimator(AutoencoderOutlierDetector(novelty=True, random_state=0).fit(X))
+    assert (display.start_name, display.train_name) == (start, rows)
 
 
 def test_no_epoch_is_marked_where_earlier_weights_were_kept(curve):
