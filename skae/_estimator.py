@@ -138,8 +138,8 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
         """The parameters that must be equal in all processes that fit together, as values that can be compared."""
         parameters = self.get_params(deep=False).items()
         own = ("device", "random_state", "verbose")
-        names = list(getattr(self, "feature_names_in_", ()))
-        return {name: _comparable(name, value) for name, value in parameters if name not in own} | {"names": names}
+        common = {name: _comparable(name, value) for name, value in parameters if name not in own}
+        return common | {"feature names": list(getattr(self, "feature_names_in_", ()))}
 
     def _training_parameters(self) -> TrainingParameters:
         return TrainingParameters(

@@ -103,7 +103,7 @@ MESSAGES = {
     "network_of_one_process": "Processes need the same network: rank 0 has None, rank 1 has 'a callable'",
     "another_length_of_weights": "Rank 1 of 2 raised ValueError: Found input variables with inconsistent numbers",
     "reading": "Rank 1 of 2 raised OSError: the disk is full",
-    "names": "Processes need the same names",
+    "names": "Processes need the same feature names",
     "range": r"loss='poisson' requires values of X in the range \[0, inf\)\. Got -",
     "everywhere": r"corruption='swap' cannot be used within skae.distributed\(\)",
     "callback_fails": "Rank 1 of 2 raised OSError: the disk is full",

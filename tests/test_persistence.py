@@ -195,7 +195,7 @@ class TestFormat:
         if not hasattr(fitted, "p_values"):
             pytest.skip("transformers are upgraded: tests/test_saved_files.py")
         opened = type(fitted).__new__(type(fitted))
-        with pytest.raises(ValueError, match=r"fitted by an earlier skae.*Fit it again"):
+        with pytest.raises(ValueError, match=r"fitted by an earlier version of skae.*Fit it again"):
             opened.__setstate__(fitted.__getstate__() | {"_skae_format": saved})
         assert not vars(opened)
 

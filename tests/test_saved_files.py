@@ -55,7 +55,7 @@ class TestOpens:
 class TestIsRefused:
     """In words that say what to do."""
 
-    WORDS = "AutoencoderOutlierDetector was fitted by an earlier skae.*Fit it again"
+    WORDS = "AutoencoderOutlierDetector was fitted by an earlier version of skae.*Fit it again"
 
     def test_skops(self, file):
         skops_io = pytest.importorskip("skops.io")
