@@ -450,9 +450,15 @@ class TestCombinations:
             ({"n_nonzero": 2, "code": "variational"}, "n_nonzero=2 needs code='sparse'. Got code='variational'"),
             ({"corruption_level": 0.3}, r"corruption_level=0\.3 needs a corruption. Got corruption=None"),
             ({"corruption_level": 0.0}, r"corruption_level=0\.0 needs a corruption. Got corruption=None"),
-            ({"whiten": True, "code": "ordered"}, "whiten=True and code='ordered' cannot be combined.* cuts it"),
-            ({"whiten": True, "code": "sparse"}, "whiten=True and code='sparse' cannot be combined.* makes comp"),
-            ({"whiten": True, "code": "variational"}, "whiten=True and code='variational' cannot be combined.* draws"),
+            ({"whiten": True, "code": "ordered"}, "whiten=True and code='ordered' cannot be combined.* an order"),
+            (
+                {"whiten": True, "code": "sparse"},
+                "whiten=True and code='sparse' cannot be combined.* most of them to zero",
+            ),
+            (
+                {"whiten": True, "code": "variational"},
+                "whiten=True and code='variational' cannot be combined.* a prior",
+            ),
             ({"code": "variational", "loss": "huber"}, "a loss that is a likelihood"),
             ({"code": "ordered", "n_components": 0.9, "network": Dense}, "give n_components as an int"),
             ({"code": "neighbors", "corruption": "gaussian"}, "code='neighbors' and corruption='gaussian' cannot be"),

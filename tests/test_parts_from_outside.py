@@ -68,7 +68,7 @@ class RectifiedCode(DenseCode):
 
     metric = None
     is_rotatable = False
-    whiten_conflict = "makes components zero"
+    whiten_conflict = "sets negative ones to zero"
 
     def code(self, a):
         return a.clamp_min(0.0)
@@ -97,7 +97,9 @@ class TestCode:
         assert ours.sample(20, random_state=0).shape == (20, 64)
 
     def test_says_what_it_does_not_go_with(self, digits):
-        with pytest.raises(ValueError, match=r"whiten=True and code='rectified' cannot be combined.* makes components"):
+        with pytest.raises(
+            ValueError, match=r"whiten=True and code='rectified' cannot be combined.* negative ones to zero"
+        ):
             AutoencoderTransformer(2, code="rectified", whiten=True).fit(digits[0])
 
 
