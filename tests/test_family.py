@@ -451,14 +451,8 @@ class TestCombinations:
             ({"corruption_level": 0.3}, r"corruption_level=0\.3 needs a corruption. Got corruption=None"),
             ({"corruption_level": 0.0}, r"corruption_level=0\.0 needs a corruption. Got corruption=None"),
             ({"whiten": True, "code": "ordered"}, "whiten=True and code='ordered' cannot be .* an order"),
-            (
-                {"whiten": True, "code": "sparse"},
-                "whiten=True and code='sparse' cannot be .* most of them to zero",
-            ),
-            (
-                {"whiten": True, "code": "variational"},
-                "whiten=True and code='variational' cannot be .* a prior",
-            ),
+            ({"whiten": True, "code": "sparse"}, "whiten=True and code='sparse' cannot be .* most of them to zero"),
+            ({"whiten": True, "code": "variational"}, "whiten=True and code='variational' cannot be .* a prior"),
             ({"code": "variational", "loss": "huber"}, "a loss that is a likelihood"),
             ({"code": "ordered", "n_components": 0.9, "network": Dense}, "give n_components as an int"),
             ({"code": "neighbors", "corruption": "gaussian"}, "code='neighbors' and corruption='gaussian' cannot be"),
