@@ -38,7 +38,7 @@ from skae._support._threads import settle_count
 from skae._support._torch import resolve_device, resolve_dtype
 from skae._support._validation import as_group_numbers, check_groups, check_sample_weight
 from skae._support._warnings import warn
-from skae._training._loop import TrainingResult
+from skae._training._interfaces import TrainingResult
 
 AUTO = OneOf(("auto",))
 # If the last tenth of the epochs still lowered the loss by more than this share, `max_iter` was too small.

@@ -4,7 +4,8 @@ The one place where tests of behaviour reach into the training loop: callbacks, 
 scikit-learn 1.9, and none is called once training has ended.
 """
 
-from skae._training._loop import BestCheckpoint, _Stepper
+from skae._training._checkpoints import BestCheckpoint
+from skae._training._loop import _Stepper
 
 
 def cut_off_epoch(monkeypatch, number, error=KeyboardInterrupt):

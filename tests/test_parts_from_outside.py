@@ -18,7 +18,7 @@ from skae._autoencoder._codes import CODES, DenseCode
 from skae._autoencoder._losses import LOSSES, EntrywiseLoss
 from skae._detector._scorer import ScorerFit
 from skae._outlier_detector import SCORERS
-from skae._training._loop import TrainingResult
+from skae._training._interfaces import TrainingResult
 
 
 class LogCosh(EntrywiseLoss):

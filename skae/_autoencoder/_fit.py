@@ -36,7 +36,8 @@ from skae._support._draws import RowGenerator
 from skae._support._threads import single_thread
 from skae._support._torch import make_generator, to_numpy, to_tensor
 from skae._training._data_parallel import DataParallel
-from skae._training._loop import Network, Split, TrainingResult, train
+from skae._training._interfaces import Network, Split, TrainingResult
+from skae._training._loop import train
 from skae._training._mixed_precision import MixedPrecision
 from skae._training._settings import TrainingSettings
 

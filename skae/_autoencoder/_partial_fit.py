@@ -27,7 +27,8 @@ from skae._rows._strata import stratified_rows
 from skae._rows._training_rows import TrainingRows
 from skae._support._threads import single_thread
 from skae._support._torch import to_numpy, to_tensor
-from skae._training._loop import OptimizerState, Split, train_on_chunk
+from skae._training._interfaces import Split
+from skae._training._loop import OptimizerState, train_on_chunk
 from skae._training._settings import TrainingSettings
 
 # Size of the sample of all rows seen. It is held out to compare the network with its start, and codes are scaled by it.

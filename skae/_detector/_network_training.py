@@ -20,7 +20,8 @@ from skae._rows._blocks import row_indices
 from skae._rows._row_source import RowSource
 from skae._rows._training_rows import TrainingRows
 from skae._support._torch import make_generator, to_numpy, to_tensor
-from skae._training._loop import Network, Split, TrainingResult, train
+from skae._training._interfaces import Network, Split, TrainingResult
+from skae._training._loop import train
 from skae._training._mixed_precision import MixedPrecision
 
 # With more features, bins take too much time and memory, so that denoisers are trained instead of masked autoencoders.

@@ -21,7 +21,7 @@ from skae._rows._training_rows import TrainingRows
 from skae._support._callbacks import Report, silent
 from skae._support._validation import check_finite_result
 from skae._support._warnings import warn
-from skae._training._loop import Split
+from skae._training._interfaces import Split
 
 # Added to mean squares before the logarithm, so that it stays finite for rows that are reconstructed exactly.
 SQUARED_FLOOR = 1e-3

@@ -10,7 +10,7 @@ import numpy as np
 from skae._defaults._training_parameters import TrainingParameters
 from skae._rows._training_rows import TrainingRows
 from skae._support._callbacks import Report
-from skae._training._loop import TrainingResult
+from skae._training._interfaces import TrainingResult
 
 
 @dataclass(frozen=True)

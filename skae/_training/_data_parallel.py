@@ -8,7 +8,7 @@ from torch import Tensor
 from skae._rows._shards import ShardedStandardisedRows
 from skae._support._draws import RowGenerator
 from skae._support._torch import to_numpy
-from skae._training._loop import Network
+from skae._training._interfaces import Network
 
 
 class DataParallel:

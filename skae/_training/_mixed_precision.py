@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from skae._training._loop import Network
+from skae._training._interfaces import Network
 
 
 class MixedPrecision:

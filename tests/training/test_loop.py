@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from skae._rows._row_source import RowSource
-from skae._training._loop import OptimizerState, Split, TrainingResult, train, train_on_chunk
+from skae._training._interfaces import Split, TrainingResult
+from skae._training._loop import OptimizerState, train, train_on_chunk
 from skae._training._schedule import CosineSchedule, PlateauSchedule
 from skae._training._settings import TrainingSettings
 
