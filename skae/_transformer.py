@@ -13,9 +13,10 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from skae._autoencoder._codes import CODES
 from skae._autoencoder._config import AutoencoderConfig
 from skae._autoencoder._corruption import CORRUPTIONS
-from skae._autoencoder._fit import AutoencoderFit, fit
+from skae._autoencoder._fit import fit
 from skae._autoencoder._fitted import FittedAutoencoder
 from skae._autoencoder._losses import LOSSES
+from skae._autoencoder._packaging import AutoencoderFit
 from skae._autoencoder._partial_fit import IncrementalState, state_after_fit, update
 from skae._autoencoder._torch_modules import DecoderModule, EncoderModule
 from skae._defaults._autoencoder import CORRUPTION_LEVEL, autoencoder_settings, chunk_settings, default_layer_sizes

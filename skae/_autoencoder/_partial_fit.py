@@ -11,10 +11,11 @@ import numpy as np
 import torch
 
 from skae._autoencoder._config import AutoencoderConfig
-from skae._autoencoder._fit import AutoencoderFit, FitInProgress, package, start
+from skae._autoencoder._fit import start
 from skae._autoencoder._fitted import FittedAutoencoder
 from skae._autoencoder._imputation import GaussianImputer
 from skae._autoencoder._initialisation import Initialisation
+from skae._autoencoder._packaging import AutoencoderFit, FitInProgress, package
 from skae._autoencoder._training_range import TrainingRange
 from skae._linalg._principal_axes import MAX_COVARIANCE_WIDTH, PrincipalAxes
 from skae._linalg._running_moments import RunningMoments
@@ -137,10 +138,10 @@ def update(
     settings = settings_for(len(train_rows))
     fit = start(rows, config, settings, initialisation, random_state, previous, split)
     fit = replace(fit, representative=kept, moments=moments)
-    fit.network.previous_range = _previous_range(previous, fit.linear.unit)
+    fit.network.previous_range = _previous_range(previous, fit.form.linear.unit)
 
     before = _optimizer_state(state, previous, fit)
-    after = train_on_chunk(fit.trainee, fit.rows, split, settings, random_state, before, fit.training, fit.limit)
+    after = train_on_chunk(fit.trainee, fit.form.rows, split, settings, random_state, before, fit.training, fit.limit)
     vectors = tuple(to_numpy(vector).copy() for vector in (after.parameters, after.average, *after.memory))
     n_rows, weight, covariance = moments.n_rows, moments.weight, moments.covariance
     return IncrementalState(n_rows, weight, axes, covariance, reservoir, after.n_steps, vectors), package(fit)

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from skae._autoencoder._config import AutoencoderConfig
-from skae._autoencoder._fit import AutoencoderFit, fit
+from skae._autoencoder._fit import fit
 from skae._autoencoder._fitted import FittedAutoencoder
+from skae._autoencoder._packaging import AutoencoderFit
 from skae._defaults._autoencoder import autoencoder_settings, default_layer_sizes
 from skae._defaults._training_parameters import resolved
 from skae._detector._scorer import ScorerFit, ScorerParameters, normalised
