@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
-from _results import load, number, p_value, paired_p, pairs, share, with_best_bold
+from _results import SLASH, load, number, p_value, paired_p, pairs, share, with_best_bold
 
 GROUPS = {"adbench": "ADBench", "more": "others", "oddbench": "OddBench"}
 
@@ -39,7 +39,7 @@ def detectors() -> pd.DataFrame:
                 means.loc[group, measure].reindex(list(labels)) for measure in ("roc_auc", "average_precision")
             )
             headings.append(word + title if group == "adbench" else title)
-            columns.append((auc.map(number) + " / " + precision.map(number)).where(auc.notna(), "–"))
+            columns.append((auc.map(number) + SLASH + precision.map(number)).where(auc.notna(), "–"))
         total = (cells["fit_cpu_s"] + cells["score_cpu_s"]).sum(skipna=False).reindex(list(labels))
         spent.append([("–" if pd.isna(total[name]) else str(max(1, round(total[name])))) for name in labels])
     table = pd.concat(columns, axis=1).rename(index=labels).rename_axis(None)

@@ -9,6 +9,7 @@ import pandas as pd
 from scipy.stats import wilcoxon
 
 RESULTS = Path(__file__).parent / "results"
+SLASH = "\N{NO-BREAK SPACE}/\N{NO-BREAK SPACE}"  # between two numbers of a cell, which stay on one line
 
 
 def add_out(parser: argparse.ArgumentParser) -> None:
@@ -62,7 +63,7 @@ def with_best_bold(values: pd.DataFrame, digits: int = 3) -> pd.DataFrame:
     )
 
 
-def pairs(first: pd.DataFrame, second: pd.DataFrame, joined: str = " / ", digits: int = 3) -> pd.DataFrame:
+def pairs(first: pd.DataFrame, second: pd.DataFrame, joined: str = SLASH, digits: int = 3) -> pd.DataFrame:
     """Two tables of numbers in one table of text."""
     return first.map(number, digits=digits) + joined + second.map(number, digits=digits)
 
