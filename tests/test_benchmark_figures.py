@@ -269,6 +269,45 @@ def test_generation_differences_of_recognition():
     assert_in_overview("better coverage than PCA and a mixture, no better recognition")
 
 
+def category_cells():
+    return pd.concat({p: load(f"categories_{p}").pivot_table("auc", ["table", "seed"], "method") for p in "NU"})
+
+
+def test_categories_against_encoders():
+    cells = category_cells()
+    means = cells.groupby(level=[0, 1]).mean()
+    encodings = means[["skae, one-hot", "skae, ordinal"]]
+    # Of each table the better encoding in the mean of the seeds.
+    best = encodings.idxmax(axis=1).reindex(cells.index.droplevel("seed"))
+    encoded = pd.Series([cells.loc[cell, name] for cell, name in zip(cells.index, best, strict=True)], cells.index)
+    gain = (cells["skae"] - encoded).round(9)
+    p = {each: p_value(paired_p(cells.loc[each, "skae"], encoded[each])) for each in "NU"}
+    mean = gain.groupby(level=0).mean().map(number)
+    assert_said(
+        "docs/benchmarks.md",
+        f"by {number(gain.mean())} ({(gain > 0).sum()} cells of {len(gain)} above, {(gain < 0).sum()} below, Wilcoxon "
+        f"p = {p_value(paired_p(cells['skae'], encoded))}): in N by {mean['N']} (p = {p['N']}), in U by {mean['U']} "
+        f"(p = {p['U']}).",
+    )
+
+
+def test_categories_against_others():
+    cells = category_cells()
+    knn = "kNN, one-hot, standardised"
+    encoded = cells.filter(like="kNN").groupby(level=0).mean()
+    assert (encoded.idxmax(axis=1) == knn).all()  # the best of three encodings
+    gain = (cells["skae"] - cells[knn]).groupby(level=[0, 1]).mean()
+    p = {each: paired_p(cells.loc[each, "skae"], cells.loc[each, knn]) for each in "NU"}
+    assert p["N"] < 0.001
+    forest = cells.filter(like="IsolationForest").groupby(level=0).mean().map(number, digits=2)
+    assert_said(
+        "docs/benchmarks.md",
+        f"Against kNN they gain {number(gain['N'].mean())} in N (p < .001); in U the gain of {number(gain['U'].mean())} "
+        f"is within chance (p = {number(p['U'], 1)}), and on {NUMERALS[(gain['U'] < 0).sum()]} tables kNN is better.",
+        f"a mean of {forest.min().min()} to {forest.max().max()} with either encoding",
+    )
+
+
 def component_gains(protocol):
     """By how much all components are above a choice of them: the mean of each group, and the p over all sets."""
     results = load(f"outlier_components_{protocol}")
