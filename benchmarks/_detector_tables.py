@@ -80,6 +80,14 @@ def categories() -> pd.DataFrame:
     return table.rename_axis(None)
 
 
+def contributions() -> pd.DataFrame:
+    names = {"novelty=True": "`novelty=True`", "novelty=False": "`novelty=False`"}
+    names |= {"regressions": "linear regressions on the other features"}
+    columns = {"3": "moved by 3 deviations", "6": "by 6", "another row's": "value of another row"}
+    means = load("contributions").pivot_table("share", "method", "moved by").map(share)
+    return means.loc[list(names), list(columns)].rename(index=names, columns=columns).rename_axis(None)
+
+
 def groups_of_the_detector() -> pd.DataFrame:
     names = {"novelty=True": "`novelty=True`", "novelty=False": "`novelty=False`"}
     names |= {"reconstruction": '`method="reconstruction"`'}

@@ -2,7 +2,7 @@
 
     OMP_NUM_THREADS=1 python benchmarks/contributions.py --data DIR
 
-16 sets of ADBench and others with 3 to 40 features, normal rows only: 2,000 or half of them to train, 300 others to
+16 sets of ADBench and others with 3 to 36 features, normal rows only: 2,000 or half of them to train, 300 others to
 break. In each row one feature is moved by 3 or 6 standard deviations, or replaced by its value in another row. The
 regressions name the feature with the largest residual in deviations of the training residuals.
 """
