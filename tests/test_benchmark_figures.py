@@ -240,6 +240,18 @@ def test_denoising_in_the_overview():
     assert_in_overview(f"better than PCA, median filter and non-local means in {better.sum()} of {len(cells)} cells")
 
 
+def test_denoising_from_few_rows():
+    cells = load("denoising").query("dataset == 'mnist'").pivot_table("psnr", ["noise", "level"], "method")
+    few, *more = cells.loc["gaussian", "skae, 10,000 rows"].map("{:.2f}".format)
+    weak = cells.loc["gaussian", 0.1]
+    assert weak["skae, 10,000 rows"] < weak["non-local means"]
+    assert_said(
+        "docs/guide_denoising.md",
+        f"skae reaches {few}, {' and '.join(more)} with Gaussian noise.",
+        f"A `ConvolutionalNetwork` reaches {weak['skae, convolutional, 10,000 rows']:.2f} with the same 10,000.",
+    )
+
+
 def test_variational_bound():
     found = load("variational").set_index(["model", "measure"])["value"]["trained"]
     assert_in_overview(f"−{-found['score_samples, all rows']:.1f} nats on binarised MNIST with 20 components")
@@ -302,8 +314,9 @@ def test_categories_against_others():
     forest = cells.filter(like="IsolationForest").groupby(level=0).mean().map(number, digits=2)
     assert_said(
         "docs/benchmarks.md",
-        f"Against kNN they gain {number(gain['N'].mean())} in N (p < .001); in U the gain of {number(gain['U'].mean())} "
-        f"is within chance (p = {number(p['U'], 1)}), and on {NUMERALS[(gain['U'] < 0).sum()]} tables kNN is better.",
+        f"Against kNN they gain {number(gain['N'].mean())} in N (p < .001); in U the gain of "
+        f"{number(gain['U'].mean())} is within chance (p = {number(p['U'], 1)}), and on "
+        f"{NUMERALS[(gain['U'] < 0).sum()]} tables kNN is better.",
         f"a mean of {forest.min().min()} to {forest.max().max()} with either encoding",
     )
 
