@@ -80,6 +80,33 @@ def categories() -> pd.DataFrame:
     return table.rename_axis(None)
 
 
+def missing_value_cells(protocol: str) -> pd.DataFrame:
+    """Both measures of every set with a fifth of the entries missing, and of the same sets as they are."""
+    measures, missing = ["roc_auc", "average_precision"], detection_cells(f"outliers_{protocol}_missing_0.2")
+    complete = detection_cells(f"outliers_{protocol}").loc[missing.index]
+    return pd.concat({"complete": complete[measures], "missing": missing[measures]}, axis=1)
+
+
+def missing_values() -> pd.DataFrame:
+    labels = {
+        "skae": "**skae**",
+        "skae, imputed": "skae, imputed",
+        "IsolationForest": "IsolationForest",
+        "kNN": "kNN, imputed",
+        "kNN on ranks": "kNN on ranks, imputed",
+    }
+    columns = {}
+    for protocol, word in (("N", "novelty: "), ("U", "unlabelled: ")):
+        means = missing_value_cells(protocol).mean().unstack(1)
+        for rows, title in (("complete", word + "complete"), ("missing", "a fifth missing")):
+            auc, precision = (
+                means[measure][rows].reindex(list(labels)) for measure in ("roc_auc", "average_precision")
+            )
+            columns[protocol, title] = (auc.map(number) + SLASH + precision.map(number)).where(auc.notna(), "–")
+    table = pd.DataFrame(columns).rename(index=labels).rename_axis(None)
+    return table.set_axis([title for _, title in columns], axis=1)
+
+
 def contributions() -> pd.DataFrame:
     names = {"novelty=True": "`novelty=True`", "novelty=False": "`novelty=False`"}
     names |= {"regressions": "linear regressions on the other features"}

@@ -139,6 +139,7 @@ def available(novelty: bool, missing: bool = False) -> dict:
         print("PyOD is not installed: it is left out.")
     if missing:
         takes = ("skae", "skae-reconstruction", "IsolationForest")
+        detectors["skae, imputed"] = detectors["skae"]
         return {
             name: make if name in takes else lambda seed, make=make: Filled(make(seed))
             for name, make in detectors.items()

@@ -35,6 +35,7 @@ TABLES = {
     "variational": transformer.variational,
     "generation": transformer.generation,
     "partial-fit": transformer.partial_fit,
+    "missing-values-detector": detector.missing_values,
     "contributions": detector.contributions,
     "groups-detector": detector.groups_of_the_detector,
     "drift": detector.drift,
