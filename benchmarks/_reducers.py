@@ -146,8 +146,10 @@ class HyperTools:
 class Skae:
     """skae's AutoencoderTransformer at its defaults."""
 
+    dtype = "auto"
+
     def __init__(self, k: int, seed: int) -> None:
-        self.model = AutoencoderTransformer(k, random_state=seed)
+        self.model = AutoencoderTransformer(k, dtype=self.dtype, random_state=seed)
 
     def fit(self, X):
         self.model.fit(X)
@@ -158,6 +160,12 @@ class Skae:
 
     def reconstruct(self, X):
         return self.model.reconstruct(X)
+
+
+class SkaeBfloat16(Skae):
+    """The same, trained in bfloat16."""
+
+    dtype = "bfloat16"
 
 
 def available() -> dict:

@@ -49,6 +49,13 @@ def reducers() -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
+def bfloat16() -> pd.DataFrame:
+    columns = {"PCA": "PCA", "skae": "float32", "skae, bfloat16": "bfloat16"}
+    cells = load("bfloat16_3_splits").pivot_table("r2", ["dataset", "n", "d"], "method", sort=False)
+    table = cells[list(columns)].map(number, digits=4).rename(columns=columns)
+    return table.set_axis([f"{name}, {n:,} × {d}" for name, n, d in cells.index])
+
+
 # --- Other members of the family
 
 

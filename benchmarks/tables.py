@@ -20,6 +20,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 TABLES = {
     "reducers": transformer.reducers,
+    "bfloat16": transformer.bfloat16,
     "maps": transformer.maps,
     "detectors": detector.detectors,
     "components-N": lambda: detector.components("N"),

@@ -78,6 +78,21 @@ def test_reducers_over_splits():
     )
 
 
+def test_bfloat16():
+    r2 = load("bfloat16_3_splits").pivot_table("r2", ["dataset", "seed"], "method")
+    difference = (r2["skae, bfloat16"] - r2["skae"]).abs()
+    *others, (name, seed) = difference.sort_values().index
+    assert name == "breast_cancer"
+    one = r2.loc[name, seed]
+    assert one["skae"] == one["PCA"]
+    assert_said(
+        "docs/speed.md",
+        f"In {NUMERALS[len(others)]} of the {NUMERALS[len(r2)]} fits the two precisions differ by up to "
+        f"{number(difference[others].max(), 4)}.",
+        f"with {number(one['skae, bfloat16'])} instead of PCA's {number(one['PCA'])}.",
+    )
+
+
 def test_heavy_tails():
     n_runs, worse = runs_below_pca("heavy_tails_5_splits")
     assert worse.index[1][0].startswith("cauchy")
