@@ -3,7 +3,7 @@
     python benchmarks/hinton2006.py --data DIR
 
 The paper reports 3.00 for its autoencoder and 13.87 for PCA with 30 components. Pixels are in [0, 1]; the 60,000
-training pictures alone decide everything, the stopping point included.
+training pictures alone decide everything, the stopping point included. Writes `hinton2006.csv`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import time
 
 import _data
 import numpy as np
+import pandas as pd
+from _results import save
 from sklearn.decomposition import PCA
 
 from skae import AutoencoderTransformer
@@ -34,7 +36,7 @@ def main() -> None:
     X_train, _, X_test, _ = mnist
 
     pca = PCA(30, random_state=0).fit(X_train)
-    print(f"PCA: {squared_error(X_test, pca.inverse_transform(pca.transform(X_test))):.2f}", flush=True)
+    errors = {"PCA": squared_error(X_test, pca.inverse_transform(pca.transform(X_test)))}
     model = AutoencoderTransformer(
         30,
         hidden_layer_sizes=(1000, 500, 250),
@@ -51,9 +53,12 @@ def main() -> None:
     model.fit(X_train)
     minutes = (time.perf_counter() - start) / 60
     reconstructed = model.reconstruct(X_test)
-    print(f"skae: {squared_error(X_test, reconstructed):.2f} after {minutes:.1f} minutes")
-    print(f"skae, clipped to [0, 1]: {squared_error(X_test, np.clip(reconstructed, 0, 1)):.2f}")
-    print(f"skae, training pictures: {squared_error(X_train, model.reconstruct(X_train)):.2f}")
+    errors["skae"] = squared_error(X_test, reconstructed)
+    errors["skae, clipped to [0, 1]"] = squared_error(X_test, np.clip(reconstructed, 0, 1))
+    errors["skae, training pictures"] = squared_error(X_train, model.reconstruct(X_train))
+    results = pd.DataFrame({"method": errors.keys(), "squared_error": errors.values()})
+    save(results, arguments.out, "hinton2006")
+    print(results.round(2).to_string(index=False), f"\n{minutes:.1f} minutes")
 
 
 def squared_error(X: np.ndarray, reconstructed: np.ndarray) -> float:

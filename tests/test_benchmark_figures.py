@@ -78,6 +78,16 @@ def test_reducers_over_splits():
     )
 
 
+def test_the_experiment_of_2006():
+    error = load("hinton2006").set_index("method")["squared_error"].map("{:.2f}".format)
+    assert_said(
+        "README.md",
+        f"the squared error per test picture is {error['skae']} after",
+        f"({error['skae, clipped to [0, 1]']} with pixels clipped to [0, 1]); the paper's autoencoder has 3.00, PCA "
+        f"{error['PCA']}",
+    )
+
+
 def test_bfloat16():
     r2 = load("bfloat16_3_splits").pivot_table("r2", ["dataset", "seed"], "method")
     difference = (r2["skae, bfloat16"] - r2["skae"]).abs()
