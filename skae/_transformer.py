@@ -144,8 +144,8 @@ class AutoencoderTransformer(BaseAutoencoder):
     n_iter_no_change : int or "auto", default="auto"
         Number of epochs over which progress is measured. The learning rate starts to fall when the mean loss over this
         many epochs is less than 5 % below the mean over as many epochs before; with a hold-out, the loss is that of the
-        held-out rows. "auto" is 10, changed by the same factors as `max_iter`, and more if 10 epochs have fewer than 60
-        steps.
+        held-out rows. "auto" is 10, changed by the same factors as `max_iter`; more if these epochs have fewer than 60
+        steps, and fewer if they have more than 2,000, as they have beyond about 130,000 rows.
     early_stopping : bool, float or "auto", default="auto"
         If True, some rows are held out, extreme ones among them, and their loss decides which parameters are kept: the
         last ones, or those of an earlier epoch if these are better, or PCA if both improve on it by less than about a

@@ -29,9 +29,10 @@ MIN_ROWS_TO_TRAIN = 50
 MIN_ROWS_TO_JUDGE = 20
 # Half and twice this rate do about as well.
 LEARNING_RATE = 0.005
-# The learning rate falls when PATIENCE epochs (more if they have fewer than MIN_PATIENCE_STEPS steps) lower the loss by
-# less than the share TOLERANCE. Training therefore usually ends long before MAX_EPOCHS.
-MAX_EPOCHS, PATIENCE, MIN_PATIENCE_STEPS, TOLERANCE = 160, 10, 60, 0.05
+# The learning rate falls when PATIENCE epochs lower the loss by less than the share TOLERANCE. They are more epochs if
+# these have fewer than MIN_PATIENCE_STEPS steps, and fewer if they have more than MAX_PATIENCE_STEPS. Training
+# therefore usually ends long before MAX_EPOCHS.
+MAX_EPOCHS, PATIENCE, MIN_PATIENCE_STEPS, MAX_PATIENCE_STEPS, TOLERANCE = 160, 10, 60, 2000, 0.05
 # Filling entries and codes of every length are many tasks at once, which take more epochs. Filling also needs a lower
 # rate: the first fill is good, and the noise of large steps would be larger than what is left to correct.
 EPOCHS_OF_MANY_TASKS = 2.5
@@ -125,14 +126,20 @@ def _max_iter(n_rows: int, n_features: int, config: AutoencoderConfig, fills: bo
 
 
 def _patience(n_steps: int, n_features: int, config: AutoencoderConfig, fills: bool) -> int:
-    """The number of epochs over which progress is measured; more if an epoch has few steps."""
-    return max(round(_epochs(n_features, config, fills) * PATIENCE), math.ceil(MIN_PATIENCE_STEPS / n_steps))
+    """The number of epochs over which progress is measured; more if an epoch has few steps, fewer if it has many."""
+    factor = EPOCHS_OF_MANY_TASKS if _has_many_tasks(config, fills) else 1.0
+    least, most = (math.ceil(steps / n_steps) for steps in (MIN_PATIENCE_STEPS, factor * MAX_PATIENCE_STEPS))
+    return max(least, min(most, round(_epochs(n_features, config, fills) * PATIENCE)))
 
 
 def _epochs(n_features: int, config: AutoencoderConfig, fills: bool) -> float:
     """A factor for numbers of epochs: below 1 beyond 128 features, where epochs take longer; larger for many tasks."""
     factor = max(0.4, math.sqrt(128 / max(128, n_features)))
-    return EPOCHS_OF_MANY_TASKS * factor if fills or config.code_class.has_prefixes else factor
+    return EPOCHS_OF_MANY_TASKS * factor if _has_many_tasks(config, fills) else factor
+
+
+def _has_many_tasks(config: AutoencoderConfig, fills: bool) -> bool:
+    return fills or config.code_class.has_prefixes
 
 
 def _batch_size(n_rows: int) -> int:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 WARM_UP_SHARE = 0.05
-# A warm-up of more epochs than these gains nothing.
-MAX_WARM_UP_EPOCHS = 2
+# A warm-up of more epochs or steps than these gains nothing.
+MAX_WARM_UP_EPOCHS, MAX_WARM_UP_STEPS = 2, 500
 # The rate is constant for at most this share of the epochs. Then it falls, over half as many epochs.
 CONSTANT_SHARE = 2 / 3
 
@@ -54,7 +54,8 @@ class PlateauSchedule:
     def __init__(self, max_iter: int, steps_per_epoch: int, patience: int, tol: float) -> None:
         self.n_epochs, self.is_cut_short = max_iter, True
         self._steps_per_epoch, self._patience, self._tol = steps_per_epoch, patience, tol
-        self._warm_up_steps = min(MAX_WARM_UP_EPOCHS, WARM_UP_SHARE * max_iter) * steps_per_epoch
+        warm_up_epochs = min(MAX_WARM_UP_EPOCHS, WARM_UP_SHARE * max_iter)
+        self._warm_up_steps = min(MAX_WARM_UP_STEPS, warm_up_epochs * steps_per_epoch)
         # The number of epochs after which the rate starts to fall.
         self._n_constant = int(CONSTANT_SHARE * max_iter)
 

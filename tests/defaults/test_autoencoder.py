@@ -66,6 +66,22 @@ def test_epochs_follow_the_number_of_features(n_features, max_iter, patience):
 
 
 @pytest.mark.parametrize(
+    ("n_rows", "code", "patience"),
+    [
+        (100_000, "dense", 10),
+        (200_000, "dense", 6),
+        (200_000, "ordered", 13),
+        (1_000_000, "dense", 3),
+        (1_000_000, "ordered", 6),
+    ],
+)
+def test_progress_is_measured_over_at_most_2000_steps(n_rows, code, patience):
+    """Five thousand for an ordered code; the number of epochs is rounded up."""
+    settings = settings_for(rows_of(n_rows), AutoencoderConfig(n_components=8, code=code))
+    assert settings.n_iter_no_change == patience
+
+
+@pytest.mark.parametrize(
     ("config", "parameters", "missing_share", "expected"),
     [
         ({}, {}, 0.0, (1.0, 0.005, 160)),

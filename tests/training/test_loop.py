@@ -229,6 +229,11 @@ class TestPlateauSchedule:
         settled, _ = self.rates(np.full(100, -100.0), max_iter=60)
         assert (len(falling), len(settled)) == (600, 150)
 
+    def test_the_warm_up_has_at_most_500_steps(self):
+        schedule = PlateauSchedule(100, 10_000, 5, tol=0.05)
+        assert schedule.factor(249) == pytest.approx(0.5)
+        assert schedule.factor(500) == 1.0
+
     @pytest.mark.parametrize("max_iter", [1, 2, 3, 7])
     def test_few_epochs(self, max_iter):
         rates, _ = self.rates(np.ones(10), max_iter)
