@@ -639,7 +639,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
                 "AutoencoderOutlierDetector is fitted in one process: call it outside of skae.distributed(). See "
                 "docs/guide_distributed.md."
             )
-        check_features_observed(~np.isnan(feature_ranges(rows.source)[0]))
+        check_features_observed(~np.isnan(feature_ranges(rows.source)[0]), rows.feature_names)
         rows = rows.without_empty_rows()
         X = rows.source.local
 
