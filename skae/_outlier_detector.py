@@ -125,7 +125,8 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         Which features are categorical, as in `HistGradientBoostingClassifier`. With "from_dtype", they are the columns
         of a pandas or polars DataFrame whose dtype is categorical (or, in polars, an enum). An array selects features
         by a mask, by indices or by column names. None means that no feature is categorical. Categories may be strings
-        or numbers. A category that `fit` has not seen is unusual. Categorical features need ``method="denoising"``.
+        or numbers; 1, 1.0 and "1" are the same. A category that `fit` has not seen is unusual. Categorical features
+        need ``method="denoising"``.
     dtype : {"auto", "bfloat16", "float32", "float64"}, default="auto"
         Precision to compute in. "auto" is float64 up to 256 rows and float32 beyond. With "bfloat16" the matrix
         products of training are in bfloat16, which is faster if the CPU (AMX, AVX-512-BF16) or GPU supports it. Scores
@@ -625,7 +626,12 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         if categories:
             X = as_table(X)
             validate_data(self, X, reset=reset, skip_check_array=True)
-            X = check_array(encoded(X, categories), ensure_min_samples=min_samples, ensure_all_finite="allow-nan")
+            X = check_array(
+                encoded(X, categories),
+                ensure_min_samples=min_samples,
+                ensure_all_finite="allow-nan",
+                estimator=self,
+            )
         else:
             X = super()._check_X(X, reset=reset, min_samples=min_samples)
         if reset:
