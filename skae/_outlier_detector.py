@@ -46,6 +46,9 @@ MAX_STREAM_ROWS, MAX_STREAM_NUMBERS = 20_000, 20_000_000
 # The same for `fit`. They are smaller, because a saved file contains the sample even if no `partial_fit` follows.
 MAX_FIT_ROWS, MAX_FIT_NUMBERS = 4096, 1_000_000
 
+# `recalibrate` warns if no p-value is this low or, unless `contamination` is "auto", as low as `contamination`.
+HIGHEST_LEVEL = 0.05
+
 # The constraint on the parameter of `select`.
 FDR = {"fdr": (Float(0, 1, low_open=True, high_open=True),)}
 
@@ -181,7 +184,8 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         If `max_iter` is an int, all of these epochs were run, and the last tenth of them still lowered the loss by more
         than 1 %.
     UserWarning
-        If ``method="reconstruction"`` is fitted to fewer than two rows per feature.
+        If ``method="reconstruction"`` is fitted to fewer than two rows per feature, or if there are too few calibration
+        rows for `contamination`, a float, with ``novelty=True``.
 
     See Also
     --------
@@ -426,6 +430,12 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         ------
         ValueError
             If X_normal has fewer than 2 rows with an observed value.
+
+        Warns
+        -----
+        UserWarning
+            If there are too few rows: `contamination` is below 1 / (n + 1), or it is "auto" and n is below 19. Groups
+            count instead of rows if there are any.
         """
         check_is_fitted(self)
         rows = self._check_training_rows(X_normal, sample_weight, groups, reset=False).without_empty_rows()
@@ -438,6 +448,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         weight = self._calibration.component_weight
         calibration = Calibration.of(components, rows.effective_counts, weight, rows.groups)
         offset = normal_threshold(calibration, plain_number(self.contamination))
+        self._warn_if_too_few(calibration)
         with unchanged_on_error(self):
             self._set({"offset_": offset, "_calibration": calibration})
         return self
@@ -672,7 +683,23 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
             fitted = SCORERS[self.method].fit(rows, self._scorer_parameters(), random_state, report)
             # If training ended at `max_iter`, this is the number of epochs that were run.
             self._warn_if_unconverged(fitted.training, len(fitted.training.losses))
-            return attributes(fitted)
+            result = attributes(fitted)
+            if self.novelty and not isinstance(self.contamination, str):
+                self._warn_if_too_few(result["_calibration"])
+            return result
+
+    def _warn_if_too_few(self, calibration: Calibration) -> None:
+        """Warn if no p-value is as low as `contamination` or, with "auto", as `HIGHEST_LEVEL`."""
+        is_auto, lowest = isinstance(self.contamination, str), calibration.lowest_p_value
+        level = HIGHEST_LEVEL if is_auto else float(self.contamination)
+        if lowest > level * (1.0 + 1e-9):  # sums of weights are rounded
+            which, advice = ("", "") if is_auto else (f" for contamination={level:g}", ", or increase contamination")
+            warn(
+                f"There are too few calibration rows{which}: no p-value is below {lowest:.3g}, and predict may label "
+                f"that share of new normal rows. Pass at least {math.ceil(1.0 / level - 1e-9) - 1} normal rows to "
+                f"recalibrate{advice}. See docs/guide_recalibration.md.",
+                UserWarning,
+            )
 
     def _scorer_parameters(self) -> ScorerParameters:
         return ScorerParameters(
