@@ -37,7 +37,7 @@ from skae._support._frames import frame_like
 from skae._support._random_state import local_random_state, random_state_after
 from skae._support._tensors import like
 from skae._support._threads import single_thread
-from skae._support._torch import resolve_dtype
+from skae._support._torch import no_autocast, resolve_dtype
 from skae._support._validation import check_features_observed, unchanged_on_error
 from skae._support._warnings import warn
 
@@ -678,7 +678,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
             }
 
         # Matrix products are small, so that threads would gain little, and on a busy machine they wait for each other.
-        with single_thread():
+        with single_thread(), no_autocast():
             report = self._reporter(rows, attributes)
             fitted = SCORERS[self.method].fit(rows, self._scorer_parameters(), random_state, report)
             # If training ended at `max_iter`, this is the number of epochs that were run.

@@ -110,3 +110,41 @@ class TestBfloat16:
         )
         # Which rows of a batch denoisers leave out, and with them the loss, can turn on a rounding.
         np.testing.assert_allclose(low.loss_curve_, full.loss_curve_, rtol=0.03)
+
+
+class TestAutocast:
+    """The caller's `torch.autocast` is for the caller's own networks."""
+
+    ESTIMATORS = (
+        *(AutoencoderTransformer(2, code=code, max_iter="auto", random_state=0) for code in ("dense", "neighbors")),
+        AutoencoderOutlierDetector(max_iter=3, random_state=0),
+        pytest.param(AutoencoderOutlierDetector(novelty=True, max_iter=3, random_state=0), marks=pytest.mark.slow),
+        AutoencoderOutlierDetector(method="reconstruction", random_state=0),
+    )
+    CALLS = ("transform", "score_samples", "reconstruct", "p_values", "feature_contributions")
+
+    @staticmethod
+    def results(estimator, X):
+        calls = [getattr(estimator, name)(X) for name in TestAutocast.CALLS if hasattr(estimator, name)]
+        return [*calls, estimator.sample(3, random_state=0)] if hasattr(estimator, "sample") else calls
+
+    @pytest.mark.filterwarnings("ignore:The loss was still falling")
+    @pytest.mark.parametrize("estimator", ESTIMATORS, ids=["dense", "neighbors", "detector", "clean", "reconstruction"])
+    def test_changes_nothing(self, estimator):
+        t = np.random.RandomState(0).uniform(-1, 1, size=(260, 1))  # more than 256 rows: float32
+        X = np.hstack([t, t**2, t**3]) + 0.05 * np.random.RandomState(1).normal(size=(260, 3))
+        fitted = clone(estimator).fit(X)
+        expected = self.results(fitted, X)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            found = self.results(fitted, X), self.results(clone(estimator).fit(X), X)
+            assert torch.is_autocast_enabled("cpu")
+        for each in found:
+            for result, right in zip(each, expected, strict=True):
+                np.testing.assert_array_equal(result, right)
+
+    def test_partial_fit(self, few):
+        X, _ = few
+        expected = AutoencoderTransformer(random_state=0).partial_fit(X).transform(X)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            codes = AutoencoderTransformer(random_state=0).partial_fit(X).transform(X)
+        np.testing.assert_array_equal(codes, expected)
