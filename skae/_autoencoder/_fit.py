@@ -34,6 +34,7 @@ from skae._training._settings import TrainingSettings
 
 @single_thread()
 @no_autocast()
+@torch.inference_mode(False)
 def fit(
     rows: TrainingRows,
     config: AutoencoderConfig,

@@ -104,6 +104,7 @@ def state_after_fit(
 
 @single_thread()
 @no_autocast()
+@torch.inference_mode(False)
 def update(
     state: IncrementalState | None,
     previous: FittedAutoencoder | None,
