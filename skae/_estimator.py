@@ -132,7 +132,8 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
             source, weights = source.select(weights > 0), weights[weights > 0]
         dtype = resolve_dtype(self.dtype, source.n_rows)
         numbers = None if groups is None else as_group_numbers(groups, type(self).__name__)
-        return TrainingRows(source, weights, dtype, device, missing_share(source), groups=numbers)
+        names = getattr(self, "feature_names_in_", None)
+        return TrainingRows(source, weights, dtype, device, missing_share(source), groups=numbers, feature_names=names)
 
     def _parameters_in_common(self) -> dict[str, Any]:
         """The parameters that must be equal in all processes that fit together, as values that can be compared."""

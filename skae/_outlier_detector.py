@@ -37,7 +37,7 @@ from skae._support._frames import frame_like
 from skae._support._random_state import local_random_state, random_state_after
 from skae._support._tensors import like
 from skae._support._threads import single_thread
-from skae._support._torch import resolve_dtype
+from skae._support._torch import no_autocast, resolve_dtype
 from skae._support._validation import check_features_observed, unchanged_on_error
 from skae._support._warnings import warn
 
@@ -45,6 +45,9 @@ from skae._support._warnings import warn
 MAX_STREAM_ROWS, MAX_STREAM_NUMBERS = 20_000, 20_000_000
 # The same for `fit`. They are smaller, because a saved file contains the sample even if no `partial_fit` follows.
 MAX_FIT_ROWS, MAX_FIT_NUMBERS = 4096, 1_000_000
+
+# `recalibrate` warns if no p-value is this low or, unless `contamination` is "auto", as low as `contamination`.
+HIGHEST_LEVEL = 0.05
 
 # The constraint on the parameter of `select`.
 FDR = {"fdr": (Float(0, 1, low_open=True, high_open=True),)}
@@ -125,7 +128,8 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         Which features are categorical, as in `HistGradientBoostingClassifier`. With "from_dtype", they are the columns
         of a pandas or polars DataFrame whose dtype is categorical (or, in polars, an enum). An array selects features
         by a mask, by indices or by column names. None means that no feature is categorical. Categories may be strings
-        or numbers. A category that `fit` has not seen is unusual. Categorical features need ``method="denoising"``.
+        or numbers; 1, 1.0 and "1" are the same. A category that `fit` has not seen is unusual. Categorical features
+        need ``method="denoising"``.
     dtype : {"auto", "bfloat16", "float32", "float64"}, default="auto"
         Precision to compute in. "auto" is float64 up to 256 rows and float32 beyond. With "bfloat16" the matrix
         products of training are in bfloat16, which is faster if the CPU (AMX, AVX-512-BF16) or GPU supports it. Scores
@@ -180,7 +184,8 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         If `max_iter` is an int, all of these epochs were run, and the last tenth of them still lowered the loss by more
         than 1 %.
     UserWarning
-        If ``method="reconstruction"`` is fitted to fewer than two rows per feature.
+        If ``method="reconstruction"`` is fitted to fewer than two rows per feature, or if there are too few calibration
+        rows for `contamination`, a float, with ``novelty=True``.
 
     See Also
     --------
@@ -425,6 +430,12 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         ------
         ValueError
             If X_normal has fewer than 2 rows with an observed value.
+
+        Warns
+        -----
+        UserWarning
+            If there are too few rows: `contamination` is below 1 / (n + 1), or it is "auto" and n is below 19. Groups
+            count instead of rows if there are any.
         """
         check_is_fitted(self)
         rows = self._check_training_rows(X_normal, sample_weight, groups, reset=False).without_empty_rows()
@@ -437,6 +448,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         weight = self._calibration.component_weight
         calibration = Calibration.of(components, rows.effective_counts, weight, rows.groups)
         offset = normal_threshold(calibration, plain_number(self.contamination))
+        self._warn_if_too_few(calibration)
         with unchanged_on_error(self):
             self._set({"offset_": offset, "_calibration": calibration})
         return self
@@ -625,7 +637,12 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         if categories:
             X = as_table(X)
             validate_data(self, X, reset=reset, skip_check_array=True)
-            X = check_array(encoded(X, categories), ensure_min_samples=min_samples, ensure_all_finite="allow-nan")
+            X = check_array(
+                encoded(X, categories),
+                ensure_min_samples=min_samples,
+                ensure_all_finite="allow-nan",
+                estimator=self,
+            )
         else:
             X = super()._check_X(X, reset=reset, min_samples=min_samples)
         if reset:
@@ -639,7 +656,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
                 "AutoencoderOutlierDetector is fitted in one process: call it outside of skae.distributed(). See "
                 "docs/guide_distributed.md."
             )
-        check_features_observed(~np.isnan(feature_ranges(rows.source)[0]))
+        check_features_observed(~np.isnan(feature_ranges(rows.source)[0]), rows.feature_names)
         rows = rows.without_empty_rows()
         X = rows.source.local
 
@@ -661,12 +678,28 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
             }
 
         # Matrix products are small, so that threads would gain little, and on a busy machine they wait for each other.
-        with single_thread():
+        with single_thread(), no_autocast():
             report = self._reporter(rows, attributes)
             fitted = SCORERS[self.method].fit(rows, self._scorer_parameters(), random_state, report)
             # If training ended at `max_iter`, this is the number of epochs that were run.
             self._warn_if_unconverged(fitted.training, len(fitted.training.losses))
-            return attributes(fitted)
+            result = attributes(fitted)
+            if self.novelty and not isinstance(self.contamination, str):
+                self._warn_if_too_few(result["_calibration"])
+            return result
+
+    def _warn_if_too_few(self, calibration: Calibration) -> None:
+        """Warn if no p-value is as low as `contamination` or, with "auto", as `HIGHEST_LEVEL`."""
+        is_auto, lowest = isinstance(self.contamination, str), calibration.lowest_p_value
+        level = HIGHEST_LEVEL if is_auto else float(self.contamination)
+        if lowest > level * (1.0 + 1e-9):  # sums of weights are rounded
+            which, advice = ("", "") if is_auto else (f" for contamination={level:g}", ", or increase contamination")
+            warn(
+                f"There are too few calibration rows{which}: no p-value is below {lowest:.3g}, and predict may label "
+                f"that share of new normal rows. Pass at least {math.ceil(1.0 / level - 1e-9) - 1} normal rows to "
+                f"recalibrate{advice}. See docs/guide_recalibration.md.",
+                UserWarning,
+            )
 
     def _scorer_parameters(self) -> ScorerParameters:
         return ScorerParameters(

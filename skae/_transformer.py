@@ -676,6 +676,18 @@ class AutoencoderTransformer(BaseAutoencoder):
         _check_range(rows.source, config)
         return config
 
+    def _check_X(self, X, *, reset: bool, min_samples: int = 1):
+        try:
+            return super()._check_X(X, reset=reset, min_samples=min_samples)
+        except ValueError as error:
+            if self.code != "neighbors" or "contains NaN" not in str(error):
+                raise
+            # scikit-learn's advice is about estimators that never accept missing entries.
+            raise ValueError(
+                "Input X contains NaN, which code='neighbors' does not accept. Fill missing entries first, for "
+                "instance with SimpleImputer, or use another code. See docs/guide_maps.md."
+            ) from error
+
     def _check_fitted_X(self, X):
         """Checked rows. A valid tensor stays on its device; of others scikit-learn checks a copy, and raises errors."""
         if not is_valid_tensor(X):

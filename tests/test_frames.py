@@ -117,3 +117,16 @@ def test_neither_library_is_imported(estimator, method, monkeypatch):
         monkeypatch.delitem(sys.modules, library, raising=False)
     assert type(getattr(estimator.fit(X), method)(X)) is np.ndarray
     assert not {"pandas", "polars"} & set(sys.modules)
+
+
+@each_library
+@pytest.mark.parametrize(
+    "estimator",
+    [TRANSFORMER, DETECTOR, AutoencoderOutlierDetector(method="reconstruction", max_iter=0)],
+    ids=["transformer", "detector", "reconstruction"],
+)
+def test_columns_without_any_value_are_named(estimator, library):
+    rows = X.copy()
+    rows[:, [1, 3]] = np.nan
+    with pytest.raises(ValueError, match=r"without any observed value: \['b', 'a'\]\. Drop them"):
+        clone(estimator).fit(make_frame(library, rows))

@@ -165,6 +165,20 @@ class TestThreshold:
         np.testing.assert_array_equal(fitted.predict(X) == -1, fitted.decision_function(X) < 0)
         assert (fitted.score_samples(X) < 0).all()
 
+    def test_fewer_false_alarms_than_rows_allow(self):
+        """Only where rows are normal is `contamination` a rate of false alarms."""
+        X = banana(60, 0)
+        detector = AutoencoderOutlierDetector(novelty=True, contamination=0.01, max_iter=0, random_state=0)
+        with pytest.warns(
+            UserWarning, match=r"contamination=0\.01: no p-value is below 0\.0164, .* at least 99 normal"
+        ):
+            detector.fit(X)
+        with pytest.warns(UserWarning, match="too few calibration rows"):
+            clone(detector).partial_fit(X)
+        detector.set_params(contamination=1 / 61).fit(X)
+        detector.set_params(novelty=False, contamination=0.01).fit(X)
+        detector.set_params(novelty=True, contamination="auto").fit(X)
+
     @pytest.mark.parametrize("contamination", [0.0, 0.6, -0.1, "some", None])
     def test_out_of_range(self, contamination):
         with pytest.raises(ValueError, match=r"'contamination' parameter of AutoencoderOutlierDetector must be"):

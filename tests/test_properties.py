@@ -14,6 +14,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore:The loss was still falling"),
     pytest.mark.filterwarnings("ignore:No row is selected"),
+    pytest.mark.filterwarnings("ignore:There are too few calibration rows"),
     # scikit-learn's own check for infinite values adds up numbers that cancel.
     pytest.mark.filterwarnings("ignore:(invalid value|overflow) encountered in (reduce|dot|cast):RuntimeWarning"),
 ]

@@ -24,7 +24,7 @@ from skae._rows._training_rows import TrainingRows
 from skae._support._callbacks import Report, silent
 from skae._support._draws import RowGenerator
 from skae._support._threads import single_thread
-from skae._support._torch import make_generator, to_tensor
+from skae._support._torch import make_generator, no_autocast, to_tensor
 from skae._training._data_parallel import DataParallel
 from skae._training._interfaces import Network, Split
 from skae._training._loop import train
@@ -33,6 +33,8 @@ from skae._training._settings import TrainingSettings
 
 
 @single_thread()
+@no_autocast()
+@torch.inference_mode(False)
 def fit(
     rows: TrainingRows,
     config: AutoencoderConfig,

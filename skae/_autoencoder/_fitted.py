@@ -23,7 +23,7 @@ from skae._rows._row_source import RowSource
 from skae._rows._standardised_rows import BLOCK_ELEMENTS
 from skae._support._tensors import like
 from skae._support._threads import map_parts
-from skae._support._torch import dtype_of, resolve_device, to_numpy, to_tensor
+from skae._support._torch import dtype_of, no_autocast, resolve_device, to_numpy, to_tensor
 from skae._support._validation import check_finite_result
 
 
@@ -202,7 +202,7 @@ class FittedAutoencoder:
             results = np.empty(shape, dtype=np.float64 if double else X.dtype)
 
         def compute(part: slice) -> None:
-            with torch.no_grad(), np.errstate(over="ignore", invalid="ignore"):
+            with torch.no_grad(), no_autocast(), np.errstate(over="ignore", invalid="ignore"):
                 results[part] = like(function(rows(part)), X)
 
         parts = row_blocks(X.shape[0], max(X.shape[1], self.linear.n_features), BLOCK_ELEMENTS)

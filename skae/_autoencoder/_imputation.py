@@ -132,7 +132,10 @@ class GaussianImputer:
         n_features, n_factors = self.factors.shape
         if 2 * n_factors < n_features:
             return None
-        return torch.eye(n_features).to(self.factors) - self._projector @ self.factors.t()
+        return (
+            torch.eye(n_features, dtype=self.factors.dtype, device=self.factors.device)
+            - self._projector @ self.factors.t()
+        )
 
     @cached_property
     def _root(self) -> Tensor:
@@ -202,7 +205,8 @@ def estimate_moments(x: Tensor, weight: Tensor, generator: torch.Generator) -> t
 
 def _shrinkage(centred: Tensor, weight: Tensor, covariance: Tensor) -> float:
     """Ledoit and Wolf's weight of the identity: the sampling error of the covariance over its distance from it."""
-    off = covariance - torch.eye(len(covariance)).to(covariance) * covariance.diagonal().mean()
+    identity = torch.eye(len(covariance), dtype=covariance.dtype, device=covariance.device)
+    off = covariance - identity * covariance.diagonal().mean()
     distance = off.square().sum()
     error = (weight.square() * (centred.square().sum(1).square() - covariance.square().sum())).sum()
     return float((error / distance.clamp_min(1e-30)).clamp(0.0, 1.0))

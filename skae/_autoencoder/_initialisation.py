@@ -60,7 +60,7 @@ def _initialise_incomplete(
 ) -> Initialisation:
     n_rows, sample_weight = rows.n_rows, rows.sample_weight
     mean, variance = observed_moments(rows.source, sample_weight)
-    check_features_observed(~np.isnan(mean))
+    check_features_observed(~np.isnan(mean), rows.feature_names)
     deviation = constant_safe_scale(mean, variance, n_rows)
     chosen = stratified_rows(n_rows, MAX_ROWS)
     x = torch.from_numpy((rows.source.take(chosen) - mean) / deviation)

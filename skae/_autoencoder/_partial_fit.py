@@ -27,7 +27,7 @@ from skae._rows._standardised_rows import n_batches
 from skae._rows._strata import stratified_rows
 from skae._rows._training_rows import TrainingRows
 from skae._support._threads import single_thread
-from skae._support._torch import to_numpy, to_tensor
+from skae._support._torch import no_autocast, to_numpy, to_tensor
 from skae._training._interfaces import Split
 from skae._training._loop import OptimizerState, train_on_chunk
 from skae._training._settings import TrainingSettings
@@ -103,6 +103,8 @@ def state_after_fit(
 
 
 @single_thread()
+@no_autocast()
+@torch.inference_mode(False)
 def update(
     state: IncrementalState | None,
     previous: FittedAutoencoder | None,

@@ -29,7 +29,7 @@ class EncoderModule(nn.Module):
         network = fitted.network("cpu")
         dtype = network.parameters.dtype
         _register_units(self, fitted)
-        self.register_buffer("code_map", torch.as_tensor(fitted.code_map, dtype=dtype))
+        self.register_buffer("code_map", torch.tensor(fitted.code_map, dtype=dtype, device="cpu"))
         self.linear = _linear(network.linear.encoder_axes, network.linear.code_bias)
         self.correction = _correction(network, "encode")
         self._code, self._training_range = network.code, network.training_range
@@ -55,7 +55,7 @@ class DecoderModule(nn.Module):
         network = fitted.network("cpu")
         dtype = network.parameters.dtype
         _register_units(self, fitted)
-        self.register_buffer("code_map_inverse", torch.as_tensor(fitted.code_map_inverse, dtype=dtype))
+        self.register_buffer("code_map_inverse", torch.tensor(fitted.code_map_inverse, dtype=dtype, device="cpu"))
         self.linear = _linear(network.linear.decoder_axes, None)
         self.correction = _correction(network, "decode")
         self._loss_class, self._training_range = type(network.loss), network.training_range
@@ -75,8 +75,8 @@ class DecoderModule(nn.Module):
 
 def _register_units(module: nn.Module, fitted: FittedAutoencoder) -> None:
     """Register mean and scale in float64: with large means, float32 would round away differences between rows."""
-    module.register_buffer("mean", torch.as_tensor(fitted.linear.mean, dtype=torch.float64))
-    module.register_buffer("scale", torch.as_tensor(fitted.linear.scale, dtype=torch.float64))
+    module.register_buffer("mean", torch.tensor(fitted.linear.mean, dtype=torch.float64, device="cpu"))
+    module.register_buffer("scale", torch.tensor(fitted.linear.scale, dtype=torch.float64, device="cpu"))
 
 
 def _linear(axes: Tensor, bias: Tensor | None) -> nn.Linear:

@@ -20,7 +20,7 @@ from skae._detector._tail_surprisal import TailSurprisal, cross_fitted_surprisal
 from skae._linalg._quantiles import weighted_quantile
 from skae._rows._blocks import row_blocks
 from skae._support._state import fields_of
-from skae._support._torch import dtype_of, to_tensor
+from skae._support._torch import dtype_of, no_autocast, to_tensor
 
 # Number of rows that are scored at once. Outputs for 20 features take 3 MB.
 NETWORK_BLOCK = 2048
@@ -72,7 +72,7 @@ class MaskedScores:
         """Minus the log-density of each feature given the others, by one network or by all; NaN for missing entries."""
         network, dtype, values = self.network, dtype_of(self.weights), systems.values
         result = np.empty(values.shape)
-        with torch.no_grad():
+        with torch.no_grad(), no_autocast():
             layers = self._scoring_layers if member is None else network.scoring_layers(self.passes, member)
             for part in row_blocks(len(result), 1, NETWORK_BLOCK):
                 index, inputs = self.bins.index(values[part]), masked_inputs(systems.select(part))
@@ -145,7 +145,7 @@ class DenoiserScores:
         """Squared distances that rows are moved at each noise level, by one network or by a different one per level."""
         network, dtype = self.network, dtype_of(self.weights)
         result = np.empty((len(systems.deviations), len(NOISE_LEVELS)))
-        with torch.no_grad():
+        with torch.no_grad(), no_autocast():
             layers = self._scoring_layers if member is None else network.scoring_layers(member)
             for part in row_blocks(len(result), 1, NETWORK_BLOCK):
                 coordinates = torch.from_numpy(systems.deviations[part] @ self.axes).to(dtype)

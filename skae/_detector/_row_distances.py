@@ -16,7 +16,7 @@ from skae._detector._nearest_rows import BLOCK_ELEMENTS, NearestRows, coincidenc
 from skae._detector._scorer import normalised
 from skae._rows._blocks import row_blocks
 from skae._support._state import fields_of
-from skae._support._torch import dtype_of, resolve_device, to_numpy, to_tensor
+from skae._support._torch import dtype_of, no_autocast, resolve_device, to_numpy, to_tensor
 
 # The features of a space of rank coordinates, and its bags.
 Space = tuple[np.ndarray, np.ndarray]
@@ -50,6 +50,7 @@ class RowDistances:
         """Rows of X in the three coordinate systems."""
         return self.coordinates(self.coordinates.scale.deviations(X, part))
 
+    @no_autocast()
     def log_distances(self, systems: Systems, device: str, groups: np.ndarray | None = None) -> np.ndarray:
         """Log-distances in the systems and in the spaces, shape (n_rows, N_SYSTEMS + n_spaces).
 
@@ -112,6 +113,7 @@ class RowDistances:
             mask[features] = True
         return masks
 
+    @no_autocast()
     def feature_shares(self, systems: Systems, device: str, groups: np.ndarray | None = None) -> list[np.ndarray]:
         """For each coordinate system the shares of the features in the distances of rows.
 

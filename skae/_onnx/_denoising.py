@@ -35,7 +35,7 @@ class Surprisals:
                 [np.asarray(tail.surprisals, np.float64) for tail in tails],
             )
         )
-        self._units = torch.tensor([tail.unit for tail in tails], dtype=torch.float64)
+        self._units = torch.tensor([tail.unit for tail in tails], dtype=torch.float64, device=CPU)
         self._width = width
 
     def __call__(self, values: Tensor) -> Tensor:
@@ -119,7 +119,7 @@ class _Systems:
         self._between = _padded([ranks.between[part] for part in between], width + 1, 0.0).to(self._dtype)
         self._interpolated = _tensor(ranks.interpolated, torch.bool)
         self._lowest, self._highest = (
-            torch.tensor([ranks.values[place] for place in places])
+            torch.tensor([ranks.values[place] for place in places], device=CPU)
             for places in (ranks.starts[:-1], ranks.starts[1:] - 1)
         )
 
@@ -210,7 +210,7 @@ class _Denoisers:
 def _of_column(table: Tensor, places: Tensor) -> Tensor:
     """Entries of a table that has one row per column of `places`; shape (n_rows, n_columns), as that of `places`."""
     width = table.shape[1]
-    return table.flatten()[places + torch.arange(len(table)) * width]
+    return table.flatten()[places + torch.arange(len(table), device=table.device) * width]
 
 
 def _padded(rows: list[np.ndarray], width: int, value: float) -> Tensor:

@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from skae._support._torch import no_autocast
+
 # The lowest version of the ONNX operators that torch's exporter can write.
 OPSET = 18
 
@@ -32,7 +34,7 @@ def add_module(module: nn.Module, scope: Any, operator: Any, container: Any) -> 
     dtype = np.result_type(np.float32, *map(_dtype, inputs))
     examples = [torch.from_numpy(np.zeros((2, variable.type.shape[1]), _dtype(variable))) for variable in inputs]
     whole = _WithDtypes(module, _torch_dtype(dtype), [_torch_dtype(_dtype(variable)) for variable in outputs]).eval()
-    with torch.no_grad(), _quiet():
+    with torch.no_grad(), no_autocast(), _quiet():
         # A first call fills cached properties with values. During the export they would become symbolic.
         whole(examples)
         try:

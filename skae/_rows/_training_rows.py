@@ -19,6 +19,7 @@ class TrainingRows:
 
     `groups` are the group numbers of the rows, if groups are given. `missing_share` is the share of the entries that
     are NaN. `n_seen` is the number of all rows seen if these are only the last chunk; "auto" depends on it.
+    `feature_names` are for errors.
     """
 
     source: RowSource
@@ -28,6 +29,7 @@ class TrainingRows:
     missing_share: float = 0.0
     n_seen: int | None = None
     groups: np.ndarray | None = None
+    feature_names: np.ndarray | None = None
 
     @property
     def n_rows(self) -> int:

@@ -1,15 +1,15 @@
 """Categorical features of a table: finding them and their categories, and encoding them as numbers.
 
-The categories of a feature are a sorted array, of numbers if all of them are numbers, else of strings. The code of a
-category is its index in this array. Unknown categories have the code that follows the last one, and missing values are
-NaN.
+The categories of a feature are a sorted array: of numbers if all of them are numbers that float64 represents exactly,
+else of strings. The code of a category is its index in this array. Unknown categories have the code that follows the
+last one, and missing values are NaN.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date, time, timedelta
 from numbers import Real
 from typing import Any
@@ -101,7 +101,8 @@ def find_categories(X, categorical_features) -> Categories:
         return {}
     else:
         X = as_table(X)
-        places = _places(np.asarray(categorical_features), X.shape[1], list(getattr(X, "columns", ())))
+        chosen = np.asarray(np.asarray(categorical_features).tolist())  # an array of objects may hold bools
+        places = _places(chosen, X.shape[1], list(getattr(X, "columns", ())))
     return {place: _sorted(_factorised(X, place)[1]) for place in places.tolist()}
 
 
@@ -152,7 +153,13 @@ def encoded(X, categories: Categories) -> np.ndarray:
     if numeric:
         numbers = X.iloc[:, numeric] if is_pandas(X) else X[:, numeric]
         with advice_on_columns(numbers, ADVICE_TO_CONVERT):
-            numbers = check_array(numbers, dtype=(np.float64, np.float32), ensure_all_finite="allow-nan")
+            numbers = check_array(
+                numbers,
+                dtype=(np.float64, np.float32),
+                ensure_all_finite="allow-nan",
+                ensure_min_samples=0,
+                input_name="X",
+            )
         dtype = numbers.dtype
     result = np.empty(X.shape, dtype)
     if numeric:
@@ -166,13 +173,26 @@ def encoded(X, categories: Categories) -> np.ndarray:
 
 
 def _plain(value: Any, as_number: bool) -> Any:
-    if as_number and isinstance(value, Real):
-        return float(value)
-    return str(value)
+    """A category as a number or a string; 1, 1.0 and "1" are the same.
+
+    Which of these a file contains may depend on its other rows: on missing values, or on a string in the same column.
+    """
+    if as_number and (isinstance(value, str) or _is_float(value)):
+        with suppress(ValueError):
+            return float(value)
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _is_float(value: Any) -> bool:
+    """Whether float64 represents the value exactly, so that no two integers become the same category."""
+    try:
+        return isinstance(value, Real) and float(value) == value
+    except OverflowError:
+        return False
 
 
 def _sorted(values: list) -> np.ndarray:
-    numbers = all(isinstance(value, Real) for value in values)
+    numbers = all(_is_float(value) for value in values)
     return np.array(sorted({_plain(value, numbers) for value in values}), dtype=np.float64 if numbers else np.str_)
 
 

@@ -125,8 +125,8 @@ class FeatureSelection:
         is_array_like = isinstance(value, Sequence) or hasattr(value, "__array__")
         if isinstance(value, str | bytes | bytearray) or not is_array_like:
             return False
-        values = np.asarray(value)
-        kinds = {type(each) for each in values.tolist()} if values.ndim == 1 else {object}
+        values = np.asarray(value, dtype=object)  # of [True, 1] NumPy would make ints
+        kinds = {type(plain_number(each)) for each in values} if values.ndim == 1 else {object}
         return len(kinds) < 2 and kinds <= {bool, int, str}
 
     def __str__(self) -> str:

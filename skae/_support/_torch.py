@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
 import numpy as np
 import torch
 
@@ -60,6 +63,16 @@ def to_tensor(array: np.ndarray | torch.Tensor, dtype: torch.dtype, device: torc
 def to_numpy(tensor: torch.Tensor) -> np.ndarray:
     """The values of `tensor` as a NumPy array in main memory."""
     return tensor.numpy(force=True)
+
+
+@contextmanager
+def no_autocast() -> Iterator[None]:
+    """Run the body in the precision of its tensors, even if the caller of skae uses `torch.autocast`."""
+    with ExitStack() as stack:
+        for kind in ("cpu", "cuda"):
+            if torch.is_autocast_enabled(kind):
+                stack.enter_context(torch.autocast(kind, enabled=False))
+        yield
 
 
 def make_generator(random_state: np.random.RandomState, device: torch.device) -> RowGenerator:

@@ -110,11 +110,12 @@ def as_group_numbers(groups: np.ndarray, owner: str) -> np.ndarray:
     return numbers
 
 
-def check_features_observed(is_observed: np.ndarray) -> None:
-    """Raise ValueError if a feature has no observed value."""
+def check_features_observed(is_observed: np.ndarray, names: np.ndarray | None) -> None:
+    """Raise ValueError if a feature has no observed value. It is named, or given by its index if there are no names."""
     if not is_observed.all():
+        features = np.arange(len(is_observed)) if names is None else names
         raise ValueError(
-            f"X has features without any observed value: {np.flatnonzero(~is_observed).tolist()}. Drop them. See "
+            f"X has features without any observed value: {features[~is_observed].tolist()}. Drop them. See "
             "docs/guide_missing_values.md."
         )
 

@@ -117,9 +117,11 @@ def test_all_epochs_are_run(X):
 
 
 def test_missing_values_are_refused(X):
+    fitted = AutoencoderTransformer(2, code="neighbors", max_iter=0).fit(X)
     X[3, 2] = np.nan
-    with pytest.raises(ValueError, match="Input X contains NaN"):
-        AutoencoderTransformer(2, code="neighbors").fit(X)
+    for method in (fitted.fit, fitted.transform):
+        with pytest.raises(ValueError, match=r"Input X contains NaN, which code='neighbors' does not accept\. Fill"):
+            method(X)
 
 
 def test_there_is_no_partial_fit():

@@ -146,11 +146,33 @@ class TestRecalibrate:
 
     @pytest.mark.parametrize("recent", [noisier(2, 1), noisier(3, 1), np.ones((5, 4)), np.tile(noisier(2, 1), (3, 1))])
     def test_two_rows_and_equal_rows(self, kind, recent):
-        detector, new = fitted(kind).recalibrate(recent), np.vstack([banana(20, 2), OUTLIERS, recent])
+        with pytest.warns(UserWarning, match=r"no p-value is below 0\..*Pass at least 19 normal rows to recalibrate\."):
+            detector, new = fitted(kind).recalibrate(recent), np.vstack([banana(20, 2), OUTLIERS, recent])
         assert np.isfinite(detector.score_samples(new)).all()
         assert np.isfinite(detector.feature_contributions(new)).all()
         assert (detector.p_values(new) >= 1 / (len(recent) + 1)).all()
         assert (detector.predict(recent) == 1).all()
+
+    @pytest.mark.parametrize(
+        ("contamination", "n_enough"), [("auto", 19), (0.01, 99), (np.float32(0.25), 3), (0.3, 3)], ids=str
+    )
+    def test_too_few_rows_for_so_few_false_alarms(self, kind, contamination, n_enough):
+        """Of n + 1 exchangeable rows, each is the most unusual one with a chance of 1 / (n + 1)."""
+        detector, recent = fitted(kind, contamination=contamination), noisier(2 * n_enough, 1)
+        detector.recalibrate(recent[:n_enough])
+        detector.recalibrate(recent, groups=np.arange(2 * n_enough) // 2)
+        few = recent[: n_enough - 1]
+        words = rf"no p-value is below {1 / n_enough:.3g}, and predict .*Pass at least {n_enough} normal rows"
+        with pytest.warns(UserWarning, match=words):
+            detector.recalibrate(few)
+        with pytest.warns(UserWarning, match=words):
+            detector.recalibrate(np.repeat(few, 2, axis=0), groups=np.repeat(np.arange(n_enough - 1), 2))
+
+    def test_a_warning_that_is_an_error_leaves_the_estimator_unchanged(self, kind):
+        before = state(fitted_once(kind))
+        with pytest.raises(UserWarning, match="too few calibration rows"):
+            fitted_once(kind).recalibrate(noisier(5, 1))
+        assert state(fitted_once(kind)) == before
 
     def test_weights_are_repetitions(self, kind):
         recent, weight, new = noisier(60, 1), np.arange(60) % 3, np.vstack([noisier(50, 2), OUTLIERS])

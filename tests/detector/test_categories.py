@@ -271,6 +271,19 @@ class TestEstimator:
             detector.fit(other, sample_weight=-np.ones(N_ROWS))
         np.testing.assert_array_equal(detector.score_samples(NEW), before)
 
+    def test_errors_count_all_columns(self, quick):
+        broken = NEW.copy()
+        broken[0, 3] = np.inf
+        for X, words in [
+            (
+                NEW[:0],
+                r"0 sample\(s\) \(shape=\(0, 5\)\) while a minimum of 1 is required by AutoencoderOutlierDetector",
+            ),
+            (broken, "Input X contains infinity"),
+        ]:
+            with pytest.raises(ValueError, match=words):
+                quick[False].predict(X)
+
     def test_a_category_that_was_never_observed(self):
         rows = TRAIN.copy()
         rows[:, 1] = None

@@ -18,7 +18,11 @@ def assert_codes(X, categorical_features, expected):
 
 
 class TestArrays:
-    @pytest.mark.parametrize("chosen", [[0], [True, False], np.array([0]), np.array([True, False])], ids=str)
+    @pytest.mark.parametrize(
+        "chosen",
+        [[0], [True, False], np.array([0]), np.array([True, False]), np.array([True, False], dtype=object)],
+        ids=repr,
+    )
     @pytest.mark.parametrize("X", [OBJECTS, OBJECTS.tolist()], ids=["array", "list"])
     def test_strings(self, X, chosen):
         categories = find_categories(X, chosen)
@@ -37,9 +41,26 @@ class TestArrays:
         new = np.array([["c", 0.0], [7, 0.0], [float("nan"), 0.0], ["", 0.0]], dtype=object)
         np.testing.assert_array_equal(encoded(new, categories)[:, 0], [2, 2, NAN, 2])
         numbers = find_categories(np.array([[1], [2]]), [0])
-        np.testing.assert_array_equal(
-            encoded(np.array([["1"], [2.0], [True], [3]], dtype=object), numbers)[:, 0], [2, 1, 0, 2]
-        )
+        new = np.array([["x"], [2.0], [True], [3], ["3"], [10**400]], dtype=object)
+        np.testing.assert_array_equal(encoded(new, numbers)[:, 0], [2, 1, 0, 2, 2, 2])
+
+    @pytest.mark.parametrize("seen", [[1, 2, 3], [1.0, 2.0, 3.0], ["1", "2", "3"], ["x", "1", 2.0, 3]], ids=str)
+    def test_numbers_that_are_stored_in_other_ways(self, seen):
+        """Of columns with missing values pandas makes floats, and strings of those with a single "x"."""
+        categories = find_categories(np.array(seen, dtype=object)[:, np.newaxis], [0])
+        new = np.array([[2, 2.0, "2"], [3, 3.0, "3"]], dtype=object)
+        for column in new.T:
+            np.testing.assert_array_equal(encoded(column[:, np.newaxis], categories)[:, 0], [1, 2])
+
+    def test_long_integers_differ(self):
+        """Of such numbers float64 would make one."""
+        X = np.array([[2**60], [2**60 + 1], [2**60]])
+        categories = find_categories(X, [0])
+        np.testing.assert_array_equal(categories[0], [str(2**60), str(2**60 + 1)])
+        np.testing.assert_array_equal(encoded(X, categories)[:, 0], [0, 1, 0])
+        np.testing.assert_array_equal(encoded(np.array([[2**60 + 2]]), categories), [[2]])
+        beyond = np.array([[10**400], [1]], dtype=object)
+        np.testing.assert_array_equal(encoded(beyond, find_categories(beyond, [0]))[:, 0], [1, 0])
 
     def test_strings_and_numbers_together_are_strings(self):
         X = np.array([["a"], [1], [True]], dtype=object)

@@ -3,7 +3,17 @@
 import numpy as np
 import pytest
 
-from skae._support._constraints import Boolean, Float, Integer, LayerSizes, OddInteger, OneOf, Seed, check_parameters
+from skae._support._constraints import (
+    Boolean,
+    FeatureSelection,
+    Float,
+    Integer,
+    LayerSizes,
+    OddInteger,
+    OneOf,
+    Seed,
+    check_parameters,
+)
 
 
 @pytest.mark.parametrize(
@@ -16,6 +26,22 @@ from skae._support._constraints import Boolean, Float, Integer, LayerSizes, OddI
         (OneOf(("auto", None)), ["auto", None], ["Auto", 0, np.array(["auto", "auto"])]),
         (Boolean(), [True, np.True_], [0, 1, "True", None]),
         (Seed(), [None, 0, 2**32 - 1, np.random.RandomState(0)], [-1, 2**32, 1.0, "0"]),
+        (
+            FeatureSelection(),
+            [[0], [True, False], ("a", "b"), np.array([True], dtype=object), [np.int8(1), 2], [np.str_("a")], []],
+            [
+                [True, 1],
+                [1, "a"],
+                [0.0],
+                [None],
+                [[0], [1]],
+                [[0], [1, 2]],
+                "a",
+                {0},
+                0,
+                np.array([True, 1], dtype=object),
+            ],
+        ),
         (
             LayerSizes(),
             [3, np.int64(3), (), (3,), [4, np.int32(5)], range(3, 5), np.array([3, 4]), np.array([])],
