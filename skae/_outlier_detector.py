@@ -38,7 +38,7 @@ from skae._support._random_state import local_random_state, random_state_after
 from skae._support._tensors import like
 from skae._support._threads import single_thread
 from skae._support._torch import no_autocast, resolve_dtype
-from skae._support._validation import check_features_observed, unchanged_on_error
+from skae._support._validation import check_features_observed, check_n_components, unchanged_on_error
 from skae._support._warnings import warn
 
 # Limits of the sample that `partial_fit` keeps of all rows seen: the number of rows, and of values in them.
@@ -94,7 +94,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
     n_components : int, float or None, default=0.9
         Number of columns of the codes that `transform` returns, as in `AutoencoderTransformer`. A float in (0, 1) takes
         the smallest number of principal components that explains that share of the variance. None takes all. With
-        "denoising" it is at most the number of features. With "reconstruction" it is the width of the bottleneck.
+        "reconstruction" it is the width of the bottleneck.
     contamination : "auto" or float, default="auto"
         With ``novelty=True``, the share of new normal rows that are labelled as outliers, which is the rate of false
         alarms. "auto" is 0.01. With ``novelty=False``, the share of the training rows that are labelled as outliers,
@@ -702,9 +702,11 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
             )
 
     def _scorer_parameters(self) -> ScorerParameters:
+        n_components = plain_number(self.n_components)
+        check_n_components(n_components, self.n_features_in_)
         return ScorerParameters(
             bool(self.novelty),
-            plain_number(self.n_components),
+            n_components,
             layer_sizes(self.hidden_layer_sizes),
             self.activation,
             bool(self.scale),

@@ -33,7 +33,7 @@ from skae._support._random_state import local_random_state, random_state_after
 from skae._support._tensors import as_array, is_valid_tensor, like
 from skae._support._threads import settle_count
 from skae._support._torch import resolve_dtype
-from skae._support._validation import check_sample_weight, unchanged_on_error
+from skae._support._validation import check_n_components, check_sample_weight, unchanged_on_error
 
 # Training rows may be outside the range of a loss by this many rounding errors. The output of `MinMaxScaler` is outside
 # of [0, 1] by as many as the values of a feature are larger than its range: by 200 for years within a decade.
@@ -72,9 +72,10 @@ class AutoencoderTransformer(BaseAutoencoder):
     Parameters
     ----------
     n_components : int, float or None, default=2
-        Number of columns of the code. An int may exceed the number of features. A float in (0, 1) takes the smallest
-        number of principal components that explains more than that share of the variance (with ``code="ordered"``, the
-        smallest number of the code's own components). None takes ``min(n_samples, n_features)``.
+        Number of columns of the code; an int above the number of features only with ``code="sparse"``. A float in
+        (0, 1) takes the smallest number of principal components that explains more than that share of the variance
+        (with ``code="ordered"``, the smallest number of the code's own components). None takes ``min(n_samples,
+        n_features)``.
     code : {"dense", "neighbors", "ordered", "sparse", "variational"}, default="dense"
         Kind of code. "dense" uses every component for every row, as PCA does. "neighbors" also keeps rows that are near
         each other together, for maps in two components, as UMAP and t-SNE do [3]_. The network is kept only if held-out
@@ -651,6 +652,8 @@ class AutoencoderTransformer(BaseAutoencoder):
                 "'gaussian', or leave corruption_level at 'auto': see docs/guide_denoising.md."
             )
         n_components = plain_number(self.n_components)
+        if self.code != "sparse":
+            check_n_components(n_components, rows.n_features)
         config = AutoencoderConfig(
             n_components,
             self.code,

@@ -123,6 +123,18 @@ class TestExtremes:
             given = rows[:, :1] if method == "inverse_transform" else rows
             assert np.isfinite(getattr(estimator, method)(given)).all()
 
+    @each_estimator
+    @pytest.mark.parametrize("method", ["fit", "partial_fit"])
+    def test_more_components_than_features(self, name, method):
+        estimator = clone(ESTIMATORS[name]).set_params(n_components=5)
+        before = state(estimator)
+        with pytest.raises(ValueError, match="n_components=5 must be between 1 and n_features=4"):
+            getattr(estimator, method)(X[:, :4])
+        assert state(estimator) == before
+
+    def test_sparse_codes_may_have_more_components_than_features(self):
+        assert AutoencoderTransformer(5, code="sparse").fit(X[:, :4]).transform(X[:, :4]).shape == (N, 5)
+
     @pytest.mark.parametrize(
         "make", [AutoencoderTransformer, partial(AutoencoderOutlierDetector, method="reconstruction")]
     )

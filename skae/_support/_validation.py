@@ -127,3 +127,12 @@ def check_finite_result(result, computed_in):
         dtype = min(np.dtype(computed_in), as_array(result[:0]).dtype, key=lambda dtype: dtype.itemsize)
         raise ValueError(f"Input X contains infinity or a value too large for {dtype!r}.")
     return result
+
+
+def check_n_components(n_components: int | float | None, n_features: int) -> None:
+    """Raise ValueError if there are more components than features."""
+    if isinstance(n_components, int) and n_components > n_features:
+        raise ValueError(
+            f"n_components={n_components} must be between 1 and n_features={n_features}. Only an AutoencoderTransformer "
+            "with code='sparse' can have more components than features. See docs/guide_code_size.md."
+        )
