@@ -49,6 +49,10 @@ class TrainingRange:
         return {"row_norm": float(self.row_norm), "code_norm": float(self.code_norm)}
 
 
+# The ranges that limit nothing, and that contain no row.
+UNLIMITED, EMPTY = TrainingRange(), TrainingRange(0.0, 0.0)
+
+
 def _faded(correction: Tensor, points: Tensor, largest: float) -> Tensor:
     if math.isinf(largest):
         return correction

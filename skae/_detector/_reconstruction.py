@@ -89,7 +89,7 @@ class ReconstructionScorer:
             train, calibration = split_rows(rows, 1.0 / N_FOLDS, random_state)
             split = Split(train, None, rows.sample_weight)
         # Calibration rows must not have influenced any part of the autoencoder. With folds, this holds in any case.
-        train_rows_only = calibration is not None and not needs_folds(rows)
+        representative = None if calibration is None or needs_folds(rows) else split.train
         scored = split.train if calibration is None else calibration
 
         def scorer_fit(fitted: AutoencoderFit) -> ScorerFit:
@@ -108,7 +108,7 @@ class ReconstructionScorer:
             settings,
             random_state,
             split=split,
-            train_rows_only=train_rows_only,
+            representative=representative,
             report=lambda max_iter, package: report(max_iter, lambda: scorer_fit(package())),
         )
         return scorer_fit(fitted)
