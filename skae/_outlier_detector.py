@@ -35,6 +35,7 @@ from skae._support._constraints import (
 )
 from skae._support._frames import frame_like
 from skae._support._random_state import local_random_state, random_state_after
+from skae._support._state import fields_of
 from skae._support._tensors import like
 from skae._support._threads import single_thread
 from skae._support._torch import no_autocast, resolve_dtype
@@ -765,7 +766,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
             "_calibration": self._calibration.to_state(),
         }
         # The estimator that callbacks get during `fit` has no `_reservoir` yet.
-        return state | ({"_reservoir": dict(vars(self._reservoir))} if hasattr(self, "_reservoir") else {})
+        return state | ({"_reservoir": fields_of(self._reservoir)} if hasattr(self, "_reservoir") else {})
 
     def _fitted_from_state(self, state: dict[str, Any]) -> dict[str, Any]:
         fitted: dict[str, Any] = {

@@ -25,6 +25,7 @@ from skae._rows._row_source import RowSource
 from skae._rows._standardised_rows import n_batches
 from skae._rows._strata import stratified_rows
 from skae._rows._training_rows import TrainingRows
+from skae._support._state import fields_of
 from skae._support._threads import single_thread
 from skae._support._torch import no_autocast, to_numpy, to_tensor
 from skae._training._interfaces import Split
@@ -58,7 +59,7 @@ class IncrementalState:
             "variances": self.axes.variances,
             "total_variance": self.axes.total_variance,
             "covariance": self.covariance,
-            "reservoir": dict(vars(self.reservoir)),
+            "reservoir": fields_of(self.reservoir),
             "n_steps": self.n_steps,
             "vectors": list(self.vectors),
         }
