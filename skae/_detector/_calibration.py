@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from skae._detector._conformal import conformal_p_values
-from skae._detector._tail_surprisal import TailSurprisal, cross_fitted_surprisals, mean_of_two_highest
+from skae._detector._tail_surprisal import TailSurprisal, cross_fitted_surprisals, mean_of_two_highest, surprisals_by
 from skae._linalg._quantiles import lower_tail_threshold, weighted_quantile
 from skae._support._state import fields_of
 
@@ -86,9 +86,7 @@ class Calibration:
 
     def _surprisals_of(self, components: np.ndarray) -> np.ndarray:
         """Weighted surprisals. They are zero for component scores that are NaN, because nothing was observed."""
-        pairs = zip(self.surprisals, components.T, strict=True)
-        surprisals = np.stack([tail(values) for tail, values in pairs], axis=1) * self.component_weight
-        return np.nan_to_num(surprisals, posinf=np.inf)
+        return np.nan_to_num(surprisals_by(self.surprisals, components) * self.component_weight, posinf=np.inf)
 
 
 def normal_threshold(calibration: Calibration, contamination: float | str) -> float:

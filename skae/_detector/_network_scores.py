@@ -16,7 +16,7 @@ from skae._detector._ensemble import Layers
 from skae._detector._entries import N_FOLDS
 from skae._detector._masked_autoencoder import Bins, MaskedAutoencoder, Pass, ScoringLayers
 from skae._detector._nearest_rows import SQUARED_FLOOR
-from skae._detector._tail_surprisal import TailSurprisal, cross_fitted_surprisals, mean_of_two_highest
+from skae._detector._tail_surprisal import TailSurprisal, cross_fitted_surprisals, mean_of_two_highest, surprisals_by
 from skae._linalg._quantiles import weighted_quantile
 from skae._rows._blocks import row_blocks
 from skae._support._state import fields_of
@@ -102,9 +102,8 @@ class MaskedScores:
         )
 
     def _surprisals(self, raw: np.ndarray) -> np.ndarray:
-        pairs = zip(self.feature_surprisals, raw.T, strict=True)
         # The surprisal of a missing entry is zero.
-        return np.nan_to_num(np.stack([tail(values) for tail, values in pairs], axis=1))
+        return np.nan_to_num(surprisals_by(self.feature_surprisals, raw))
 
     @cached_property
     def _scoring_layers(self) -> ScoringLayers:
