@@ -10,11 +10,12 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
+from skae._detector._bins import Bins
 from skae._detector._coordinates import Systems
 from skae._detector._denoiser import NOISE_LEVELS, DenoiserEnsemble
 from skae._detector._ensemble import Layers
 from skae._detector._entries import N_FOLDS
-from skae._detector._masked_autoencoder import Bins, MaskedAutoencoder, Pass, ScoringLayers
+from skae._detector._masked_autoencoder import MaskedAutoencoder, Pass, ScoringLayers, masked_inputs
 from skae._detector._nearest_rows import SQUARED_FLOOR
 from skae._detector._tail_surprisal import TailSurprisal, cross_fitted_surprisals, mean_of_two_highest, surprisals_by
 from skae._linalg._quantiles import weighted_quantile
@@ -171,12 +172,6 @@ class DenoiserScores:
     @cached_property
     def _scoring_layers(self) -> list[Layers]:
         return self.network.scoring_layers()
-
-
-def masked_inputs(systems: Systems) -> np.ndarray:
-    """The inputs of masked autoencoders."""
-    is_numeric = None if systems.columns is None else systems.columns.is_numeric
-    return MaskedAutoencoder.inputs(systems.observed, systems.ranks, is_numeric)
 
 
 def out_of_fold(raw: Callable[..., np.ndarray], systems: Systems, fold: np.ndarray) -> np.ndarray:

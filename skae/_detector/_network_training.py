@@ -10,10 +10,11 @@ import torch
 
 from skae._defaults._denoising import DENOISERS, MASKED_AUTOENCODERS, denoising_settings
 from skae._defaults._training_parameters import resolved
+from skae._detector._bins import Bins, log_marginals
 from skae._detector._denoiser import NOISE_LEVELS, DenoiserEnsemble
 from skae._detector._entries import N_FOLDS, Entries
-from skae._detector._masked_autoencoder import Bins, MaskedAutoencoder, draw_passes, log_marginals
-from skae._detector._network_scores import DenoiserScores, MaskedScores, NetworkScores, masked_inputs
+from skae._detector._masked_autoencoder import MaskedAutoencoder, draw_passes, masked_inputs
+from skae._detector._network_scores import DenoiserScores, MaskedScores, NetworkScores
 from skae._detector._row_distances import RowDistances
 from skae._detector._scorer import ScorerParameters
 from skae._rows._blocks import row_indices

@@ -8,11 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from skae._detector._bins import Bins
 from skae._detector._coordinates import N_SYSTEMS, WHITENED, Coordinates
 from skae._detector._denoiser import NOISE_LEVELS, DenoiserEnsemble
 from skae._detector._denoising import DenoisingScorer
 from skae._detector._feature_scale import CLIP
-from skae._detector._masked_autoencoder import INPUT_CLIP, Bins
+from skae._detector._masked_autoencoder import INPUT_CLIP
 from skae._detector._nearest_rows import SQUARED_FLOOR
 from skae._detector._network_scores import DenoiserScores, MaskedScores
 from skae._detector._row_distances import DeviceDistances
