@@ -283,9 +283,7 @@ class AutoencoderNetwork:
 
     def _inputs(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Rows without missing entries, for the linear path, and the inputs of the encoder's network."""
-        if self._imputer is None or self._is_complete(x):
-            return x, x
-        filled = self._imputer(x)
+        filled = x if self._imputer is None or self._is_complete(x) else self._imputer(x)
         if not self.takes_mask or self.module is not None:
             return filled, filled
         return filled, torch.cat([filled, torch.isnan(x).to(x.dtype)], dim=1)
