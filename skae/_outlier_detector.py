@@ -704,14 +704,14 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
 
     def _scorer_parameters(self) -> ScorerParameters:
         return ScorerParameters(
-            bool(self.novelty),
-            plain_number(self.n_components),
-            layer_sizes(self.hidden_layer_sizes),
-            self.activation,
-            bool(self.scale),
-            self._training_parameters(),
-            self.device,
-            self._n_categories(),
+            novelty=bool(self.novelty),
+            n_components=plain_number(self.n_components),
+            hidden_layer_sizes=layer_sizes(self.hidden_layer_sizes),
+            activation=self.activation,
+            scale=bool(self.scale),
+            training=self._training_parameters(),
+            device=self.device,
+            n_categories=self._n_categories(),
         )
 
     def _n_categories(self) -> np.ndarray | None:

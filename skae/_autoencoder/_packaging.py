@@ -119,15 +119,15 @@ def package(fit: FitInProgress) -> AutoencoderFit:
     linear, weights = fit.form.linear.truncated(network.n_components), to_numpy(network.parameters).copy()
     imputer = fit.form.imputer.to(network.parameters.dtype, torch.device("cpu"))
     autoencoder = FittedAutoencoder(
-        fit.form.config,
-        linear,
-        imputer.to_arrays(),
-        weights,
-        _public_code_map(fit, network, linear),
-        network.takes_mask,
-        network.module,
-        _codes_of(fit, network, fit.repeated(MAX_SAMPLE_CODES)).astype(np.float32),
-        UNLIMITED if network.is_linear() else fit.range_of(network),
+        config=fit.form.config,
+        linear=linear,
+        imputer=imputer.to_arrays(),
+        weights=weights,
+        code_map=_public_code_map(fit, network, linear),
+        takes_mask=network.takes_mask,
+        module=network.module,
+        sample_codes=_codes_of(fit, network, fit.repeated(MAX_SAMPLE_CODES)).astype(np.float32),
+        training_range=UNLIMITED if network.is_linear() else fit.range_of(network),
     )
     return AutoencoderFit(autoencoder, axes, shares, fit.split, fit.training)
 
