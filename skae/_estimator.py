@@ -59,7 +59,7 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
         "max_iter": (Integer(0), AUTO),
         "n_iter_no_change": (Integer(1), AUTO),
         "dtype": (OneOf(("auto", "bfloat16", "float32", "float64")),),
-        "device": (InstanceOf((str,), "a str"),),
+        "device": (InstanceOf(str),),
         "verbose": (Boolean(), Integer(0)),
         "random_state": (Seed(),),
     }

@@ -115,10 +115,9 @@ def threshold(
     """
     if novelty:
         return normal_threshold(calibration, contamination)
-    if not isinstance(contamination, str):
-        scores, weight = training_scores()
-        return lower_tail_threshold(scores, contamination, weight)
     scores, weight = training_scores()
+    if not isinstance(contamination, str):
+        return lower_tail_threshold(scores, contamination, weight)
     of_most_unusual = lower_tail_threshold(scores, 1.0 / weight.sum(), weight)
     share = share_beyond_fence(components, calibration.weight)
     if share == 0.0:
