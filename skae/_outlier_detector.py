@@ -663,13 +663,12 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
 
         def attributes(fitted: ScorerFit) -> dict[str, Any]:
             calibration = Calibration.of(fitted.components, fitted.weight, fitted.component_weight, fitted.groups)
-
-            def training_scores() -> tuple[np.ndarray, np.ndarray]:
-                scores = calibration.scores_of(fitted.scorer.component_scores(X, self.device))
-                return scores, rows.effective_counts
-
             contamination = plain_number(self.contamination)
-            offset = threshold(calibration, fitted.components, training_scores, contamination, bool(self.novelty))
+            if self.novelty:
+                offset = normal_threshold(calibration, contamination)
+            else:
+                scores = calibration.scores_of(fitted.scorer.component_scores(X, self.device))
+                offset = threshold(calibration, fitted.components, contamination, scores, rows.effective_counts)
             return training_attributes(fitted.training) | {
                 "n_components_": fitted.n_components,
                 "offset_": offset,

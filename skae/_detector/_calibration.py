@@ -5,7 +5,6 @@ It does not depend on the scorer. It gets the component scores of calibration ro
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,19 +102,16 @@ def normal_threshold(calibration: Calibration, contamination: float | str) -> fl
 def threshold(
     calibration: Calibration,
     components: np.ndarray,
-    training_scores: Callable[[], tuple[np.ndarray, np.ndarray]],
     contamination: float | str,
-    novelty: bool,
+    scores: np.ndarray,
+    weight: np.ndarray,
 ) -> float:
-    """The score below which rows are outliers.
+    """The score below which rows are outliers, if some training rows may be outliers.
 
-    With `novelty`, it is `normal_threshold`. Otherwise a number is the share of the training rows below it, whose
-    scores and weights `training_scores` returns. "auto" takes the share of the calibration rows that are beyond the
-    fence, given their component scores, and at least the most unusual training row.
+    A number is the share of the training rows below it, given their scores and weights. "auto" takes the share of the
+    calibration rows that are beyond the fence, given their component scores, and at least the most unusual training
+    row.
     """
-    if novelty:
-        return normal_threshold(calibration, contamination)
-    scores, weight = training_scores()
     if not isinstance(contamination, str):
         return lower_tail_threshold(scores, contamination, weight)
     of_most_unusual = lower_tail_threshold(scores, 1.0 / weight.sum(), weight)
