@@ -20,6 +20,7 @@ import pandas as pd
 import torch
 from _results import add_out, save
 from sklearn.ensemble import IsolationForest
+from speed import interleaved
 
 from skae import AutoencoderOutlierDetector
 
@@ -43,18 +44,6 @@ def detectors() -> dict:
     }
 
 
-def interleaved(functions: dict, repeats: int, clock) -> dict[str, float]:
-    """Median seconds of each."""
-    seconds: dict[str, list[float]] = {name: [] for name in functions}
-    for repeat in range(repeats + 1):
-        for name, function in functions.items():
-            start = clock()
-            function()
-            if repeat > 0:
-                seconds[name].append(clock() - start)
-    return {name: float(np.median(values)) for name, values in seconds.items()}
-
-
 def score(fitted: dict, repeats: int) -> dict:
     X = rows(N_SCORED, 1)
     functions = {name: (lambda detector=detector: detector.score_samples(X)) for name, detector in fitted.items()}
@@ -69,7 +58,7 @@ def row(fitted: dict, repeats: int) -> dict:
             detector.score_samples(one)
 
     functions = {name: (lambda detector=detector: repeated(detector)) for name, detector in fitted.items()}
-    seconds = interleaved(functions, repeats, time.perf_counter)
+    seconds = interleaved(functions, repeats)
     return {"score one row, ms": {name: 1e3 * value / CALLS_PER_RUN for name, value in seconds.items()}}
 
 

@@ -59,7 +59,7 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
         "max_iter": (Integer(0), AUTO),
         "n_iter_no_change": (Integer(1), AUTO),
         "dtype": (OneOf(("auto", "bfloat16", "float32", "float64")),),
-        "device": (InstanceOf((str,), "a str"),),
+        "device": (InstanceOf(str),),
         "verbose": (Boolean(), Integer(0)),
         "random_state": (Seed(),),
     }
@@ -144,13 +144,13 @@ class BaseAutoencoder(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
 
     def _training_parameters(self) -> TrainingParameters:
         return TrainingParameters(
-            plain_number(self.alpha),
-            plain_number(self.batch_size),
-            plain_number(self.learning_rate_init),
-            plain_number(self.max_iter),
-            plain_number(self.n_iter_no_change),
-            plain_number(getattr(self, "early_stopping", "auto")),
-            self.dtype,
+            alpha=plain_number(self.alpha),
+            batch_size=plain_number(self.batch_size),
+            learning_rate_init=plain_number(self.learning_rate_init),
+            max_iter=plain_number(self.max_iter),
+            n_iter_no_change=plain_number(self.n_iter_no_change),
+            early_stopping=plain_number(getattr(self, "early_stopping", "auto")),
+            dtype=self.dtype,
         )
 
     def _reporter(self, rows: TrainingRows, attributes: Callable[[Any], dict[str, Any]]) -> Report:

@@ -35,6 +35,7 @@ from skae._support._constraints import (
 )
 from skae._support._frames import frame_like
 from skae._support._random_state import local_random_state, random_state_after
+from skae._support._state import fields_of
 from skae._support._tensors import like
 from skae._support._threads import single_thread
 from skae._support._torch import no_autocast, resolve_dtype
@@ -662,13 +663,12 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
 
         def attributes(fitted: ScorerFit) -> dict[str, Any]:
             calibration = Calibration.of(fitted.components, fitted.weight, fitted.component_weight, fitted.groups)
-
-            def training_scores() -> tuple[np.ndarray, np.ndarray]:
-                scores = calibration.scores_of(fitted.scorer.component_scores(X, self.device))
-                return scores, rows.effective_counts
-
             contamination = plain_number(self.contamination)
-            offset = threshold(calibration, fitted.components, training_scores, contamination, bool(self.novelty))
+            if self.novelty:
+                offset = normal_threshold(calibration, contamination)
+            else:
+                scores = calibration.scores_of(fitted.scorer.component_scores(X, self.device))
+                offset = threshold(calibration, fitted.components, contamination, scores, rows.effective_counts)
             return training_attributes(fitted.training) | {
                 "n_components_": fitted.n_components,
                 "offset_": offset,
@@ -705,14 +705,14 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         n_components = plain_number(self.n_components)
         check_n_components(n_components, self.n_features_in_)
         return ScorerParameters(
-            bool(self.novelty),
-            n_components,
-            layer_sizes(self.hidden_layer_sizes),
-            self.activation,
-            bool(self.scale),
-            self._training_parameters(),
-            self.device,
-            self._n_categories(),
+            novelty=bool(self.novelty),
+            n_components=n_components,
+            hidden_layer_sizes=layer_sizes(self.hidden_layer_sizes),
+            activation=self.activation,
+            scale=bool(self.scale),
+            training=self._training_parameters(),
+            device=self.device,
+            n_categories=self._n_categories(),
         )
 
     def _n_categories(self) -> np.ndarray | None:
@@ -767,7 +767,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
             "_calibration": self._calibration.to_state(),
         }
         # The estimator that callbacks get during `fit` has no `_reservoir` yet.
-        return state | ({"_reservoir": dict(vars(self._reservoir))} if hasattr(self, "_reservoir") else {})
+        return state | ({"_reservoir": fields_of(self._reservoir)} if hasattr(self, "_reservoir") else {})
 
     def _fitted_from_state(self, state: dict[str, Any]) -> dict[str, Any]:
         fitted: dict[str, Any] = {

@@ -655,18 +655,20 @@ class AutoencoderTransformer(BaseAutoencoder):
         if self.code != "sparse":
             check_n_components(n_components, rows.n_features)
         config = AutoencoderConfig(
-            n_components,
-            self.code,
-            plain_number(self.n_nonzero),
-            float(self.beta),
-            self.loss,
-            self.corruption,
-            plain_number(resolved(self.corruption_level, lambda: CORRUPTION_LEVEL)),
-            self.network,
-            resolved(layer_sizes(self.hidden_layer_sizes), lambda: default_layer_sizes(n_components)),
-            self.activation,
-            bool(self.whiten),
-            bool(self.scale),
+            n_components=n_components,
+            code=self.code,
+            n_nonzero=plain_number(self.n_nonzero),
+            beta=float(self.beta),
+            loss=self.loss,
+            corruption=self.corruption,
+            corruption_level=plain_number(resolved(self.corruption_level, lambda: CORRUPTION_LEVEL)),
+            network=self.network,
+            hidden_layer_sizes=resolved(
+                layer_sizes(self.hidden_layer_sizes), lambda: default_layer_sizes(n_components)
+            ),
+            activation=self.activation,
+            whiten=bool(self.whiten),
+            scale=bool(self.scale),
         )
         if rows.source.is_distributed and (self.corruption == "swap" or callable(self.corruption)):
             raise ValueError(

@@ -8,6 +8,7 @@ from skae import AutoencoderTransformer
 
 
 def untrained(n_components=3, **parameters):
+    """The estimator before training, in float64 so that only rounding separates it from PCA."""
     return AutoencoderTransformer(n_components, max_iter=0, dtype="float64", **parameters)
 
 

@@ -15,6 +15,7 @@ from sklearn.pipeline import FeatureUnion, make_pipeline, make_union
 from sklearn.preprocessing import StandardScaler
 
 from skae import AutoencoderOutlierDetector, AutoencoderTransformer, to_onnx
+from skae._autoencoder._activations import ACTIVATIONS
 from skae._outlier_detector import SCORERS
 from skae.networks import ConvolutionalNetwork1d
 
@@ -28,7 +29,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:The loss was still falling")
 
 # A conversion takes one to six seconds: several things are tried on each graph.
 slow, nightly = pytest.mark.slow, pytest.mark.nightly
-ACTIVATIONS = ("relu", "silu", "gelu", "tanh", "identity")
 # Of the outputs' standard deviation: a few roundings of float32, which is what rows and results are held in.
 TOLERANCE = 1e-5
 

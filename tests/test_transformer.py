@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+from family_cases import untrained
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_wine
@@ -18,16 +19,11 @@ from sklearn.pipeline import make_pipeline
 from skae import AutoencoderOutlierDetector, AutoencoderTransformer
 
 
-def anchor(n_components=3, **parameters):
-    """The estimator before training, in float64 so that only rounding separates it from PCA."""
-    return AutoencoderTransformer(n_components, max_iter=0, dtype="float64", **parameters)
-
-
 class TestIsPCABeforeTraining:
     @pytest.mark.parametrize("n_components", [1, 5, 0.8, None])
     def test_codes_reconstruction_and_attributes(self, digits, n_components):
         X, X_test = digits
-        ours, pca = anchor(n_components).fit(X), PCA(n_components, svd_solver="full").fit(X)
+        ours, pca = untrained(n_components).fit(X), PCA(n_components, svd_solver="full").fit(X)
         codes = pca.transform(X_test)
         varied = pca.explained_variance_ratio_ > 1e-12  # pixels that never change leave axes that are arbitrary
         assert ours.n_components_ == pca.n_components_
@@ -39,22 +35,22 @@ class TestIsPCABeforeTraining:
 
     def test_weights_make_it_the_weighted_pca(self, curve):
         weight = np.random.RandomState(0).randint(0, 4, size=len(curve))
-        ours, pca = anchor(2).fit(curve, sample_weight=weight), PCA(2).fit(np.repeat(curve, weight, axis=0))
+        ours, pca = untrained(2).fit(curve, sample_weight=weight), PCA(2).fit(np.repeat(curve, weight, axis=0))
         np.testing.assert_allclose(ours.transform(curve), pca.transform(curve), atol=1e-9)
 
     def test_whitened_codes(self, digits):
         X, X_test = digits
-        ours, pca = anchor(5, whiten=True).fit(X), PCA(5, whiten=True, svd_solver="full").fit(X)
+        ours, pca = untrained(5, whiten=True).fit(X), PCA(5, whiten=True, svd_solver="full").fit(X)
         np.testing.assert_allclose(ours.transform(X_test), pca.transform(X_test), atol=1e-8)
         np.testing.assert_allclose(ours.inverse_transform(ours.transform(X_test)), ours.reconstruct(X_test), atol=1e-9)
 
     def test_scaled_features(self, curve):
         X = curve * [1.0, 100.0, 0.01]
         scaled = (X - X.mean(axis=0)) / X.std(axis=0)
-        np.testing.assert_allclose(anchor(2, scale=True).fit_transform(X), PCA(2).fit_transform(scaled), atol=1e-9)
+        np.testing.assert_allclose(untrained(2, scale=True).fit_transform(X), PCA(2).fit_transform(scaled), atol=1e-9)
 
     def test_more_components_than_rows(self, curve):
-        ours = anchor(3).fit(curve[:2])
+        ours = untrained(3).fit(curve[:2])
         codes = ours.transform(curve[:2])
         np.testing.assert_allclose(codes[:, :1], PCA(1).fit_transform(curve[:2]), atol=1e-9)
         np.testing.assert_allclose(codes[:, 1:], 0.0, atol=1e-12)
@@ -78,7 +74,7 @@ class TestLinearAutoencoder:
     def test_without_activation_nothing_beats_pca_on_training_rows(self, digits):
         X, _ = digits
         linear = AutoencoderTransformer(4, activation="identity", random_state=0).fit(X)
-        assert linear.score(X) <= anchor(4).fit(X).score(X) + 1e-6
+        assert linear.score(X) <= untrained(4).fit(X).score(X) + 1e-6
 
 
 class TestNeverWorseThanPCA:
@@ -86,13 +82,13 @@ class TestNeverWorseThanPCA:
         X, X_test = curve[:200], curve[200:]
         ours = AutoencoderTransformer(1, random_state=0).fit(X)
         # The noise alone leaves about 0.002 of the variance to a perfect curve; a line leaves a tenth.
-        assert 1 - ours.score(X_test) < 0.2 * (1 - anchor(1).fit(X).score(X_test))
+        assert 1 - ours.score(X_test) < 0.2 * (1 - untrained(1).fit(X).score(X_test))
         assert ours.best_loss_ < ours.initial_loss_
 
     @pytest.mark.slow
     def test_better_on_digits(self, digits):
         X, X_test = digits
-        ours, pca = AutoencoderTransformer(8, random_state=0).fit(X), anchor(8).fit(X)
+        ours, pca = AutoencoderTransformer(8, random_state=0).fit(X), untrained(8).fit(X)
         assert 1 - ours.score(X_test) < 0.6 * (1 - pca.score(X_test))
 
     @pytest.mark.parametrize("n_rows", [60, 200, 1000])
@@ -100,7 +96,7 @@ class TestNeverWorseThanPCA:
     def test_pca_stands_where_there_is_nothing_to_learn(self, n_rows):
         noise = np.random.RandomState(0).normal(size=(n_rows + 500, 10))
         X, X_test = noise[:n_rows], noise[n_rows:]
-        ours, pca = AutoencoderTransformer(3, random_state=0).fit(X), anchor(3).fit(X)
+        ours, pca = AutoencoderTransformer(3, random_state=0).fit(X), untrained(3).fit(X)
         assert ours.score(X_test) >= pca.score(X_test) - 0.002
 
     def test_training_that_only_harms_is_undone(self, digits):
@@ -110,7 +106,7 @@ class TestNeverWorseThanPCA:
             warnings.simplefilter("ignore", ConvergenceWarning)
             ours.fit(X)
         assert ours.best_loss_ == ours.initial_loss_
-        np.testing.assert_allclose(ours.reconstruct(X_test), anchor(4).fit(X).reconstruct(X_test), atol=1e-4)
+        np.testing.assert_allclose(ours.reconstruct(X_test), untrained(4).fit(X).reconstruct(X_test), atol=1e-4)
 
     def test_without_hold_out_the_training_loss_decides(self, curve):
         ours = AutoencoderTransformer(1, early_stopping=False, max_iter=20, random_state=0)
@@ -342,7 +338,7 @@ class TestWeightsInTraining:
 
     @pytest.mark.parametrize("scale", [1e-300, 1 / 300, 1.0, 7.0, 1e300])
     def test_whitened_codes_do_not_depend_on_the_unit_of_weights(self, curve, scale):
-        codes = anchor(2, whiten=True).fit(curve, sample_weight=np.full(300, scale)).transform(curve)
+        codes = untrained(2, whiten=True).fit(curve, sample_weight=np.full(300, scale)).transform(curve)
         np.testing.assert_allclose(codes.var(axis=0), 1.0, rtol=5e-3)
 
     def test_few_heavy_rows_held_out_tell_little(self):
@@ -423,12 +419,12 @@ class TestFailureChangesNothing:
 def test_few_rows_without_structure_stay_pca_however_long_training_is(n_rows):
     X = np.random.RandomState(0).normal(size=(n_rows, 10))
     ours = AutoencoderTransformer(2, max_iter=100, random_state=0).fit(X)
-    np.testing.assert_allclose(ours.reconstruct(X), anchor(2).fit(X).reconstruct(X), atol=1e-8)
+    np.testing.assert_allclose(ours.reconstruct(X), untrained(2).fit(X).reconstruct(X), atol=1e-8)
 
 
 @pytest.mark.parametrize("share", [0.8, np.float64(0.8), np.float32(0.8)])
 def test_a_share_of_the_variance_may_be_a_number_of_numpy(digits, share):
-    assert anchor(share).fit(digits[0]).n_components_ == PCA(0.8).fit(digits[0]).n_components_
+    assert untrained(share).fit(digits[0]).n_components_ == PCA(0.8).fit(digits[0]).n_components_
     settings = {"code": "ordered", "max_iter": 0, "random_state": 0}
     ours, expected = (AutoencoderTransformer(kind(0.8), **settings) for kind in (type(share), float))
     assert ours.fit(digits[0]).n_components_ == expected.fit(digits[0]).n_components_ < 20

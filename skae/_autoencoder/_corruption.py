@@ -125,19 +125,19 @@ class Corruption:
 
     If `noise_is_task`, the autoencoder is a denoising one: it starts at the best linear denoiser, and held-out rows are
     corrupted as well. Otherwise the noise only regularises. Entries of held-out rows are masked in both cases.
-    `may_mask` says that the noise itself may mask entries. `fills` says that entries are missing in the data: held-out
-    losses are then those of masked entries alone, because filling leaves the others as they are.
+    `fills` says that entries are missing in the data: held-out losses are then those of masked entries alone, because
+    filling leaves the others as they are.
     """
 
     noise: Gaussian | Swap | SaltAndPepper | Custom
     masked_share: float = 0.0
     noise_is_task: bool = False
-    may_mask: bool = False
     fills: bool = False
 
     @property
     def masks(self) -> bool:
-        return self.masked_share > 0 or self.may_mask
+        """Whether training may mask entries. What a custom function does is not known."""
+        return self.masked_share > 0 or isinstance(self.noise, Custom)
 
     def __call__(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
         """Corrupted rows. Without a generator it is the corruption of held-out rows, the same in every call."""
@@ -167,7 +167,7 @@ def make_corruption(
     mean, scale = axes.mean, axes.scale * unit_of(axes)
     if callable(kind):
         units = (to_tensor(array, dtype, rows.device) for array in (mean, scale))
-        return corruption(Custom(kind, *units), masked, noise_is_task=True, may_mask=True)
+        return corruption(Custom(kind, *units), masked, noise_is_task=True)
     extremes = ((extreme - mean) / scale for extreme in feature_ranges(rows.source))
     lowest, highest = (to_tensor(extreme, dtype, rows.device) for extreme in extremes)
     return corruption(SaltAndPepper(level, lowest, highest), masked, noise_is_task=True)

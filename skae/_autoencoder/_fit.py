@@ -43,17 +43,16 @@ def fit(
     *,
     previous: FittedAutoencoder | None = None,
     split: Split | None = None,
-    train_rows_only: bool = False,
+    representative: np.ndarray | None = None,
     report: Report = silent,
 ) -> AutoencoderFit:
     """Find the principal axes and train the autoencoder.
 
     Training continues from a `previous` autoencoder if there is one. Rows to hold out are drawn unless a `split` is
-    given. If `train_rows_only`, the held-out rows of that split are not used for the axes and the map of codes either.
+    given. The axes and the map of codes are those of all rows, or of the `representative` ones if these are given.
     """
     if previous is not None and not isinstance(config.n_components, int):
         config = replace(config, n_components=previous.n_components)
-    representative = split.train if train_rows_only and split is not None else None
     initialisation = initialise(
         rows if representative is None else rows.select(representative),
         config,
@@ -62,16 +61,17 @@ def fit(
     )
     # All processes use the axes of the first one: on another kind of CPU the basis of the same space may differ.
     initialisation = rows.source.broadcast(initialisation)
-    fit = start(rows, config, settings, initialisation, random_state, previous, split)
-    fit = replace(fit, representative=representative)
-    if config.code_class.has_pairs and not isinstance(fit.training_rows, NeighborPairs):  # there are no pairs
+    progress = start(rows, config, settings, initialisation, random_state, previous, split)
+    progress = replace(progress, representative=representative)
+    network, train_rows, split, result = progress.trainee, progress.training_rows, progress.split, progress.training
+    if config.code_class.has_pairs and not isinstance(train_rows, NeighborPairs):  # there are no pairs
         settings = replace(settings, max_iter=0)
     weights = None if previous is None else to_tensor(previous.weights, rows.dtype, rows.device)
-    reporter = report(settings.max_iter, lambda: package(fit))
+    reporter = report(settings.max_iter, lambda: package(progress))
     on_epoch = rows.source.stopping_together(reporter.on_epoch)
-    train(fit.trainee, fit.training_rows, fit.split, settings, random_state, on_epoch, fit.training, weights, fit.limit)
+    train(network, train_rows, split, settings, random_state, on_epoch, result, weights, progress.limit)
     reporter.close()
-    return package(fit)
+    return package(progress)
 
 
 def start(
@@ -80,8 +80,8 @@ def start(
     settings: TrainingSettings,
     initialisation: Initialisation,
     random_state: np.random.RandomState,
-    previous: FittedAutoencoder | None = None,
-    split: Split | None = None,
+    previous: FittedAutoencoder | None,
+    split: Split | None,
 ) -> FitInProgress:
     """The network at its closed form, its codes aligned with those of a previous autoencoder if there is one."""
     generator = make_generator(random_state, rows.device)
@@ -105,17 +105,14 @@ def start(
 
 def _network(form: ClosedForm, rows: TrainingRows, dtype: torch.dtype, generator: RowGenerator) -> AutoencoderNetwork:
     """The network on a closed form, in the dtype of the rows or in a lower one for the steps of training."""
-    imputer = None
-    if form.takes_mask:
-        imputer = form.initialisation.imputer.in_unit(form.linear.unit).to(dtype, rows.device)
     is_own = dtype == rows.dtype
     network = AutoencoderNetwork(
         form.config,
         form.linear.to(dtype, rows.device),
-        imputer=imputer,
+        imputer=form.imputer.to(dtype, rows.device) if form.takes_mask else None,
         module=on_device(form.module, rows.device, dtype),
         takes_mask=form.takes_mask,
-        corruption=form.corruption if is_own else make_corruption(form.config, rows, form.initialisation.axes, dtype),
+        corruption=form.corruption if is_own else make_corruption(form.config, rows, form.axes, dtype),
         generator=generator,
     )
     network.initialise(generator)

@@ -21,6 +21,7 @@ from skae._autoencoder._training_range import TrainingRange
 from skae._rows._blocks import row_blocks
 from skae._rows._row_source import RowSource
 from skae._rows._standardised_rows import BLOCK_ELEMENTS
+from skae._support._state import fields_of
 from skae._support._tensors import like
 from skae._support._threads import map_parts
 from skae._support._torch import dtype_of, no_autocast, resolve_device, to_numpy, to_tensor
@@ -48,16 +49,11 @@ class FittedAutoencoder:
 
     def to_state(self) -> dict[str, Any]:
         """Arrays and plain values for a file. A custom network is saved as the torch module itself."""
-        return {
+        return fields_of(self) | {
             "config": self.config.to_state(),
             "linear": self.linear.to_state(),
-            "imputer": self.imputer.to_state(),
-            "weights": self.weights,
-            "code_map": self.code_map,
-            "takes_mask": self.takes_mask,
-            "module": self.module,
-            "sample_codes": self.sample_codes,
-            "training_range": self.training_range.to_state(),
+            "imputer": fields_of(self.imputer),
+            "training_range": fields_of(self.training_range),
         }
 
     @classmethod
@@ -93,9 +89,8 @@ class FittedAutoencoder:
         # In float64, because codes in the units of X may be beyond the range of float32; by torch, because the threads
         # of NumPy would compete with those of torch.
         return self._by_blocks(
-            lambda x: network.encode(x).double() @ code_map,
-            network, self._rows(X, network), X, self.n_components, double=double,
-        )  # fmt: skip
+            lambda x: network.encode(x).double() @ code_map, network, X, self.n_components, double=double
+        )
 
     def decode(self, codes, device: str):
         """Rows in the units of X for public codes, or the first columns of them, in the codes' dtype."""
@@ -109,15 +104,16 @@ class FittedAutoencoder:
         def rows(part: slice) -> Tensor:
             return to_tensor(codes[part], torch.float64, network.parameters.device)
 
-        return self._by_blocks(decoded, network, rows, codes, self.linear.n_features)
+        return self._by_blocks(decoded, network, codes, self.linear.n_features, rows=rows)
 
     def reconstruct(self, X, device: str):
         """Reconstructions of the rows of X, in the dtype of X."""
         network = self.network(device)
-        return self._by_blocks(
-            lambda x: self._in_units_of_X(network.decode(network.encode(x)), X),
-            network, self._rows(X, network), X, self.linear.n_features,
-        )  # fmt: skip
+
+        def reconstructed(x: Tensor):
+            return self._in_units_of_X(network.decode(network.encode(x)), X)
+
+        return self._by_blocks(reconstructed, network, X, self.linear.n_features)
 
     def squared_errors(self, X, device: str) -> tuple[np.ndarray, np.ndarray]:
         """Squared distances of each row from its reconstruction and from the mean, after division by `scale_`.
@@ -132,7 +128,7 @@ class FittedAutoencoder:
             return torch.stack([residual.square_().nansum(1), x.double().square_().nansum(1)], 1)
 
         factor = self.linear.unit**2
-        both = self._by_blocks(squares, network, self._rows(X, network), X, 2, double=True, factor=factor)
+        both = self._by_blocks(squares, network, X, 2, double=True, factor=factor)
         errors, norms = (to_numpy(both) if isinstance(both, Tensor) else both).T
         return errors, norms
 
@@ -140,12 +136,12 @@ class FittedAutoencoder:
         """The loss of each row, summed over its observed entries."""
         network = self.network(device)
         factor = self.linear.unit**network.loss.unit_power
-        return self._by_blocks(network.summed_losses, network, self._rows(X, network), X, double=True, factor=factor)
+        return self._by_blocks(network.summed_losses, network, X, double=True, factor=factor)
 
     def log_evidence_bounds(self, X, device: str):
         """Evidence lower bound of each row in nats; for variational autoencoders only."""
         network = self.network(device)
-        return self._by_blocks(network.log_evidence_bound, network, self._rows(X, network), X, double=True)
+        return self._by_blocks(network.log_evidence_bound, network, X, double=True)
 
     def sample(self, n_samples: int, random_state: np.random.RandomState, device: str) -> np.ndarray:
         """Draw rows."""
@@ -184,17 +180,19 @@ class FittedAutoencoder:
         self,
         function: Callable[[Tensor], Any],
         network: AutoencoderNetwork,
-        rows: Callable[[slice], Tensor],
         X,
         *width: int,
+        rows: Callable[[slice], Tensor] | None = None,
         double: bool = False,
         factor: float = 1.0,
     ):
         """Apply a function to each block of rows; return the results, times a factor, as an array or tensor like X.
 
-        `rows` turns a slice into a block.
+        `rows` turns a slice into a block; by default, blocks are standardised rows of X.
         """
         results: Any
+        dtype, where = network.parameters.dtype, network.parameters.device
+        rows = rows or RowSource(X).standardised(self.linear.mean, self.linear.scale, dtype, where).take
         shape = (X.shape[0], *width)
         if isinstance(X, Tensor):
             results = X.new_empty(shape, dtype=torch.float64 if double else X.dtype)
@@ -211,15 +209,10 @@ class FittedAutoencoder:
             for part in parts:
                 compute(part)
         else:
-            map_parts(compute, parts, network.parameters.device)
+            map_parts(compute, parts, where)
         if factor != 1.0:
             results *= factor
         return check_finite_result(results, self.weights.dtype)
-
-    def _rows(self, X, network: AutoencoderNetwork) -> Callable[[slice], Tensor]:
-        """A function that turns a slice into standardised rows of X."""
-        dtype, where = network.parameters.dtype, network.parameters.device
-        return RowSource(X).standardised(self.linear.mean, self.linear.scale, dtype, where).take
 
     def _in_units_of_X(self, standardised: Tensor, X):
         return like(standardised, X) * like(self.linear.scale, X) + like(self.linear.mean, X)

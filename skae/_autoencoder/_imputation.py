@@ -90,10 +90,6 @@ class GaussianImputer:
         deviation = None if self.deviation is None else to_numpy(self.deviation)
         return replace(self, factors=np.ascontiguousarray(to_numpy(self.factors)), deviation=deviation)
 
-    def to_state(self) -> dict[str, Any]:
-        """What a file keeps; `from_state` is ``GaussianImputer(**state)``."""
-        return {"factors": self.factors, "noise_variance": float(self.noise_variance), "deviation": self.deviation}
-
     def __call__(self, x: Tensor) -> Tensor:
         """Rows with NaN replaced by the expectation of the entry."""
         missing, observed = torch.isnan(x), self._observed(x)

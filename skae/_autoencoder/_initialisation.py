@@ -1,4 +1,4 @@
-"""Where training starts: the principal axes of the rows, how to fill missing entries, and the closed form on them."""
+"""What training needs to know about the rows: their principal axes, and how to fill missing entries."""
 
 from __future__ import annotations
 
@@ -7,22 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from skae._autoencoder._codes import SparseCode
 from skae._autoencoder._config import AutoencoderConfig
-from skae._autoencoder._corruption import Corruption
 from skae._autoencoder._imputation import MAX_ROWS, GaussianImputer, estimate_moments
-from skae._autoencoder._linear import LinearAutoencoder
-from skae._linalg._atoms import sparse_dictionary
 from skae._linalg._moments import constant_safe_scale, observed_moments, weighted_covariance
 from skae._linalg._principal_axes import MAX_COVARIANCE_WIDTH, PrincipalAxes, axes_of_covariance, principal_axes
-from skae._rows._standardised_rows import StandardisedRows
 from skae._rows._strata import stratified_rows
 from skae._rows._training_rows import TrainingRows
 from skae._support._torch import make_generator
 from skae._support._validation import check_features_observed
-
-# Maximum number of rows from which atoms are learned.
-MAX_ATOM_ROWS = 20_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +23,13 @@ class Initialisation:
 
     axes: PrincipalAxes
     imputer: GaussianImputer
+
+    @classmethod
+    def of(cls, axes: PrincipalAxes, covariance: np.ndarray | None) -> Initialisation:
+        """The imputer of rows with these axes or, if it is given, with this covariance."""
+        if covariance is None:
+            return cls(axes, GaussianImputer.from_axes(axes.components, axes.variances, axes.total_variance))
+        return cls(axes, GaussianImputer.from_covariance(torch.from_numpy(covariance)))
 
 
 def initialise(
@@ -49,10 +48,10 @@ def initialise(
         scale_features=config.scale,
         random_state=random_state,
     )
-    if not masks_entries or rows.n_features > MAX_COVARIANCE_WIDTH:
-        return Initialisation(axes, GaussianImputer.from_axes(axes.components, axes.variances, axes.total_variance))
-    covariance = weighted_covariance(rows.source, axes.mean, axes.scale, rows.sample_weight)
-    return Initialisation(axes, GaussianImputer.from_covariance(torch.from_numpy(covariance)))
+    covariance = None
+    if masks_entries and rows.n_features <= MAX_COVARIANCE_WIDTH:
+        covariance = weighted_covariance(rows.source, axes.mean, axes.scale, rows.sample_weight)
+    return Initialisation.of(axes, covariance)
 
 
 def _initialise_incomplete(
@@ -71,39 +70,4 @@ def _initialise_incomplete(
     scale = deviation if config.scale else np.ones_like(deviation)
     covariance = covariance * np.outer(deviation / scale, deviation / scale)
     axes = axes_of_covariance(mean + shift * deviation, scale, covariance, config.n_components, n_rows)
-    return Initialisation(axes, GaussianImputer.from_covariance(torch.from_numpy(covariance)))
-
-
-def initial_linear(config: AutoencoderConfig, axes: PrincipalAxes, corruption: Corruption) -> LinearAutoencoder:
-    """The linear autoencoder that training starts at: the closed form of the code, or the best linear denoiser."""
-    linear = config.code_class.initial(axes)
-    noise = corruption.noise
-    if not corruption.noise_is_task or not noise.noise_variance:
-        return linear
-    shift = None if noise.shift is None else noise.shift.double().cpu().numpy()
-    return linear.denoising(axes, noise.kept_share, noise.noise_variance, shift)
-
-
-def with_atoms(
-    linear: LinearAutoencoder,
-    initialisation: Initialisation,
-    rows: StandardisedRows,
-    config: AutoencoderConfig,
-    sample_weight: np.ndarray | None,
-    random_state: np.random.RandomState,
-) -> LinearAutoencoder:
-    """The linear autoencoder that a sparse code starts at: on atoms if they reconstruct better, else `linear`."""
-    code = SparseCode(config, linear)
-    if code.n_nonzero >= linear.n_components:
-        return linear
-    chosen = stratified_rows(len(rows), MAX_ATOM_ROWS)
-    x = rows.take(chosen).cpu().double()
-    filled = initialisation.imputer.in_unit(linear.unit)(x) if torch.isnan(x).any() else x
-    coordinates = filled.numpy() @ initialisation.axes.components.T
-
-    def keep_largest(codes: np.ndarray) -> np.ndarray:
-        return code.code(torch.from_numpy(codes)).numpy()
-
-    weight = None if sample_weight is None else sample_weight[chosen]
-    dictionary = sparse_dictionary(coordinates, coordinates.shape[1], keep_largest, weight, random_state)
-    return linear if dictionary is None else linear.recoded(*dictionary)
+    return Initialisation.of(axes, covariance)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from skae._linalg._principal_axes import PrincipalAxes
+from skae._support._state import fields_of
 from skae._support._torch import to_tensor
 
 # Codes are divided by the deviations along the axes, but by at least this share of the largest deviation. Otherwise the
@@ -79,7 +80,7 @@ class LinearAutoencoder:
         variances = axes.variances / unit**2
         n_left = len(axes.mean) - len(variances)
         left = max(0.0, axes.total_variance / unit**2 - variances.sum())
-        noise = max(left / n_left if n_left > 0 else 0.0, MIN_NOISE_SHARE)
+        noise = float(max(left / n_left if n_left > 0 else 0.0, MIN_NOISE_SHARE))
         variances = np.maximum(variances, noise)
         loadings = np.sqrt(variances - noise)
         return cls(
@@ -180,17 +181,8 @@ class LinearAutoencoder:
         return (loadings.T * (axes.variances / self.unit**2)) @ loadings
 
     def to_state(self) -> dict[str, Any]:
-        """The arrays and numbers that a file keeps; `from_state` is ``LinearAutoencoder(**state)``."""
-        return {
-            "mean": self.mean,
-            "scale": self.scale,
-            "unit": float(self.unit),
-            "encoder_axes": self.encoder_axes,
-            "decoder_axes": self.decoder_axes,
-            "code_bias": self.code_bias,
-            "noise_variance": float(self.noise_variance),
-            "log_posterior_variance": self.log_posterior_variance,
-        }
+        """The arrays and numbers that a file keeps, without those that are known during fit only."""
+        return {name: value for name, value in fields_of(self).items() if name not in ("code_scale", "rotation")}
 
 
 def unit_of(axes: PrincipalAxes) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -20,7 +19,7 @@ from skae._autoencoder._imputation import GaussianImputer
 from skae._autoencoder._linear import LinearAutoencoder
 from skae._autoencoder._losses import SquaredError
 from skae._autoencoder._perceptron import Perceptron
-from skae._autoencoder._training_range import TrainingRange, norms_of_both
+from skae._autoencoder._training_range import UNLIMITED, TrainingRange, norms_of_both
 
 # Weight in the loss of an entry that the encoder was given, compared with one that was masked.
 OBSERVED_SHARE = 0.1
@@ -100,11 +99,10 @@ class AutoencoderNetwork:
         takes_mask: bool = False,
         corruption: Corruption | None = None,
         generator: torch.Generator | None = None,
-        training_range: TrainingRange | None = None,
+        training_range: TrainingRange = UNLIMITED,
     ) -> None:
         self.config, self.linear, self.module, self.takes_mask = config, linear, module, takes_mask
-        self.training_range = TrainingRange() if training_range is None else training_range
-        self.previous_range = TrainingRange(0.0, 0.0)
+        self.training_range = training_range
         self.n_features, self.n_components = linear.n_features, linear.n_components
         self._layout = ParameterLayout.of(config, self.n_features, self.n_components, takes_mask, module)
         if parameters is None:
@@ -160,14 +158,10 @@ class AutoencoderNetwork:
         filled, inputs = self._inputs(x)
         return self._add_linear_code(self.training_range.fade_rows(self._encoder(inputs), filled), filled)
 
-    def _norms(self, x: Tensor) -> np.ndarray:
+    def norms(self, x: Tensor) -> np.ndarray:
         """Norms of the filled rows and of their codes, which are computed without fading the correction."""
         filled, inputs = self._inputs(x)
         return norms_of_both(filled, self.code.code(self._add_linear_code(self._encoder(inputs), filled)))
-
-    def range_of(self, blocks: Iterable[Tensor]) -> TrainingRange:
-        """The range of rows, extended to the range of previous chunks."""
-        return TrainingRange.of(np.concatenate([self._norms(x) for x in blocks]), self.previous_range)
 
     def decode(self, z: Tensor) -> Tensor:
         """Standardised reconstructions of codes."""
@@ -289,9 +283,7 @@ class AutoencoderNetwork:
 
     def _inputs(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Rows without missing entries, for the linear path, and the inputs of the encoder's network."""
-        if self._imputer is None or self._is_complete(x):
-            return x, x
-        filled = self._imputer(x)
+        filled = x if self._imputer is None or self._is_complete(x) else self._imputer(x)
         if not self.takes_mask or self.module is not None:
             return filled, filled
         return filled, torch.cat([filled, torch.isnan(x).to(x.dtype)], dim=1)

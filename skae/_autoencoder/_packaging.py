@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +16,7 @@ from skae._autoencoder._fitted import FittedAutoencoder
 from skae._autoencoder._linear import LinearAutoencoder
 from skae._autoencoder._neighbors import NeighborPairs
 from skae._autoencoder._network import AutoencoderNetwork
-from skae._autoencoder._training_range import TrainingRange
+from skae._autoencoder._training_range import EMPTY, UNLIMITED, TrainingRange
 from skae._linalg._principal_axes import PrincipalAxes
 from skae._linalg._running_moments import RunningMoments
 from skae._rows._blocks import row_blocks
@@ -52,7 +51,7 @@ class FitInProgress:
     `trainee` is the network with the wrappers for mixed precision, several processes and pairs of neighbours;
     `training_rows` are the rows as it is given them. `representative` are the indices of rows that represent all rows;
     None means all of them. In `partial_fit` they are a sample of all rows seen, which is stored with the chunk, and
-    `moments` are those of all rows seen.
+    `moments` are those of all rows seen. `previous_range` is the range of the rows seen before.
     """
 
     form: ClosedForm
@@ -62,11 +61,17 @@ class FitInProgress:
     training_rows: StandardisedRows | NeighborPairs
     representative: np.ndarray | None = None
     moments: RunningMoments | None = None
+    previous_range: TrainingRange = EMPTY
     training: TrainingResult = field(default_factory=TrainingResult)
 
     def limit(self) -> None:
         """Limit the corrections to the range of the training rows."""
-        self.network.training_range = self.network.range_of(self.far_rows())
+        self.network.training_range = self.range_of(self.network)
+
+    def range_of(self, network: AutoencoderNetwork) -> TrainingRange:
+        """The range of the training rows and of the codes that the network has for them."""
+        norms = np.concatenate([network.norms(x) for x in self.far_rows()])
+        return TrainingRange.of(norms, self.previous_range)
 
     def far_rows(self) -> Iterator[Tensor]:
         """The rows that determine the training range: those with the largest norms, and a sample of all rows."""
@@ -104,7 +109,7 @@ class FitInProgress:
 @torch.no_grad()
 def package(fit: FitInProgress) -> AutoencoderFit:
     """The autoencoder as it would be if training stopped now."""
-    axes, network = fit.form.initialisation.axes, fit.network
+    axes, network = fit.form.axes, fit.network
     shares = axes.variances / (axes.total_variance or 1.0)
     if fit.form.config.code_class.has_prefixes:
         chosen = fit.subsample(MAX_PREFIX_ROWS)
@@ -112,17 +117,17 @@ def package(fit: FitInProgress) -> AutoencoderFit:
         if isinstance(fit.form.config.n_components, float):
             network, shares = _shortest_sufficient(fit, shares)
     linear, weights = fit.form.linear.truncated(network.n_components), to_numpy(network.parameters).copy()
-    imputer = fit.form.initialisation.imputer.in_unit(linear.unit).to(network.parameters.dtype, torch.device("cpu"))
+    imputer = fit.form.imputer.to(network.parameters.dtype, torch.device("cpu"))
     autoencoder = FittedAutoencoder(
-        fit.form.config,
-        linear,
-        imputer.to_arrays(),
-        weights,
-        _public_code_map(fit, network, linear),
-        network.takes_mask,
-        network.module,
-        _codes_of(fit, network, fit.repeated(MAX_SAMPLE_CODES)).astype(np.float32),
-        TrainingRange() if network.is_linear() else network.range_of(fit.far_rows()),
+        config=fit.form.config,
+        linear=linear,
+        imputer=imputer.to_arrays(),
+        weights=weights,
+        code_map=_public_code_map(fit, network, linear),
+        takes_mask=network.takes_mask,
+        module=network.module,
+        sample_codes=_codes_of(fit, network, fit.repeated(MAX_SAMPLE_CODES)).astype(np.float32),
+        training_range=UNLIMITED if network.is_linear() else fit.range_of(network),
     )
     return AutoencoderFit(autoencoder, axes, shares, fit.split, fit.training)
 
@@ -157,7 +162,7 @@ def _public_code_map(fit: FitInProgress, network: AutoencoderNetwork, linear: Li
         assert linear.code_scale is not None
         return linear.unrotated(np.eye(linear.n_components) * np.sqrt(np.mean(np.square(linear.code_scale))))
     chosen = fit.subsample(MAX_METRIC_ROWS)
-    mapped: Callable[..., Any] = diagonal_metric_map if metric == "diagonal" else metric_map
+    mapped = diagonal_metric_map if metric == "diagonal" else metric_map
     z = network.encode(fit.form.rows.take(chosen))
     return linear.unrotated(mapped(network, z, fit.weight(chosen), linear.unit))
 
@@ -169,7 +174,7 @@ def _code_covariance(fit: FitInProgress, network: AutoencoderNetwork) -> tuple[n
         own = [to_numpy(network.encode(x)) for _, x in fit.form.rows.blocks()]
         codes = np.concatenate([part for parts in fit.form.rows.source.gather(own) for part in parts])
     elif moments is not None and network.is_linear():
-        return fit.form.linear.code_covariance(fit.form.initialisation.axes), max(moments.weight, moments.n_rows)
+        return fit.form.linear.code_covariance(fit.form.axes), max(moments.weight, moments.n_rows)
     else:
         chosen = fit.subsample(MAX_SAMPLE_CODES)
         codes, weight = _codes_of(fit, network, chosen), fit.weight(chosen)

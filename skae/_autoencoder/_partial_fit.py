@@ -13,10 +13,9 @@ import torch
 from skae._autoencoder._config import AutoencoderConfig
 from skae._autoencoder._fit import start
 from skae._autoencoder._fitted import FittedAutoencoder
-from skae._autoencoder._imputation import GaussianImputer
 from skae._autoencoder._initialisation import Initialisation
 from skae._autoencoder._packaging import AutoencoderFit, FitInProgress, package
-from skae._autoencoder._training_range import TrainingRange
+from skae._autoencoder._training_range import EMPTY, TrainingRange
 from skae._linalg._principal_axes import MAX_COVARIANCE_WIDTH, PrincipalAxes
 from skae._linalg._running_moments import RunningMoments
 from skae._rows._blocks import stacked_rows
@@ -26,6 +25,7 @@ from skae._rows._row_source import RowSource
 from skae._rows._standardised_rows import n_batches
 from skae._rows._strata import stratified_rows
 from skae._rows._training_rows import TrainingRows
+from skae._support._state import fields_of
 from skae._support._threads import single_thread
 from skae._support._torch import no_autocast, to_numpy, to_tensor
 from skae._training._interfaces import Split
@@ -59,7 +59,7 @@ class IncrementalState:
             "variances": self.axes.variances,
             "total_variance": self.axes.total_variance,
             "covariance": self.covariance,
-            "reservoir": dict(vars(self.reservoir)),
+            "reservoir": fields_of(self.reservoir),
             "n_steps": self.n_steps,
             "vectors": list(self.vectors),
         }
@@ -136,23 +136,24 @@ def update(
     held_out = kept if fraction and len(kept) else None
     split = Split(train_rows, held_out, rows.sample_weight)
     takes_mask = config.masks_entries or (previous is not None and previous.takes_mask)
-    initialisation = Initialisation(axes, _imputer(axes, moments if takes_mask else None))
+    covariance = moments.covariance / np.outer(axes.scale, axes.scale) if takes_mask else None
+    initialisation = Initialisation.of(axes, covariance)
     settings = settings_for(len(train_rows))
     fit = start(rows, config, settings, initialisation, random_state, previous, split)
-    fit = replace(fit, representative=kept, moments=moments)
-    fit.network.previous_range = _previous_range(previous, fit.form.linear.unit)
+    previous_range = _previous_range(previous, fit.form.linear.unit)
+    fit = replace(fit, representative=kept, moments=moments, previous_range=previous_range)
 
     before = _optimizer_state(state, previous, fit)
     after = train_on_chunk(fit.trainee, fit.form.rows, split, settings, random_state, before, fit.training, fit.limit)
     vectors = tuple(to_numpy(vector).copy() for vector in (after.parameters, after.average, *after.memory))
-    n_rows, weight, covariance = moments.n_rows, moments.weight, moments.covariance
-    return IncrementalState(n_rows, weight, axes, covariance, reservoir, after.n_steps, vectors), package(fit)
+    n_rows, weight = moments.n_rows, moments.weight
+    return IncrementalState(n_rows, weight, axes, moments.covariance, reservoir, after.n_steps, vectors), package(fit)
 
 
 def _previous_range(previous: FittedAutoencoder | None, unit: float) -> TrainingRange:
-    """The range of the rows seen before, in the present unit; zero if it is not known."""
+    """The range of the rows seen before, in the present unit; empty if it is not known."""
     if previous is None or math.isinf(previous.training_range.row_norm):
-        return TrainingRange(0.0, 0.0)
+        return EMPTY
     row_norm, code_norm = previous.training_range.row_norm, previous.training_range.code_norm
     return TrainingRange(row_norm * previous.linear.unit / unit, code_norm)
 
@@ -188,14 +189,6 @@ def _divided(
     if before is not None:
         reservoir = before.select(before.priorities < share).followed_by(reservoir)
     return priorities >= (share if validation_fraction else 0.0), reservoir
-
-
-def _imputer(axes: PrincipalAxes, moments: RunningMoments | None) -> GaussianImputer:
-    """The imputer of missing entries, from the full covariance if `moments` are given, else from the axes."""
-    if moments is None:
-        return GaussianImputer.from_axes(axes.components, axes.variances, axes.total_variance)
-    covariance = moments.covariance / np.outer(axes.scale, axes.scale)
-    return GaussianImputer.from_covariance(torch.from_numpy(covariance))
 
 
 def _stacked(

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -44,9 +43,9 @@ class TrainingRange:
         """The correction of the decoder for codes, faded."""
         return _faded(correction, z, self.code_norm)
 
-    def to_state(self) -> dict[str, Any]:
-        """What a file keeps; `from_state` is ``TrainingRange(**state)``."""
-        return {"row_norm": float(self.row_norm), "code_norm": float(self.code_norm)}
+
+# The ranges that limit nothing, and that contain no row.
+UNLIMITED, EMPTY = TrainingRange(), TrainingRange(0.0, 0.0)
 
 
 def _faded(correction: Tensor, points: Tensor, largest: float) -> Tensor:

@@ -55,13 +55,13 @@ def autoencoder_settings(
     parameters: TrainingParameters, config: AutoencoderConfig, rows: TrainingRows
 ) -> TrainingSettings:
     """The settings of `fit`."""
+    if config.code_class.has_pairs:
+        return _settings_of_pairs(parameters, rows)
     n_rows, n_features = rows.n_rows_seen, rows.n_features
     fills = config.masks_entries or rows.missing_share > 0
     max_iter = resolved(parameters.max_iter, lambda: _max_iter(n_rows, n_features, config, fills))
     batch_size = min(rows.n_rows, resolved(parameters.batch_size, lambda: _batch_size(n_rows)))
     n_steps = n_batches(rows.n_rows, batch_size)
-    if config.code_class.has_pairs:
-        return _settings_of_pairs(parameters, config, rows)
     return TrainingSettings(
         alpha=resolved(parameters.alpha, lambda: _alpha(n_rows, config.n_components)),
         batch_size=batch_size,
@@ -78,9 +78,7 @@ def autoencoder_settings(
     )
 
 
-def _settings_of_pairs(
-    parameters: TrainingParameters, config: AutoencoderConfig, rows: TrainingRows
-) -> TrainingSettings:
+def _settings_of_pairs(parameters: TrainingParameters, rows: TrainingRows) -> TrainingSettings:
     """The settings if batches are pairs of neighbours: the kernel changes with the epochs, whose number is fixed."""
     n_rows = rows.n_rows
     epochs = 0 if n_rows < MIN_ROWS_TO_TRAIN else round(min(1.0, (FEW_PAIRS / n_rows) ** 0.375) * MAX_EPOCHS_OF_PAIRS)

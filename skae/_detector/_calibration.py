@@ -5,14 +5,13 @@ It does not depend on the scorer. It gets the component scores of calibration ro
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from skae._detector._conformal import conformal_p_values
-from skae._detector._tail_surprisal import TailSurprisal, cross_fitted_surprisals, mean_of_two_highest
+from skae._detector._tail_surprisal import TailSurprisal, cross_fitted_surprisals, mean_of_two_highest, surprisals_by
 from skae._linalg._quantiles import lower_tail_threshold, weighted_quantile
 from skae._support._state import fields_of
 
@@ -86,9 +85,7 @@ class Calibration:
 
     def _surprisals_of(self, components: np.ndarray) -> np.ndarray:
         """Weighted surprisals. They are zero for component scores that are NaN, because nothing was observed."""
-        pairs = zip(self.surprisals, components.T, strict=True)
-        surprisals = np.stack([tail(values) for tail, values in pairs], axis=1) * self.component_weight
-        return np.nan_to_num(surprisals, posinf=np.inf)
+        return np.nan_to_num(surprisals_by(self.surprisals, components) * self.component_weight, posinf=np.inf)
 
 
 def normal_threshold(calibration: Calibration, contamination: float | str) -> float:
@@ -105,22 +102,18 @@ def normal_threshold(calibration: Calibration, contamination: float | str) -> fl
 def threshold(
     calibration: Calibration,
     components: np.ndarray,
-    training_scores: Callable[[], tuple[np.ndarray, np.ndarray]],
     contamination: float | str,
-    novelty: bool,
+    scores: np.ndarray,
+    weight: np.ndarray,
 ) -> float:
-    """The score below which rows are outliers.
+    """The score below which rows are outliers, if some training rows may be outliers.
 
-    With `novelty`, it is `normal_threshold`. Otherwise a number is the share of the training rows below it, whose
-    scores and weights `training_scores` returns. "auto" takes the share of the calibration rows that are beyond the
-    fence, given their component scores, and at least the most unusual training row.
+    A number is the share of the training rows below it, given their scores and weights. "auto" takes the share of the
+    calibration rows that are beyond the fence, given their component scores, and at least the most unusual training
+    row.
     """
-    if novelty:
-        return normal_threshold(calibration, contamination)
     if not isinstance(contamination, str):
-        scores, weight = training_scores()
         return lower_tail_threshold(scores, contamination, weight)
-    scores, weight = training_scores()
     of_most_unusual = lower_tail_threshold(scores, 1.0 / weight.sum(), weight)
     share = share_beyond_fence(components, calibration.weight)
     if share == 0.0:

@@ -7,9 +7,7 @@ import numpy as np
 from skae._linalg._moments import FloatArray
 
 
-def conformal_p_values(
-    scores: FloatArray, calibration: FloatArray, calibration_weight: FloatArray | None = None
-) -> FloatArray:
+def conformal_p_values(scores: FloatArray, calibration: FloatArray, weight: FloatArray) -> FloatArray:
     r"""The share of calibration scores that are at least as high. The new score itself counts as one of them.
 
     .. math:: p = \frac{1 + \sum_i w_i\,1[s_i \ge s]}{1 + \sum_i w_i}
@@ -18,8 +16,7 @@ def conformal_p_values(
     and any number of scores (Vovk, Gammerman & Shafer 2005).
     """
     order = np.argsort(calibration)
-    weight = np.ones(len(calibration)) if calibration_weight is None else calibration_weight[order]
-    below = np.concatenate([[0.0], np.cumsum(weight)])
+    below = np.concatenate([[0.0], np.cumsum(weight[order])])
     total = below[-1]
     at_least = total - below[np.searchsorted(calibration[order], scores, side="left")]
     return (1.0 + at_least) / (1.0 + total)

@@ -15,7 +15,7 @@ from skae._detector._network_training import NetworkTraining
 from skae._detector._row_distances import RowDistances
 from skae._detector._sampling import Sampler, cross_fitted_distances, most_typical_first
 from skae._detector._scorer import ScorerFit, ScorerParameters, normalised
-from skae._detector._tail_surprisal import TailSurprisal, cross_fitted_surprisals
+from skae._detector._tail_surprisal import TailSurprisal, cross_fitted_surprisals, surprisals_by
 from skae._linalg._principal_axes import n_axes_for_share
 from skae._rows._blocks import BLOCK_ELEMENTS, row_blocks
 from skae._rows._reservoir import draw_rows
@@ -137,8 +137,7 @@ class DenoisingScorer:
     def _components(self, X, part: slice, device: str) -> np.ndarray:
         systems = self.distances.systems(X, part)
         distances = self.distances.log_distances(systems, device, self.distances.groups_of(X, part))
-        pairs = zip(self.space_surprisals, distances[:, N_SYSTEMS:].T, strict=True)
-        space_surprisals = np.stack([tail(values) for tail, values in pairs], axis=1)
+        space_surprisals = surprisals_by(self.space_surprisals, distances[:, N_SYSTEMS:])
         components = _join_components(distances, space_surprisals, self.network.component(systems))
         if systems.missing is not None:
             if not self.takes_missing:  # filled rows cannot be compared with calibration rows, which were complete

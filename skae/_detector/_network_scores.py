@@ -10,13 +10,14 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
+from skae._detector._bins import Bins
 from skae._detector._coordinates import Systems
 from skae._detector._denoiser import NOISE_LEVELS, DenoiserEnsemble
 from skae._detector._ensemble import Layers
 from skae._detector._entries import N_FOLDS
-from skae._detector._masked_autoencoder import Bins, MaskedAutoencoder, Pass, ScoringLayers
+from skae._detector._masked_autoencoder import MaskedAutoencoder, Pass, ScoringLayers, masked_inputs
 from skae._detector._nearest_rows import SQUARED_FLOOR
-from skae._detector._tail_surprisal import TailSurprisal, cross_fitted_surprisals, mean_of_two_highest
+from skae._detector._tail_surprisal import TailSurprisal, cross_fitted_surprisals, mean_of_two_highest, surprisals_by
 from skae._linalg._quantiles import weighted_quantile
 from skae._rows._blocks import row_blocks
 from skae._support._state import fields_of
@@ -102,9 +103,8 @@ class MaskedScores:
         )
 
     def _surprisals(self, raw: np.ndarray) -> np.ndarray:
-        pairs = zip(self.feature_surprisals, raw.T, strict=True)
         # The surprisal of a missing entry is zero.
-        return np.nan_to_num(np.stack([tail(values) for tail, values in pairs], axis=1))
+        return np.nan_to_num(surprisals_by(self.feature_surprisals, raw))
 
     @cached_property
     def _scoring_layers(self) -> ScoringLayers:
@@ -172,12 +172,6 @@ class DenoiserScores:
     @cached_property
     def _scoring_layers(self) -> list[Layers]:
         return self.network.scoring_layers()
-
-
-def masked_inputs(systems: Systems) -> np.ndarray:
-    """The inputs of masked autoencoders."""
-    is_numeric = None if systems.columns is None else systems.columns.is_numeric
-    return MaskedAutoencoder.inputs(systems.observed, systems.ranks, is_numeric)
 
 
 def out_of_fold(raw: Callable[..., np.ndarray], systems: Systems, fold: np.ndarray) -> np.ndarray:

@@ -10,10 +10,11 @@ import torch
 
 from skae._defaults._denoising import DENOISERS, MASKED_AUTOENCODERS, denoising_settings
 from skae._defaults._training_parameters import resolved
+from skae._detector._bins import Bins, log_marginals
 from skae._detector._denoiser import NOISE_LEVELS, DenoiserEnsemble
 from skae._detector._entries import N_FOLDS, Entries
-from skae._detector._masked_autoencoder import Bins, MaskedAutoencoder, draw_passes, log_marginals
-from skae._detector._network_scores import DenoiserScores, MaskedScores, NetworkScores, masked_inputs
+from skae._detector._masked_autoencoder import MaskedAutoencoder, draw_passes, masked_inputs
+from skae._detector._network_scores import DenoiserScores, MaskedScores, NetworkScores
 from skae._detector._row_distances import RowDistances
 from skae._detector._scorer import ScorerParameters
 from skae._rows._blocks import row_indices
@@ -29,12 +30,12 @@ MAX_BINNED_FEATURES = 64
 # Denoisers use at most this many leading principal axes.
 MAX_NETWORK_AXES = 64
 
+# A function that makes the networks in a dtype, their inputs, and a function from their weights to their scores.
+Model = tuple[Callable[[torch.dtype], Any], np.ndarray, Callable[[np.ndarray], NetworkScores]]
+
 
 class NetworkTraining:
-    """The training of an ensemble of networks. Each is trained on the typical rows outside one fold.
-
-    `network_scores()` returns the present networks as `NetworkScores` that are not calibrated yet.
-    """
+    """The training of an ensemble of networks. Each is trained on the typical rows outside one fold."""
 
     def __init__(
         self,
@@ -47,9 +48,7 @@ class NetworkTraining:
     ) -> None:
         self._entries, self._typical, self._coordinates = entries, typical, distances.coordinates
         self._systems = distances.systems(entries.rows)
-        self._parameters, self._rows, self._random_state = parameters, rows, random_state
-        # With "auto", training is in float32, even if there are so few rows that scores are computed in float64.
-        self._dtype = torch.float32 if parameters.training.dtype == "auto" else rows.dtype
+        self._activation, self._rows, self._random_state = parameters.activation, rows, random_state
         # Distances and denoisers hardly detect unusual combinations of categories, which masked autoencoders do detect.
         is_masked = (parameters.novelty or entries.columns is not None) and rows.n_features <= MAX_BINNED_FEATURES
         amount = MASKED_AUTOENCODERS if is_masked else DENOISERS
@@ -60,67 +59,63 @@ class NetworkTraining:
         members = [np.where(entries.fold != member, weight, 0.0) for member in range(N_FOLDS)]
         # A member without rows is trained on all rows.
         self._weight = np.stack([own if own.any() else entries.weight for own in members], axis=1)
-        self.network_scores: Callable[[], NetworkScores] = (
-            self._build_masked_autoencoders() if is_masked else self._build_denoisers()
-        )
+        generator = make_generator(random_state, rows.device)
+        network_in, inputs, self._scores_of = (self._masked_autoencoders if is_masked else self._denoisers)(generator)
+        # With "auto", training is in float32, even if there are so few rows that scores are computed in float64.
+        dtype, width = torch.float32 if parameters.training.dtype == "auto" else rows.dtype, inputs.shape[1]
+        self._inputs = RowSource(inputs).standardised(np.zeros(width), np.ones(width), dtype, rows.device)
+        self._network = network_in(dtype)
+        self._network.initialise(generator)
+        self._trainee: Network = self._network
+        if self.settings.mixed_precision:
+            self._trainee = MixedPrecision(self._network, network_in(torch.bfloat16))
 
     def run(self, on_epoch: Callable[..., bool]) -> None:
         """Train the networks, and fill in `result`."""
         split = Split(row_indices(len(self._entries)), None, self._weight)
         train(self._trainee, self._inputs, split, self.settings, self._random_state, on_epoch, self.result)
 
-    def _build_masked_autoencoders(self) -> Callable[[], MaskedScores]:
-        entries, typical, columns, generator = self._entries, self._typical, self._entries.columns, self._generator()
+    def network_scores(self) -> NetworkScores:
+        """The scores of the present networks, which are not calibrated yet."""
+        return self._scores_of(to_numpy(self._network.parameters.to(self._rows.dtype, copy=True)))
+
+    def _masked_autoencoders(self, generator: torch.Generator) -> Model:
+        entries, typical, columns = self._entries, self._typical, self._entries.columns
         values, tolerance = self._systems.values, self._coordinates.scale.tolerance
         if columns is not None:
             tolerance = tolerance[columns.first_column]
         categories = None if columns is None else columns.n_bins
         bins = Bins.of(values[typical], entries.weight[typical], self._weight[typical], tolerance, categories)
-        index, inputs = bins.index(values), masked_inputs(self._systems)
+        index = bins.index(values)
         marginals = np.stack([log_marginals(index, bins.n_bins, own) for own in self._weight.T])
         marginals = marginals[:, :, : bins.n_bins.max()]
-        activation, input_features = self._parameters.activation, None if columns is None else columns.input_features
+        input_features = None if columns is None else columns.input_features
+        passes = draw_passes(values.shape[1], self._random_state)
 
         def network_in(dtype: torch.dtype) -> MaskedAutoencoder:
             on_device = to_tensor(marginals, dtype, self._rows.device)
             return MaskedAutoencoder(
-                on_device, self._sizes, activation, generator=generator, input_features=input_features
+                on_device, self._sizes, self._activation, generator=generator, input_features=input_features
             )
 
-        self._prepare(network_in, np.concatenate([inputs, index], axis=1))
-        self._network.initialise(generator)
-        passes = draw_passes(values.shape[1], self._random_state)
-        return lambda: MaskedScores(
-            bins, marginals, self._weights(), self._sizes, activation, passes, input_features=input_features
-        )
+        def scores_of(weights: np.ndarray) -> MaskedScores:
+            return MaskedScores(
+                bins, marginals, weights, self._sizes, self._activation, passes, input_features=input_features
+            )
 
-    def _build_denoisers(self) -> Callable[[], DenoiserScores]:
-        whitening, generator = self._coordinates.whitening, self._generator()
+        return network_in, np.concatenate([masked_inputs(self._systems), index], axis=1), scores_of
+
+    def _denoisers(self, generator: torch.Generator) -> Model:
+        whitening = self._coordinates.whitening
         factors = whitening.factors[:MAX_NETWORK_AXES]
         axes = whitening.axes[:, : len(factors)] * factors
         variances = whitening.variances[: len(factors)] * factors**2
 
         def network_in(dtype: torch.dtype) -> DenoiserEnsemble:
             on_device = to_tensor(variances, dtype, self._rows.device)
-            return DenoiserEnsemble(on_device, self._sizes, self._parameters.activation, N_FOLDS, generator=generator)
+            return DenoiserEnsemble(on_device, self._sizes, self._activation, N_FOLDS, generator=generator)
 
-        self._prepare(network_in, self._systems.deviations @ axes)
-        self._network.initialise(generator)
-        medians = np.ones(len(NOISE_LEVELS))
-        return lambda: DenoiserScores(
-            axes, variances, self._weights(), self._sizes, self._parameters.activation, medians
-        )
+        def scores_of(weights: np.ndarray) -> DenoiserScores:
+            return DenoiserScores(axes, variances, weights, self._sizes, self._activation, np.ones(len(NOISE_LEVELS)))
 
-    def _generator(self) -> torch.Generator:
-        return make_generator(self._random_state, self._rows.device)
-
-    def _prepare(self, network_in: Callable[[torch.dtype], Any], inputs: np.ndarray) -> None:
-        width, dtype, device = inputs.shape[1], self._dtype, self._rows.device
-        self._network = network_in(dtype)
-        self._trainee: Network = self._network
-        if self.settings.mixed_precision:
-            self._trainee = MixedPrecision(self._network, network_in(torch.bfloat16))
-        self._inputs = RowSource(inputs).standardised(np.zeros(width), np.ones(width), dtype, device)
-
-    def _weights(self) -> np.ndarray:
-        return to_numpy(self._network.parameters.to(self._rows.dtype, copy=True))
+        return network_in, self._systems.deviations @ axes, scores_of

@@ -59,7 +59,7 @@ class ReconstructionScorer:
         if needs_folds(rows):
             components, weight, groups = cross_fitted_components(rows, parameters, random_state)
             fitted = replace(fitted, components=components, weight=weight, groups=groups)
-        if MIN_ROWS_OF_FOLDS <= rows.n_distinct_rows < MIN_ROWS_PER_FEATURE_TO_WHITEN * rows.n_features:
+        if too_few_to_whiten(rows):
             warn(
                 f"Found {rows.n_distinct_rows} different rows for {rows.n_features} features. With fewer than 2 rows "
                 "per feature, training rows may look more unusual than new rows. Label only new rows, or use "
@@ -83,13 +83,12 @@ class ReconstructionScorer:
         )
         settings = autoencoder_settings(parameters.training, config, rows)
         train, held_out = split_rows(rows, settings.validation_fraction, random_state)
-        split, calibration = Split(train, held_out, rows.sample_weight, rows.groups), held_out
-        n_distinct = rows.n_distinct_rows
-        if held_out is None and MIN_ROWS_OF_FOLDS <= n_distinct < MIN_ROWS_PER_FEATURE_TO_WHITEN * rows.n_features:
+        calibration = held_out
+        if held_out is None and too_few_to_whiten(rows):
             train, calibration = split_rows(rows, 1.0 / N_FOLDS, random_state)
-            split = Split(train, None, rows.sample_weight)
+        split = Split(train, held_out, rows.sample_weight, rows.groups)
         # Calibration rows must not have influenced any part of the autoencoder. With folds, this holds in any case.
-        train_rows_only = calibration is not None and not needs_folds(rows)
+        representative = None if calibration is None or needs_folds(rows) else split.train
         scored = split.train if calibration is None else calibration
 
         def scorer_fit(fitted: AutoencoderFit) -> ScorerFit:
@@ -108,7 +107,7 @@ class ReconstructionScorer:
             settings,
             random_state,
             split=split,
-            train_rows_only=train_rows_only,
+            representative=representative,
             report=lambda max_iter, package: report(max_iter, lambda: scorer_fit(package())),
         )
         return scorer_fit(fitted)
@@ -156,6 +155,11 @@ def _n_observed(X) -> np.ndarray:
     """The number of observed entries of each row."""
     parts = [np.isnan(dense_rows(X, part)).sum(axis=1) for part in row_blocks(*X.shape)]
     return X.shape[1] - np.concatenate(parts)
+
+
+def too_few_to_whiten(rows: TrainingRows) -> bool:
+    """Whether whitened codes of new rows depend strongly on the number of training rows."""
+    return MIN_ROWS_OF_FOLDS <= rows.n_distinct_rows < MIN_ROWS_PER_FEATURE_TO_WHITEN * rows.n_features
 
 
 def needs_folds(rows: TrainingRows) -> bool:

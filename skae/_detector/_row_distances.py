@@ -133,20 +133,18 @@ class RowDistances:
 
     def to_state(self) -> dict[str, Any]:
         """Arrays and plain values for a file."""
-        state = fields_of(self) | {
+        return fields_of(self) | {
             "coordinates": self.coordinates.to_state(),
             "spaces": [list(space) for space in self.spaces],
+            "known": None if self.known is None else fields_of(self.known),
         }
-        if self.known is None:  # the file format without groups
-            return {name: value for name, value in state.items() if name not in ("known", "groups")}
-        return state | {"known": fields_of(self.known)}
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> RowDistances:
         """The distances that `to_state` described."""
         coordinates = Coordinates.from_state(state["coordinates"])
         spaces = tuple((features, bags) for features, bags in state["spaces"])
-        known = KnownRows(**state["known"]) if "known" in state else None
+        known = None if state.get("known") is None else KnownRows(**state["known"])
         return cls(**state | {"coordinates": coordinates, "spaces": spaces, "known": known})
 
 

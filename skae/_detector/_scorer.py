@@ -28,7 +28,7 @@ class ScorerParameters:
     scale: bool
     training: TrainingParameters
     device: str
-    n_categories: np.ndarray | None = None
+    n_categories: np.ndarray | None
 
 
 class Scorer(Protocol):

@@ -51,6 +51,11 @@ class TailSurprisal:
         return np.interp(values, self.knots, self.surprisals) + beyond
 
 
+def surprisals_by(tails: tuple[TailSurprisal, ...], values: np.ndarray) -> np.ndarray:
+    """The surprisals of columns of values, each by its own table."""
+    return np.stack([tail(column) for tail, column in zip(tails, values.T, strict=True)], axis=1)
+
+
 def _table(values: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, float]:
     """Distinct values, the index of each value among them, their weights and surprisals, and the unit of the tail."""
     knots, group = _distinct(values.astype(np.float64))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-# With more features than these, detectors train denoisers instead of masked autoencoders.
-MAX_MASKED_FEATURES = 64
+from skae._detector._network_training import MAX_BINNED_FEATURES
+
 # For each `loss`: its mean over entries, as in `loss_curve_`, and its sum over a row, as in `-score_samples`.
 LOSS_LABELS = {
     "squared_error": ("share of variance unexplained", "squared reconstruction error"),
@@ -60,7 +60,7 @@ def has_denoisers(estimator: Any) -> bool:
     """Whether the networks are a detector's denoisers. Its other networks are masked autoencoders."""
     if not is_denoising_detector(estimator):
         return False
-    return estimator.n_features_in_ > MAX_MASKED_FEATURES or not (estimator.novelty or estimator.categories_)
+    return estimator.n_features_in_ > MAX_BINNED_FEATURES or not (estimator.novelty or estimator.categories_)
 
 
 def _is_variational(estimator: Any) -> bool:

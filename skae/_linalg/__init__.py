@@ -1,1 +1,1 @@
-"""Moments, principal axes, robust axes, quantiles and atoms in NumPy."""
+"""Moments, principal axes, quantiles and atoms in NumPy."""

@@ -7,16 +7,14 @@ import numpy as np
 from skae._linalg._moments import FloatArray
 
 
-def weighted_quantile(values: FloatArray, probability: float, sample_weight: FloatArray | None = None) -> float:
+def weighted_quantile(values: FloatArray, probability: float, weight: FloatArray) -> float:
     """The averaged inverted CDF of weighted values.
 
     A weight of two is equivalent to the value given twice, which is not so with interpolation. If the cumulative weight
     equals the probability exactly, the quantile is the mean of the two neighbours (Hyndman & Fan 1996, definition 2).
     """
     order = np.argsort(values, kind="stable")
-    values = values[order]
-    weight = np.ones(len(values)) if sample_weight is None else sample_weight[order]
-    cumulative = np.cumsum(weight)
+    values, cumulative = values[order], np.cumsum(weight[order])
     target = probability * cumulative[-1]
     # Sums of weights that should equal the target may differ from it by rounding.
     slack = 1e-10 * cumulative[-1]
@@ -33,9 +31,7 @@ def observed(values: FloatArray, weight: FloatArray) -> tuple[FloatArray, FloatA
     return (values[known], weight[known]) if known.any() else (np.zeros(1, values.dtype), np.ones(1))
 
 
-def lower_tail_threshold(
-    values: FloatArray, share: float, sample_weight: FloatArray | None = None, margin: float = 1e-4
-) -> float:
+def lower_tail_threshold(values: FloatArray, share: float, weight: FloatArray, margin: float = 1e-4) -> float:
     """The threshold below which are the lowest values, as many as make up at most this share of the weight.
 
     It is at most `margin` above the highest of these values, not halfway to the next value. A new value that is
@@ -43,8 +39,7 @@ def lower_tail_threshold(
     share.
     """
     order = np.argsort(values, kind="stable")
-    weight = np.ones(len(values)) if sample_weight is None else sample_weight[order]
-    cumulative = np.cumsum(weight)
+    cumulative = np.cumsum(weight[order])
     # Equal values are on the same side: if not all of them fit below the threshold, all are above.
     levels, first = np.unique(values[order], return_index=True)
     weight_up_to = np.append(cumulative[first[1:] - 1], cumulative[-1])

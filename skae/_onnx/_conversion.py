@@ -28,7 +28,7 @@ _CONSTRAINTS: dict[str, tuple[Constraint, ...]] = {
     "reconstruct": (Boolean(),),
     "fill_missing": (Boolean(), OneOf(("auto",))),
     "target_opset": (Integer(OPSET), OneOf((None,))),
-    "options": (InstanceOf((dict,), "a dict"), OneOf((None,))),
+    "options": (InstanceOf(dict), OneOf((None,))),
 }
 # The transformer that reconstructs in the current call of `to_onnx` (or None), and `fill_missing`. They cannot be
 # options of skl2onnx: its options are either for names of steps or for classes, and the user may pass either.

@@ -8,16 +8,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from skae._detector._bins import Bins
 from skae._detector._coordinates import N_SYSTEMS, WHITENED, Coordinates
 from skae._detector._denoiser import NOISE_LEVELS, DenoiserEnsemble
 from skae._detector._denoising import DenoisingScorer
 from skae._detector._feature_scale import CLIP
-from skae._detector._masked_autoencoder import INPUT_CLIP, Bins
+from skae._detector._masked_autoencoder import INPUT_CLIP
 from skae._detector._nearest_rows import SQUARED_FLOOR
 from skae._detector._network_scores import DenoiserScores, MaskedScores
 from skae._detector._row_distances import DeviceDistances
 from skae._detector._tail_surprisal import TailSurprisal
-from skae._support._torch import to_tensor
+from skae._support._torch import dtype_of, to_tensor
 
 CPU = torch.device("cpu")
 
@@ -56,10 +57,10 @@ class DenoisingComponents:
     def __init__(self, scorer: DenoisingScorer, fill_missing: bool) -> None:
         distances, self._fill_missing, self._takes_missing = scorer.distances, fill_missing, scorer.takes_missing
         self._systems, self._distances = _Systems(distances.coordinates, fill_missing), DeviceDistances(distances, CPU)
-        self._masks = _tensor(distances.masks, torch.float64)
-        self._tolerance = _tensor(2.0 * distances.coordinates.scale.tolerance, torch.float64)
-        self._references = _tensor(distances.references, torch.float64) / self._tolerance
-        self._single = _tensor(distances.single, torch.bool)
+        self._masks = as_tensor(distances.masks, torch.float64)
+        self._tolerance = as_tensor(2.0 * distances.coordinates.scale.tolerance, torch.float64)
+        self._references = as_tensor(distances.references, torch.float64) / self._tolerance
+        self._single = as_tensor(distances.single, torch.bool)
         self._surprisals = Surprisals(scorer.space_surprisals)
         assert isinstance(scorer.network, MaskedScores | DenoiserScores)
         self._network = (
@@ -106,10 +107,10 @@ class _Systems:
     def __init__(self, coordinates: Coordinates, fill_missing: bool) -> None:
         self._imputer = coordinates.whitening.imputer if fill_missing else None
         scale, ranks = coordinates.scale, coordinates.ranks
-        self._centre, self._unit = (_tensor(array, torch.float64) for array in (scale.centre, scale.unit))
+        self._centre, self._unit = (as_tensor(array, torch.float64) for array in (scale.centre, scale.unit))
         self._dtype = torch.float64 if scale.dtype == "float64" else torch.float32
-        self._tolerance = _tensor(scale.tolerance, torch.float64)
-        self._product = _tensor(coordinates.whitening.product, self._dtype)
+        self._tolerance = as_tensor(scale.tolerance, torch.float64)
+        self._product = as_tensor(coordinates.whitening.product, self._dtype)
         counts = np.diff(ranks.starts)
         self._counts, width = torch.from_numpy(counts), int(counts.max())
         parts = [slice(start, stop) for start, stop in zip(ranks.starts[:-1], ranks.starts[1:], strict=True)]
@@ -117,7 +118,7 @@ class _Systems:
         self._at = _padded([ranks.at[part] for part in parts], width, 0.0).to(self._dtype)
         between = [slice(part.start + j, part.stop + j + 1) for j, part in enumerate(parts)]
         self._between = _padded([ranks.between[part] for part in between], width + 1, 0.0).to(self._dtype)
-        self._interpolated = _tensor(ranks.interpolated, torch.bool)
+        self._interpolated = as_tensor(ranks.interpolated, torch.bool)
         self._lowest, self._highest = (
             torch.tensor([ranks.values[place] for place in places], device=CPU)
             for places in (ranks.starts[:-1], ranks.starts[1:] - 1)
@@ -157,7 +158,7 @@ class _Masked:
     def __init__(self, scores: MaskedScores) -> None:
         bins, self._network = scores.bins, scores.network
         self._dtype, self._scoring_layers = self._network.parameters.dtype, self._network.scoring_layers(scores.passes)
-        self._edges = _tensor(bins.edges, torch.float32)
+        self._edges = as_tensor(bins.edges, torch.float32)
         self._offsets, self._surprisals = _Offsets(bins), Surprisals(scores.feature_surprisals)
 
     def __call__(self, deviations: Tensor, ranks: Tensor, observed: Tensor | None) -> Tensor:
@@ -177,8 +178,8 @@ class _Offsets:
     """`Bins.offset`."""
 
     def __init__(self, bins: Bins) -> None:
-        self._log_widths, self._log_weight = _tensor(bins.log_widths, torch.float32), bins.log_weight
-        self._tolerance = _tensor(bins.tolerance, torch.float32)
+        self._log_widths, self._log_weight = as_tensor(bins.log_widths, torch.float32), bins.log_weight
+        self._tolerance = as_tensor(bins.tolerance, torch.float32)
         self._is_value = torch.from_numpy(np.isfinite(bins.values))
         self._values = torch.from_numpy(np.where(np.isfinite(bins.values), bins.values, 0.0))
         self._lowest, self._highest = (
@@ -198,7 +199,7 @@ class _Denoisers:
     def __init__(self, scores: DenoiserScores) -> None:
         self._network: DenoiserEnsemble = scores.network
         self._scoring_layers = self._network.scoring_layers()
-        self._axes, self._medians = _tensor(scores.axes, torch.float32), _tensor(scores.medians, torch.float64)
+        self._axes, self._medians = as_tensor(scores.axes, torch.float32), as_tensor(scores.medians, torch.float64)
         assert len(self._medians) == len(NOISE_LEVELS)
 
     def __call__(self, deviations: Tensor, ranks: Tensor, observed: Tensor | None) -> Tensor:
@@ -217,5 +218,6 @@ def _padded(rows: list[np.ndarray], width: int, value: float) -> Tensor:
     return torch.from_numpy(np.stack([np.pad(row, (0, width - len(row)), constant_values=value) for row in rows]))
 
 
-def _tensor(array: np.ndarray, dtype: torch.dtype) -> Tensor:
-    return to_tensor(np.ascontiguousarray(array), dtype, CPU)
+def as_tensor(array: np.ndarray, dtype: torch.dtype | None = None) -> Tensor:
+    """A tensor on the CPU, by default in the dtype of the array."""
+    return to_tensor(np.ascontiguousarray(array), dtype or dtype_of(array), CPU)

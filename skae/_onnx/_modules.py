@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -14,11 +13,8 @@ from skae._autoencoder._network import AutoencoderNetwork
 from skae._detector._calibration import Calibration
 from skae._detector._denoising import DenoisingScorer
 from skae._detector._reconstruction import SQUARED_FLOOR, ReconstructionScorer
-from skae._onnx._denoising import DenoisingComponents, Surprisals
+from skae._onnx._denoising import CPU, DenoisingComponents, Surprisals, as_tensor
 from skae._rows._row_source import RowSource
-from skae._support._torch import dtype_of, to_tensor
-
-CPU = torch.device("cpu")
 
 
 class TransformerModule(nn.Module):
@@ -42,7 +38,7 @@ class DetectorModule(nn.Module):
     ) -> None:
         super().__init__()
         self._components, self._offset, self._fill_missing = components, offset, fill_missing
-        self._surprisals, self._weight = Surprisals(calibration.surprisals), _tensor(calibration.component_weight)
+        self._surprisals, self._weight = Surprisals(calibration.surprisals), as_tensor(calibration.component_weight)
 
     def forward(self, X: Tensor) -> tuple[Tensor, Tensor]:
         surprisals = self._surprisals(self._components(X)) * self._weight
@@ -58,18 +54,15 @@ class DetectorModule(nn.Module):
 class _BranchlessNetwork(AutoencoderNetwork):
     """Fills all rows, whether entries are missing or not, if it has an imputer; otherwise none."""
 
-    def _inputs(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        filled = x if self._imputer is None else self._imputer(x)
-        if not self.takes_mask or self.module is not None:
-            return filled, filled
-        return filled, torch.cat([filled, torch.isnan(x).to(x.dtype)], 1)
+    def _is_complete(self, x: Tensor) -> bool:
+        return False
 
 
 class _Autoencoder:
     """`FittedAutoencoder` on rows that are tensors."""
 
     def __init__(self, fitted: FittedAutoencoder, fill_missing: bool) -> None:
-        weights = _tensor(fitted.weights)
+        weights = as_tensor(fitted.weights)
         dtype = weights.dtype
         self.network = _BranchlessNetwork(
             fitted.config,
@@ -80,7 +73,7 @@ class _Autoencoder:
             takes_mask=fitted.takes_mask,
             training_range=fitted.training_range,
         )
-        self._linear, self._dtype, self._code_map = fitted.linear, dtype, _tensor(fitted.code_map)
+        self._linear, self._dtype, self._code_map = fitted.linear, dtype, as_tensor(fitted.code_map)
 
     def standardised(self, X: Tensor) -> Tensor:
         return RowSource(X).standardised(self._linear.mean, self._linear.scale, self._dtype, CPU).take(slice(None))
@@ -89,14 +82,14 @@ class _Autoencoder:
         return z.double() @ self._code_map
 
     def in_units_of_X(self, z: Tensor) -> Tensor:
-        return self.network.decode(z).double() * _tensor(self._linear.scale) + _tensor(self._linear.mean)
+        return self.network.decode(z).double() * as_tensor(self._linear.scale) + as_tensor(self._linear.mean)
 
 
 class ReconstructionComponents:
     """`ReconstructionScorer.component_scores` of rows that are tensors."""
 
     def __init__(self, scorer: ReconstructionScorer, fill_missing: bool) -> None:
-        self._autoencoder, self._code_mean = _Autoencoder(scorer.autoencoder, fill_missing), _tensor(scorer.code_mean)
+        self._autoencoder, self._code_mean = _Autoencoder(scorer.autoencoder, fill_missing), as_tensor(scorer.code_mean)
         self._squared_unit = scorer.autoencoder.linear.unit**2
 
     def __call__(self, X: Tensor) -> Tensor:
@@ -107,10 +100,6 @@ class ReconstructionComponents:
         errors = squares / observed.double().sum(1).clamp_min(1.0) * self._squared_unit
         distances = (self._autoencoder.public_codes(z) - self._code_mean).square().mean(1)
         return 0.5 * (torch.stack([errors, distances], 1) + SQUARED_FLOOR).log()
-
-
-def _tensor(array: np.ndarray) -> Tensor:
-    return to_tensor(array, dtype_of(array), CPU)
 
 
 # The class that computes the component scores of each kind of scorer.

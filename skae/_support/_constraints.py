@@ -158,16 +158,15 @@ class Seed:
 
 @dataclass(frozen=True)
 class InstanceOf:
-    """An instance of one of the given types."""
+    """An instance of a type."""
 
-    types: tuple[type, ...]
-    words: str
+    kind: type
 
     def accepts(self, value: object) -> bool:
-        return isinstance(value, self.types) and not isinstance(value, bool)
+        return isinstance(value, self.kind)
 
     def __str__(self) -> str:
-        return self.words
+        return f"a {self.kind.__name__}"
 
 
 def check_parameters(owner: str, values: Mapping[str, Any], constraints: Mapping[str, tuple[Constraint, ...]]) -> None:

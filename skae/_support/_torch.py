@@ -1,4 +1,4 @@
-"""Conversions between NumPy and torch, devices, dtypes and generators. No other file knows about devices."""
+"""Conversions between NumPy and torch; devices, dtypes and generators."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class BestCheckpoint:
     """Keeps the start, the parameters with the lowest held-out loss and the last ones, and chooses between them."""
 
     def __init__(self, network: Network, rows: Rows, split: Split, result: TrainingResult) -> None:
-        self._network, self._split, self._rows = network, split, rows
+        self._network, self._split, self._rows, self._result = network, split, rows, result
         self.held_out = None if split.held_out is None else rows.take(split.held_out)
         self._judged = split.train[stratified_rows(len(split.train), MAX_JUDGED_ROWS)]
         self._start = self._best = self._last = self._checkpoint(0)
@@ -42,22 +42,22 @@ class BestCheckpoint:
         if self.held_out is not None:
             result.held_out_losses.append(self._start.loss)
 
-    def update(self, epoch: int, result: TrainingResult, *, on_curve: bool = False) -> float | None:
+    def update(self, epoch: int, *, on_curve: bool = False) -> float | None:
         """Compare the present parameters with the best ones; return their held-out loss (None without a hold-out).
 
-        If `on_curve`, the loss is added to ``result.held_out_losses``.
+        If `on_curve`, the loss is added to the held-out losses of the result.
         """
         if self.held_out is None:
             return None
         self._last = self._checkpoint(epoch)
         if self._last.loss < self._best.loss:
             self._best = self._last
-            result.best_loss, result.best_iter = self._best.loss, epoch
+            self._result.best_loss, self._result.best_iter = self._best.loss, epoch
         if on_curve:
-            result.held_out_losses.append(self._last.loss)
+            self._result.held_out_losses.append(self._last.loss)
         return self._last.loss
 
-    def restore_best(self, result: TrainingResult, limit: Callable[[], None], level: float) -> None:
+    def restore_best(self, limit: Callable[[], None], level: float) -> None:
         """Set the network to the parameters to keep.
 
         The lowest of many losses on few rows is partly low by chance. Therefore the last parameters, at which the rate
@@ -67,7 +67,7 @@ class BestCheckpoint:
         if torch.equal(self._network.parameters, self._start.parameters):  # nothing was trained
             return
         if self.held_out is None:
-            last = self._checkpoint(len(result.losses))
+            last = self._checkpoint(len(self._result.losses))
             kept = last if last.loss < self._start.loss else self._start
         else:
             gains = self._last.row_losses - self._best.row_losses
@@ -77,7 +77,7 @@ class BestCheckpoint:
             limit()
             is_better = self._beats(self._checkpoint(kept.epoch), self._start, level)
             kept = kept if is_better else self._start
-        result.best_loss, result.best_iter = kept.loss, kept.epoch
+        self._result.best_loss, self._result.best_iter = kept.loss, kept.epoch
         self._network.parameters.copy_(kept.parameters)
 
     @torch.no_grad()

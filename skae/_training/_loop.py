@@ -71,12 +71,12 @@ def train(
         checkpoint = BestCheckpoint(network, rows, split, result)
         if previous is not None:
             network.parameters.copy_(previous)
-            checkpoint.update(0, result)
+            checkpoint.update(0)
         try:
             _run_epochs(_Stepper(network, rows, split, settings), checkpoint, random_state, on_epoch, result)
         except KeyboardInterrupt:
             result.interrupted = True
-        checkpoint.restore_best(result, limit, settings.level)
+        checkpoint.restore_best(limit, settings.level)
 
 
 @dataclass(frozen=True)
@@ -117,8 +117,8 @@ def train_on_chunk(
             result.losses.append(stepper.run_epoch(random_state))
         state = stepper.state()
         network.parameters.copy_(state.average)
-        checkpoint.update(1, result, on_curve=True)
-        checkpoint.restore_best(result, limit, settings.level)
+        checkpoint.update(1, on_curve=True)
+        checkpoint.restore_best(limit, settings.level)
     return state
 
 
@@ -135,7 +135,7 @@ def _run_epochs(
     for epoch in range(stepper.settings.max_iter):
         loss = stepper.run_epoch(random_state)
         result.losses.append(loss)
-        held_out_loss = checkpoint.update(epoch + 1, result, on_curve=True)
+        held_out_loss = checkpoint.update(epoch + 1, on_curve=True)
         losses.append(loss if held_out_loss is None else held_out_loss)
         schedule.update(losses)
         is_last = epoch + 1 >= schedule.n_epochs

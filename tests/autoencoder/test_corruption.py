@@ -138,7 +138,7 @@ class TestCorruption:
         [
             (Corruption(Gaussian(0.5)), False),
             (Corruption(Gaussian(0.5), masked_share=0.1), True),
-            (Corruption(Custom(identity, *2 * (torch.ones(3),)), may_mask=True), True),
+            (Corruption(Custom(identity, *2 * (torch.ones(3),))), True),
         ],
     )
     def test_masks(self, corruption, masks):

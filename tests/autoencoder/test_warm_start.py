@@ -7,7 +7,7 @@ import pytest
 from family_cases import short
 
 from skae import AutoencoderTransformer
-from skae._autoencoder import _fit
+from skae._autoencoder import _closed_form
 from skae._autoencoder._linear import LinearAutoencoder
 from skae._autoencoder._warm_start import aligned
 from skae._linalg._principal_axes import principal_axes
@@ -85,5 +85,5 @@ def test_weights_do_not_fit_as_well_without_rotation(digits, monkeypatch):
         return 1 - warm.best_loss_ / warm.initial_loss_
 
     rotated = gain_of_old_weights()
-    monkeypatch.setattr(_fit, "aligned", lambda linear, *_: linear)
+    monkeypatch.setattr(_closed_form, "aligned", lambda linear, *_: linear)
     assert gain_of_old_weights() < 0.7 * rotated

@@ -6,7 +6,7 @@ from family_cases import banana, short
 from scipy import stats
 
 from skae import AutoencoderOutlierDetector
-from skae._detector._calibration import MIN_SPREAD, Calibration, share_beyond_fence, threshold
+from skae._detector._calibration import MIN_SPREAD, Calibration, normal_threshold, share_beyond_fence, threshold
 from skae._detector._tail_surprisal import cross_fitted_surprisals, mean_of_two_highest
 
 COMPONENTS = np.array([[1.0, 40.0], [2.0, 30.0], [3.0, 20.0], [4.0, 10.0]])
@@ -79,16 +79,16 @@ class TestScores:
 class TestThreshold:
     def test_a_number_counts_training_rows(self):
         scores = -np.arange(10.0)
-        offset = threshold(calibration(), COMPONENTS, lambda: (scores, np.ones(10)), 0.2, False)
+        offset = threshold(calibration(), COMPONENTS, 0.2, scores, np.ones(10))
         np.testing.assert_array_equal(scores < offset, scores < -7.5)
-        heavy = threshold(calibration(), COMPONENTS, lambda: (scores, np.append(np.ones(9), 5.0)), 0.4, False)
+        heavy = threshold(calibration(), COMPONENTS, 0.4, scores, np.append(np.ones(9), 5.0))
         np.testing.assert_array_equal(scores < heavy, scores == -9.0)
 
     @pytest.mark.parametrize(("contamination", "n_below"), [("auto", 10), (0.05, 50), (0.3, 300)])
     def test_where_all_are_normal_it_counts_calibration_rows(self, contamination, n_below):
         components = np.random.RandomState(0).normal(size=(1000, 2))
         ours = Calibration.of(components, np.ones(1000), np.ones(2))
-        offset = threshold(ours, components, pytest.fail, contamination, True)
+        offset = normal_threshold(ours, contamination)
         assert (ours.scores < offset).sum() == n_below
 
     @pytest.mark.parametrize("n_outliers", [1, 30])
@@ -97,24 +97,24 @@ class TestThreshold:
         components[:n_outliers] += 9.0
         ours = Calibration.of(components, np.ones(500), np.ones(3))
         scores = ours.scores_of(components)
-        offset = threshold(ours, components, lambda: (scores, np.ones(500)), "auto", False)
+        offset = threshold(ours, components, "auto", scores, np.ones(500))
         np.testing.assert_array_equal(scores < offset, np.arange(500) < n_outliers)
 
     def test_auto_labels_a_training_row_though_calibration_rows_are_stranger(self):
         components = np.random.RandomState(0).uniform(size=(500, 3))
         components[0] += 9.0
         ours, scores = Calibration.of(components, np.ones(500), np.ones(3)), np.array([-1.0, -2.0])
-        assert (scores < threshold(ours, components, lambda: (scores, np.ones(2)), "auto", False)).sum() == 1
+        assert (scores < threshold(ours, components, "auto", scores, np.ones(2))).sum() == 1
 
     @pytest.mark.parametrize(("scores", "n_below"), [([-3.0, -9.0, -4.0], 1), ([-9.0, -9.0, -4.0], 0), ([-1.0] * 3, 0)])
     def test_auto_takes_the_most_unusual_training_row_if_none_is_beyond(self, scores, n_below):
         """One row and no more: of states that many rows are in none is labelled."""
         components, scores = np.random.RandomState(0).uniform(size=(500, 3)), np.array(scores)
         ours = Calibration.of(components, np.ones(500), np.ones(3))
-        offset = threshold(ours, components, lambda: (scores, np.ones(3)), "auto", False)
+        offset = threshold(ours, components, "auto", scores, np.ones(3))
         assert (scores < offset).sum() == n_below
         levels, count = np.unique(scores, return_counts=True)
-        weighted = threshold(ours, components, lambda: (levels, count.astype(float)), "auto", False)
+        weighted = threshold(ours, components, "auto", levels, count.astype(float))
         assert weighted == offset
 
 

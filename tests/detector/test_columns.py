@@ -5,12 +5,13 @@ import pytest
 import torch
 
 from skae._detector import _columns
+from skae._detector._bins import MAX_BINS, MISSING, Bins, log_marginals
 from skae._detector._columns import FeatureColumns
 from skae._detector._component_reliability import N_ROWS, corrupted_rows
 from skae._detector._coordinates import Coordinates
 from skae._detector._entries import Entries
 from skae._detector._feature_scale import MIN_CHANCE, FeatureScale
-from skae._detector._masked_autoencoder import MAX_BINS, MISSING, Bins, MaskedAutoencoder, log_marginals
+from skae._detector._masked_autoencoder import MaskedAutoencoder
 from skae._detector._nearest_rows import NearestRows
 
 NAN = np.nan

@@ -27,7 +27,7 @@ from skae._rows._row_source import RowSource
 from skae._rows._training_rows import TrainingRows
 
 TRAINING = TrainingParameters("auto", "auto", "auto", "auto", "auto", "auto", "auto")
-PARAMETERS = ScorerParameters(False, 0.9, "auto", "relu", True, TRAINING, "cpu")
+PARAMETERS = ScorerParameters(False, 0.9, "auto", "relu", True, TRAINING, "cpu", None)
 CLEAN = replace(PARAMETERS, novelty=True)
 each_kind = pytest.mark.parametrize("parameters", [PARAMETERS, CLEAN], ids=["contaminated", "clean"])
 
