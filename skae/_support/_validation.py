@@ -134,5 +134,6 @@ def check_n_components(n_components: int | float | None, n_features: int) -> Non
     if isinstance(n_components, int) and n_components > n_features:
         raise ValueError(
             f"n_components={n_components} must be between 1 and n_features={n_features}. Only an "
-            "AutoencoderTransformer with code='sparse' can have more components than features. See docs/guide_code_size.md."
+            "AutoencoderTransformer with code='sparse' can have more components than features. See "
+            "docs/guide_code_size.md."
         )
