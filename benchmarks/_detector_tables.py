@@ -32,16 +32,14 @@ def detectors() -> pd.DataFrame:
     for protocol, word in (("N", "novelty: "), ("U", "unlabelled: ")):
         cells = detection_cells(f"outliers_{protocol}")
         means = cells.groupby("group").mean()
-        # A detector that was not run on all sets of a group has no mean there.
-        means = means.where(cells.groupby("group").count().eq(cells.groupby("group").size(), axis=0))
         for group, title in GROUPS.items():
             auc, precision = (
                 means.loc[group, measure].reindex(list(labels)) for measure in ("roc_auc", "average_precision")
             )
             headings.append(word + title if group == "adbench" else title)
-            columns.append((auc.map(number) + SLASH + precision.map(number)).where(auc.notna(), "–"))
-        total = (cells["fit_cpu_s"] + cells["score_cpu_s"]).sum(skipna=False).reindex(list(labels))
-        spent.append([("–" if pd.isna(total[name]) else str(max(1, round(total[name])))) for name in labels])
+            columns.append(auc.map(number) + SLASH + precision.map(number))
+        total = (cells["fit_cpu_s"] + cells["score_cpu_s"]).sum()
+        spent.append([str(max(1, round(total[name]))) for name in labels])
     table = pd.concat(columns, axis=1).rename(index=labels).rename_axis(None)
     table.columns = headings
     return table.assign(seconds=[", ".join(pair) for pair in zip(*spent, strict=True)])
