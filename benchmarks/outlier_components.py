@@ -15,6 +15,7 @@ import argparse
 import _data
 import numpy as np
 import pandas as pd
+import torch
 from _results import paired_p, save
 from outliers import split
 from sklearn.metrics import average_precision_score, roc_auc_score
@@ -43,7 +44,7 @@ def run(protocol: str, sets: dict, out) -> pd.DataFrame:
         X_train, X_test, y_test = split(name, path, protocol, 0)
         detector = AutoencoderOutlierDetector(novelty=protocol == "N", random_state=0).fit(X_train)
         calibration = detector._calibration
-        components = detector._scorer.component_scores(X_test, "cpu")
+        components = detector._scorer.component_scores(X_test, torch.device("cpu"))
         pairs = zip(calibration.surprisals, components.T, strict=True)
         surprisals = np.stack([tail(values) for tail, values in pairs], axis=1)
         for choice, values in scores(surprisals, calibration.component_weight).items():

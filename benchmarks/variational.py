@@ -27,7 +27,7 @@ def drawn_bounds(
     model: AutoencoderTransformer, X: np.ndarray, n_draws: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Evidence lower bound and importance-weighted bound of each row, from draws of its posterior."""
-    network = model._fitted.network("cpu")
+    network = model._fitted.network(torch.device("cpu"))
     generator = torch.Generator().manual_seed(seed)
     x = (torch.as_tensor(X, dtype=network.parameters.dtype) - network.linear.mean) / network.linear.scale
     mean, log_variance = network.code.moments(network._code_outputs(x))

@@ -38,7 +38,7 @@ from skae._support._random_state import local_random_state, random_state_after
 from skae._support._state import fields_of
 from skae._support._tensors import like
 from skae._support._threads import single_thread
-from skae._support._torch import no_autocast, resolve_dtype
+from skae._support._torch import no_autocast, resolve_device, resolve_dtype
 from skae._support._validation import check_features_observed, check_n_components, unchanged_on_error
 from skae._support._warnings import warn
 
@@ -445,7 +445,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
                 f"X_normal must contain at least 2 rows with an observed value. Got {rows.n_rows}. See "
                 "docs/guide_recalibration.md."
             )
-        components = self._scorer.component_scores(rows.source.local, self.device)
+        components = self._scorer.component_scores(rows.source.local, rows.device)
         weight = self._calibration.component_weight
         calibration = Calibration.of(components, rows.effective_counts, weight, rows.groups)
         offset = normal_threshold(calibration, plain_number(self.contamination))
@@ -667,7 +667,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
             if self.novelty:
                 offset = normal_threshold(calibration, contamination)
             else:
-                scores = calibration.scores_of(fitted.scorer.component_scores(X, self.device))
+                scores = calibration.scores_of(fitted.scorer.component_scores(X, rows.device))
                 offset = threshold(calibration, fitted.components, contamination, scores, rows.effective_counts)
             return training_attributes(fitted.training) | {
                 "n_components_": fitted.n_components,
@@ -711,7 +711,6 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
             activation=self.activation,
             scale=bool(self.scale),
             training=self._training_parameters(),
-            device=self.device,
             n_categories=self._n_categories(),
         )
 
@@ -750,16 +749,17 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         return rows, {"n_samples_seen_": n_seen, "_reservoir": reservoir}
 
     def _score_samples(self, X) -> np.ndarray:
-        return self._calibration.scores_of(self._scorer.component_scores(X, self.device))
+        return self._calibration.scores_of(self._scorer.component_scores(X, resolve_device(self.device)))
 
     def _feature_contributions(self, X) -> np.ndarray:
         scorer, calibration = self._scorer, self._calibration
-        components = scorer.component_scores(X, self.device)
-        shares = scorer.feature_shares(X, calibration.contributions_of(components), self.device)
+        device = resolve_device(self.device)
+        components = scorer.component_scores(X, device)
+        shares = scorer.feature_shares(X, calibration.contributions_of(components), device)
         return shares * -calibration.scores_of(components)[:, np.newaxis]
 
     def _codes(self, X) -> np.ndarray:
-        return self._scorer.codes(X, self.device)[:, : self.n_components_]
+        return self._scorer.codes(X, resolve_device(self.device))[:, : self.n_components_]
 
     def _fitted_to_state(self) -> dict[str, Any]:
         state: dict[str, Any] = {

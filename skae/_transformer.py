@@ -32,7 +32,7 @@ from skae._support._frames import frame_like
 from skae._support._random_state import local_random_state, random_state_after
 from skae._support._tensors import as_array, is_valid_tensor, like
 from skae._support._threads import settle_count
-from skae._support._torch import resolve_dtype
+from skae._support._torch import resolve_device, resolve_dtype
 from skae._support._validation import check_n_components, check_sample_weight, unchanged_on_error
 
 # Training rows may be outside the range of a loss by this many rounding errors. The output of `MinMaxScaler` is outside
@@ -465,7 +465,7 @@ class AutoencoderTransformer(BaseAutoencoder):
             Their codes, in the dtype of X (float64 for integers).
         """
         X = self._check_fitted_X(X)
-        return self._fitted.encode(X, self.device)
+        return self._fitted.encode(X, resolve_device(self.device))
 
     def inverse_transform(self, X):
         """Decode codes.
@@ -490,7 +490,7 @@ class AutoencoderTransformer(BaseAutoencoder):
                 "components as input. Pass all columns of the codes; only code='ordered' decodes the first ones alone. "
                 "See docs/guide_ordered.md."
             )
-        return self._fitted.decode(X, self.device)
+        return self._fitted.decode(X, resolve_device(self.device))
 
     def reconstruct(self, X):
         """Encode and decode rows.
@@ -507,7 +507,7 @@ class AutoencoderTransformer(BaseAutoencoder):
             columns and index.
         """
         rows = self._check_fitted_X(X)
-        return frame_like(self._fitted.reconstruct(rows, self.device), X)
+        return frame_like(self._fitted.reconstruct(rows, resolve_device(self.device)), X)
 
     def predict(self, X):
         """Encode and decode rows, as `reconstruct` does; for dense input only.
@@ -553,8 +553,8 @@ class AutoencoderTransformer(BaseAutoencoder):
         """
         X = self._check_fitted_X(X)
         if self._fitted.config.code_class.is_variational:
-            return self._fitted.log_evidence_bounds(X, self.device)
-        return -self._fitted.summed_losses(X, self.device)
+            return self._fitted.log_evidence_bounds(X, resolve_device(self.device))
+        return -self._fitted.summed_losses(X, resolve_device(self.device))
 
     def score(self, X, y=None, sample_weight=None):
         r"""Return the share of the variance about the mean of the training rows that is explained (R²).
@@ -585,7 +585,7 @@ class AutoencoderTransformer(BaseAutoencoder):
         """
         X = self._check_fitted_X(X)
         weight = check_sample_weight(sample_weight, X)
-        errors, norms = self._fitted.squared_errors(X, self.device)
+        errors, norms = self._fitted.squared_errors(X, resolve_device(self.device))
         largest = max(errors.max(), norms.max()) or 1.0  # the sums of squares could overflow float64
         error, norm = np.average(errors / largest, weights=weight), np.average(norms / largest, weights=weight)
         if norm == 0.0:
@@ -619,7 +619,7 @@ class AutoencoderTransformer(BaseAutoencoder):
         check_is_fitted(self)
         if not Integer(1).accepts(n_samples):
             raise ValueError(f"Invalid value for 'n_samples': {n_samples!r}. It must be an int >= 1.")
-        return self._fitted.sample(n_samples, local_random_state(random_state), self.device)
+        return self._fitted.sample(n_samples, local_random_state(random_state), resolve_device(self.device))
 
     def encoder_module(self):
         """Return `transform` as a torch module whose parameters can be trained further.

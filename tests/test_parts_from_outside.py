@@ -112,7 +112,7 @@ class MahalanobisScorer:
     def fit(cls, rows, parameters, random_state, report):
         covariance = EmpiricalCovariance().fit(rows.source.local)
         scorer, result = cls(covariance.location_, covariance.precision_), TrainingResult(1.0, 1.0)
-        components = scorer.component_scores(rows.source.local, parameters.device)
+        components = scorer.component_scores(rows.source.local, rows.device)
         return ScorerFit(scorer, rows.n_features, result, components, rows.effective_counts, np.ones(1))
 
     def component_scores(self, X, device):

@@ -24,7 +24,7 @@ from skae._rows._standardised_rows import BLOCK_ELEMENTS
 from skae._support._state import fields_of
 from skae._support._tensors import like
 from skae._support._threads import map_parts
-from skae._support._torch import dtype_of, no_autocast, resolve_device, to_numpy, to_tensor
+from skae._support._torch import dtype_of, no_autocast, to_numpy, to_tensor
 from skae._support._validation import check_finite_result
 
 
@@ -80,9 +80,9 @@ class FittedAutoencoder:
     @cached_property
     def density(self) -> CodeDensity:
         """The density of the codes of the network. Fitting it takes seconds."""
-        return CodeDensity.of(self.sample_codes.astype(np.float64), self.network("cpu").code)
+        return CodeDensity.of(self.sample_codes.astype(np.float64), self.network(torch.device("cpu")).code)
 
-    def encode(self, X, device: str, double: bool = False):
+    def encode(self, X, device: torch.device, double: bool = False):
         """Codes of the rows of X, in X's dtype or, if `double`, in float64."""
         network = self.network(device)
         code_map = to_tensor(self.code_map, torch.float64, network.parameters.device)
@@ -92,7 +92,7 @@ class FittedAutoencoder:
             lambda x: network.encode(x).double() @ code_map, network, X, self.n_components, double=double
         )
 
-    def decode(self, codes, device: str):
+    def decode(self, codes, device: torch.device):
         """Rows in the units of X for public codes, or the first columns of them, in the codes' dtype."""
         network = self.network(device)
         code_map_inverse = to_tensor(self.code_map_inverse[: codes.shape[1]], torch.float64, network.parameters.device)
@@ -106,7 +106,7 @@ class FittedAutoencoder:
 
         return self._by_blocks(decoded, network, codes, self.linear.n_features, rows=rows)
 
-    def reconstruct(self, X, device: str):
+    def reconstruct(self, X, device: torch.device):
         """Reconstructions of the rows of X, in the dtype of X."""
         network = self.network(device)
 
@@ -115,7 +115,7 @@ class FittedAutoencoder:
 
         return self._by_blocks(reconstructed, network, X, self.linear.n_features)
 
-    def squared_errors(self, X, device: str) -> tuple[np.ndarray, np.ndarray]:
+    def squared_errors(self, X, device: torch.device) -> tuple[np.ndarray, np.ndarray]:
         """Squared distances of each row from its reconstruction and from the mean, after division by `scale_`.
 
         Missing entries count in neither.
@@ -132,18 +132,18 @@ class FittedAutoencoder:
         errors, norms = (to_numpy(both) if isinstance(both, Tensor) else both).T
         return errors, norms
 
-    def summed_losses(self, X, device: str):
+    def summed_losses(self, X, device: torch.device):
         """The loss of each row, summed over its observed entries."""
         network = self.network(device)
         factor = self.linear.unit**network.loss.unit_power
         return self._by_blocks(network.summed_losses, network, X, double=True, factor=factor)
 
-    def log_evidence_bounds(self, X, device: str):
+    def log_evidence_bounds(self, X, device: torch.device):
         """Evidence lower bound of each row in nats; for variational autoencoders only."""
         network = self.network(device)
         return self._by_blocks(network.log_evidence_bound, network, X, double=True)
 
-    def sample(self, n_samples: int, random_state: np.random.RandomState, device: str) -> np.ndarray:
+    def sample(self, n_samples: int, random_state: np.random.RandomState, device: torch.device) -> np.ndarray:
         """Draw rows."""
         if self.config.code_class.is_variational:
             codes = random_state.normal(size=(n_samples, self.n_components))
@@ -151,27 +151,26 @@ class FittedAutoencoder:
             codes = self.density.sample(n_samples, random_state) @ self.code_map
         return self.decode(codes, device)
 
-    def network(self, device: str) -> AutoencoderNetwork:
+    def network(self, device: torch.device) -> AutoencoderNetwork:
         """The network in the dtype it was trained in. It is made once per device."""
-        where = resolve_device(device)
         if self.module is not None:  # two threads could not use the same module at once
-            return self._new_network(where)
-        if where not in self._networks:
-            self._networks[where] = self._new_network(where)
-        return self._networks[where]
+            return self._new_network(device)
+        if device not in self._networks:
+            self._networks[device] = self._new_network(device)
+        return self._networks[device]
 
     @cached_property
     def _networks(self) -> dict[torch.device, AutoencoderNetwork]:
         return {}
 
-    def _new_network(self, where: torch.device) -> AutoencoderNetwork:
+    def _new_network(self, device: torch.device) -> AutoencoderNetwork:
         dtype = dtype_of(self.weights)
         return AutoencoderNetwork(
             self.config,
-            self.linear.to(dtype, where),
-            to_tensor(self.weights, dtype, where),
-            self.imputer.to(dtype, where),
-            module=on_device(self.module, where, dtype),
+            self.linear.to(dtype, device),
+            to_tensor(self.weights, dtype, device),
+            self.imputer.to(dtype, device),
+            module=on_device(self.module, device, dtype),
             takes_mask=self.takes_mask,
             training_range=self.training_range,
         )
@@ -191,8 +190,8 @@ class FittedAutoencoder:
         `rows` turns a slice into a block; by default, blocks are standardised rows of X.
         """
         results: Any
-        dtype, where = network.parameters.dtype, network.parameters.device
-        rows = rows or RowSource(X).standardised(self.linear.mean, self.linear.scale, dtype, where).take
+        dtype, device = network.parameters.dtype, network.parameters.device
+        rows = rows or RowSource(X).standardised(self.linear.mean, self.linear.scale, dtype, device).take
         shape = (X.shape[0], *width)
         if isinstance(X, Tensor):
             results = X.new_empty(shape, dtype=torch.float64 if double else X.dtype)
@@ -209,7 +208,7 @@ class FittedAutoencoder:
             for part in parts:
                 compute(part)
         else:
-            map_parts(compute, parts, where)
+            map_parts(compute, parts, device)
         if factor != 1.0:
             results *= factor
         return check_finite_result(results, self.weights.dtype)

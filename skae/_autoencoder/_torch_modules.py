@@ -26,7 +26,7 @@ class EncoderModule(nn.Module):
 
     def __init__(self, fitted: FittedAutoencoder) -> None:
         super().__init__()
-        network = fitted.network("cpu")
+        network = fitted.network(torch.device("cpu"))
         dtype = network.parameters.dtype
         _register_units(self, fitted)
         self.register_buffer("code_map", torch.tensor(fitted.code_map, dtype=dtype, device="cpu"))
@@ -52,7 +52,7 @@ class DecoderModule(nn.Module):
 
     def __init__(self, fitted: FittedAutoencoder) -> None:
         super().__init__()
-        network = fitted.network("cpu")
+        network = fitted.network(torch.device("cpu"))
         dtype = network.parameters.dtype
         _register_units(self, fitted)
         self.register_buffer("code_map_inverse", torch.tensor(fitted.code_map_inverse, dtype=dtype, device="cpu"))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 
 from skae._detector._component_reliability import corrupted_rows, reliability
 from skae._detector._coordinates import N_SYSTEMS, WHITENED
@@ -23,7 +24,6 @@ from skae._rows._training_rows import TrainingRows
 from skae._support._callbacks import Report
 from skae._support._state import fields_of
 from skae._support._threads import map_parts
-from skae._support._torch import resolve_device
 
 # With more features, fitting would be slow, and files would be large.
 MAX_FEATURES = 2000
@@ -59,11 +59,11 @@ class DenoisingScorer:
             _check_width(entries.n_columns, " columns for features and categories")
         order, dtype = np.arange(len(entries)), str(rows.dtype).removeprefix("torch.")
         if not parameters.novelty:
-            order = most_typical_first(entries, parameters, dtype, random_state)
+            order = most_typical_first(entries, parameters, dtype, rows.device, random_state)
         sampler = Sampler(entries, parameters, dtype, random_state)
         row_distances = sampler.row_distances(order)
         calibration, weight = _calibration_rows(entries, random_state)
-        distances = cross_fitted_distances(sampler, order, calibration)
+        distances = cross_fitted_distances(sampler, order, calibration, rows.device)
         tails = tuple(TailSurprisal.of(values, weight) for values in distances[:, N_SYSTEMS:].T)
         groups = None if entries.group is None else entries.group[calibration]
         space_surprisals = cross_fitted_surprisals(distances[:, N_SYSTEMS:], weight, groups)
@@ -78,7 +78,7 @@ class DenoisingScorer:
             scorer = cls(row_distances, tails, network, takes_missing=rows.missing_share > 0)
             component_weight = np.ones(components.shape[1])
             if parameters.novelty or entries.columns is not None:
-                corrupted_components = scorer.component_scores(corrupted, parameters.device)
+                corrupted_components = scorer.component_scores(corrupted, rows.device)
                 component_weight = reliability(components, weight, corrupted_components)
             variances = row_distances.coordinates.whitening.variances
             n_components = _n_leading_components(variances, parameters.n_components)
@@ -89,12 +89,11 @@ class DenoisingScorer:
         reporter.close()
         return package()
 
-    def component_scores(self, X, device: str) -> np.ndarray:
+    def component_scores(self, X, device: torch.device) -> np.ndarray:
         parts = row_blocks(X.shape[0], max(X.shape[1], MIN_BLOCK_WIDTH))
-        where = resolve_device(device)
-        return np.concatenate(map_parts(lambda part: self._components(X, part, device), parts, where))
+        return np.concatenate(map_parts(lambda part: self._components(X, part, device), parts, device))
 
-    def feature_shares(self, X, component_weights: np.ndarray, device: str) -> np.ndarray:
+    def feature_shares(self, X, component_weights: np.ndarray, device: torch.device) -> np.ndarray:
         shares = np.empty(X.shape)
 
         def compute(part: slice) -> None:
@@ -108,10 +107,10 @@ class DenoisingScorer:
             shares[part] = normalised(np.asarray(total))
 
         parts = row_blocks(X.shape[0], self.distances.references.shape[1] * self.distances.bags.size)
-        map_parts(compute, parts, resolve_device(device))
+        map_parts(compute, parts, device)
         return shares
 
-    def codes(self, X, device: str) -> np.ndarray:
+    def codes(self, X, device: torch.device) -> np.ndarray:
         coordinates, parts = self.distances.coordinates, row_blocks(*X.shape)
         deviations = (coordinates.filled(coordinates.scale.deviations(X, part)) for part in parts)
         return np.concatenate([each @ coordinates.whitening.axes for each in deviations]).astype(X.dtype, copy=False)
@@ -134,7 +133,7 @@ class DenoisingScorer:
             state.get("takes_missing", False),
         )
 
-    def _components(self, X, part: slice, device: str) -> np.ndarray:
+    def _components(self, X, part: slice, device: torch.device) -> np.ndarray:
         systems = self.distances.systems(X, part)
         distances = self.distances.log_distances(systems, device, self.distances.groups_of(X, part))
         space_surprisals = surprisals_by(self.space_surprisals, distances[:, N_SYSTEMS:])

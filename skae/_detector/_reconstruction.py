@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import torch
 
 from skae._autoencoder._config import AutoencoderConfig
 from skae._autoencoder._fit import fit
@@ -93,9 +94,9 @@ class ReconstructionScorer:
 
         def scorer_fit(fitted: AutoencoderFit) -> ScorerFit:
             autoencoder = fitted.autoencoder
-            codes = RowSource(autoencoder.encode(rows.source.local[split.train], parameters.device))
+            codes = RowSource(autoencoder.encode(rows.source.local[split.train], rows.device))
             scorer = cls(autoencoder, weighted_mean(codes, rows.effective_counts[split.train]))
-            components = scorer.component_scores(rows.source.local[scored], parameters.device)
+            components = scorer.component_scores(rows.source.local[scored], rows.device)
             weight = rows.effective_counts[scored]
             groups = None if rows.groups is None else rows.groups[scored]
             n_components = autoencoder.n_components
@@ -112,11 +113,11 @@ class ReconstructionScorer:
         )
         return scorer_fit(fitted)
 
-    def codes(self, X, device: str) -> np.ndarray:
+    def codes(self, X, device: torch.device) -> np.ndarray:
         return self.autoencoder.encode(X, device)
 
     @np.errstate(over="ignore")
-    def component_scores(self, X, device: str) -> np.ndarray:
+    def component_scores(self, X, device: torch.device) -> np.ndarray:
         errors, _ = self.autoencoder.squared_errors(X, device)
         n_observed = _n_observed(X)
         # In float64, because whitened codes of extreme rows may be beyond the range of float32.
@@ -126,7 +127,7 @@ class ReconstructionScorer:
         components[n_observed == 0] = np.nan
         return components
 
-    def feature_shares(self, X, component_weights: np.ndarray, device: str) -> np.ndarray:
+    def feature_shares(self, X, component_weights: np.ndarray, device: torch.device) -> np.ndarray:
         """The share of each feature in the two component scores of each row.
 
         For the reconstruction error, shares are proportional to squared errors. For the distance of the code, they are
@@ -190,7 +191,7 @@ def cross_fitted_components(
         if fitted.training.interrupted:  # calibration needs all folds
             raise KeyboardInterrupt
         scored.append(np.flatnonzero(fold == k))
-        components.append(fitted.scorer.component_scores(rows.source.local[scored[-1]], parameters.device))
+        components.append(fitted.scorer.component_scores(rows.source.local[scored[-1]], rows.device))
     order = np.concatenate(scored)
     groups = None if rows.groups is None else rows.groups[order]
     return np.concatenate(components), rows.effective_counts[order], groups

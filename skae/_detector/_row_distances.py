@@ -16,7 +16,7 @@ from skae._detector._nearest_rows import BLOCK_ELEMENTS, NearestRows, coincidenc
 from skae._detector._scorer import normalised
 from skae._rows._blocks import row_blocks
 from skae._support._state import fields_of
-from skae._support._torch import dtype_of, no_autocast, resolve_device, to_numpy, to_tensor
+from skae._support._torch import dtype_of, no_autocast, to_numpy, to_tensor
 
 # The features of a space of rank coordinates, and its bags.
 Space = tuple[np.ndarray, np.ndarray]
@@ -51,14 +51,13 @@ class RowDistances:
         return self.coordinates(self.coordinates.scale.deviations(X, part))
 
     @no_autocast()
-    def log_distances(self, systems: Systems, device: str, groups: np.ndarray | None = None) -> np.ndarray:
+    def log_distances(self, systems: Systems, device: torch.device, groups: np.ndarray | None = None) -> np.ndarray:
         """Log-distances in the systems and in the spaces, shape (n_rows, N_SYSTEMS + n_spaces).
 
         They are NaN in spaces without any observed feature. `groups` are the group numbers of the rows, as `groups_of`
         returns them.
         """
-        where = resolve_device(device)
-        on_device = self._on(where)
+        on_device = self._on(device)
         result = np.empty((len(systems.deviations), N_SYSTEMS + len(self.spaces)))
         with torch.no_grad():
             for part in row_blocks(len(result), on_device.n_distances, BLOCK_ELEMENTS):
@@ -114,17 +113,18 @@ class RowDistances:
         return masks
 
     @no_autocast()
-    def feature_shares(self, systems: Systems, device: str, groups: np.ndarray | None = None) -> list[np.ndarray]:
+    def feature_shares(
+        self, systems: Systems, device: torch.device, groups: np.ndarray | None = None
+    ) -> list[np.ndarray]:
         """For each coordinate system the shares of the features in the distances of rows.
 
         The share of a feature is proportional to the decrease of the log-distance if its value can be chosen freely.
         """
-        on_device = self._on(resolve_device(device))
-        tensor, whitening = on_device.tensor(systems), self.coordinates.whitening.product
-        observed = on_device.observed(systems)
+        on_device = self._on(device)
+        tensor, observed = on_device.tensor(systems), on_device.observed(systems)
         of_systems = (None,) * N_SYSTEMS if observed is None else on_device.observed_by_system(observed)
         left_out = self._left_out(tensor[0], groups, on_device.references)
-        products = (None, torch.as_tensor(whitening, dtype=tensor.dtype, device=tensor.device), None)
+        products = (None, to_tensor(self.coordinates.whitening.product, tensor.dtype, tensor.device), None)
         shares = []
         for space, (x, product, known) in enumerate(zip(tensor, products, of_systems, strict=True)):
             lost = on_device.nearest.log_distance_reductions(x, left_out, space, product, known)

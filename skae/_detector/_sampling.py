@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 
 from skae._detector._coordinates import N_SYSTEMS, Coordinates
 from skae._detector._entries import N_FOLDS, Entries, rounded_down
@@ -76,7 +77,7 @@ class Sampler:
         return RowDistances(coordinates, references, entries.single[used], main, tuple(spaces), self._known, groups)
 
 
-def cross_fitted_distances(sampler: Sampler, order: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+def cross_fitted_distances(sampler: Sampler, order: np.ndarray, chosen: np.ndarray, device: torch.device) -> np.ndarray:
     """The log-distances of the chosen entries, each to bags of entries of the other folds."""
     entries = sampler.entries
     found: dict[int, np.ndarray] = {}
@@ -84,7 +85,7 @@ def cross_fitted_distances(sampler: Sampler, order: np.ndarray, chosen: np.ndarr
         own, others = chosen[entries.fold[chosen] == fold], order[entries.fold[order] != fold]
         if len(own):
             row_distances = sampler.row_distances(others if len(others) else order)
-            distances = row_distances.log_distances(row_distances.systems(entries.rows[own]), sampler.parameters.device)
+            distances = row_distances.log_distances(row_distances.systems(entries.rows[own]), device)
             found |= dict(zip(own, distances, strict=True))
     return np.stack([found[entry] for entry in chosen])
 
@@ -96,7 +97,11 @@ def _most_typical(order: np.ndarray, weight: np.ndarray, share: float) -> np.nda
 
 
 def most_typical_first(
-    entries: Entries, parameters: ScorerParameters, dtype: str, random_state: np.random.RandomState
+    entries: Entries,
+    parameters: ScorerParameters,
+    dtype: str,
+    device: torch.device,
+    random_state: np.random.RandomState,
 ) -> np.ndarray:
     """Indices of the entries, sorted by the mean surprisal of their distances to small bags of the other folds."""
     distances = np.empty((len(entries), N_SYSTEMS))
@@ -110,7 +115,7 @@ def most_typical_first(
         bags = draw_bags(others.weight, COARSE_BAGS, bag_size, random_state)
         references = coordinates.filled(coordinates.scale.deviations(others.rows))
         row_distances = RowDistances(coordinates, references, others.single, bags, ())
-        distances[own] = row_distances.log_distances(row_distances.systems(entries.rows[own]), parameters.device)
+        distances[own] = row_distances.log_distances(row_distances.systems(entries.rows[own]), device)
     surprisals = [TailSurprisal.of(values, entries.weight)(values) for values in distances.T]
     return np.argsort(np.mean(surprisals, axis=0), kind="stable")
 

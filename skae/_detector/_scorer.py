@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+import torch
 
 from skae._defaults._training_parameters import TrainingParameters
 from skae._rows._training_rows import TrainingRows
@@ -27,7 +28,6 @@ class ScorerParameters:
     activation: str
     scale: bool
     training: TrainingParameters
-    device: str
     n_categories: np.ndarray | None
 
 
@@ -47,16 +47,16 @@ class Scorer(Protocol):
     ) -> ScorerFit:
         """Fit to rows. `report` gets the progress of training, and a function that returns the present `ScorerFit`."""
 
-    def component_scores(self, X, device: str) -> np.ndarray:
+    def component_scores(self, X, device: torch.device) -> np.ndarray:
         """The component scores of each row, shape (n_rows, n_scores); NaN for a row without observed entries."""
 
-    def feature_shares(self, X, component_weights: np.ndarray, device: str) -> np.ndarray:
+    def feature_shares(self, X, component_weights: np.ndarray, device: torch.device) -> np.ndarray:
         """The share of each feature in the weighted sum of a row's component scores, in the shape of X.
 
         Weights have shape (n_rows, n_scores). Each row of the result sums to one.
         """
 
-    def codes(self, X, device: str) -> np.ndarray:
+    def codes(self, X, device: torch.device) -> np.ndarray:
         """Codes of rows, in the dtype of X. The detector returns the first `ScorerFit.n_components` columns."""
 
     def to_state(self) -> dict[str, Any]:

@@ -99,7 +99,7 @@ class TestSelect:
 class TestRecalibrate:
     def test_rows_count_by_the_rows_given(self, kind):
         detector, recent, new = fitted(kind), noisier(99, 1), noisier(50, 2)
-        components = detector._scorer.component_scores(recent, "cpu")
+        components = detector._scorer.component_scores(recent, torch.device("cpu"))
         assert detector.recalibrate(recent) is detector
         p_values = detector.p_values(new)
         np.testing.assert_allclose(p_values * 100, np.round(p_values * 100))

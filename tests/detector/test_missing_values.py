@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from family_cases import banana, short
 from sklearn.metrics import roc_auc_score
 
@@ -10,6 +11,7 @@ from skae._detector._coordinates import Coordinates
 from skae._detector._nearest_rows import SQUARED_FLOOR
 from skae._detector._row_distances import RowDistances
 
+CPU = torch.device("cpu")
 METHODS = pytest.mark.parametrize("method", ["denoising", "reconstruction"])
 NOVELTY = pytest.mark.parametrize("novelty", [False, True])
 
@@ -71,7 +73,7 @@ class TestDistances:
         distances = RowDistances(coordinates, references, np.ones(50, dtype=bool), np.array([[7]]), spaces)
         row = np.array([[0.3, -1.2, np.nan]])
         systems = distances.systems(row)
-        found = distances.log_distances(systems, "cpu")[0]
+        found = distances.log_distances(systems, CPU)[0]
 
         def log_distance(system, features, n_features):
             difference = (system(systems) - system(coordinates(references[[7]])))[0, features]

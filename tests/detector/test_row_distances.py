@@ -10,6 +10,7 @@ from skae._detector._coordinates import N_SYSTEMS, Coordinates
 from skae._detector._nearest_rows import SQUARED_FLOOR
 from skae._detector._row_distances import DeviceDistances, RowDistances
 
+CPU = torch.device("cpu")
 RNG = np.random.RandomState(0)
 X, NEW = (rng.normal(size=(n, 3)) @ np.diag([1.0, 5.0, 0.1]) for rng, n in ((RNG, 50), (RNG, 20)))
 BAGS = np.stack([RNG.permutation(50)[:10] for _ in range(5)])
@@ -34,7 +35,7 @@ def expected(references, queries, bags, place=0):
 def test_new_rows_by_scikit_learn():
     distances = distances_of()
     systems, references = distances.systems(NEW), distances.systems(X)
-    found = distances.log_distances(systems, "cpu")
+    found = distances.log_distances(systems, CPU)
     assert found.shape == (20, N_SYSTEMS + 1)
     for number in range(N_SYSTEMS):
         np.testing.assert_allclose(found[:, number], expected(references[number], systems[number], BAGS), rtol=1e-9)
@@ -50,20 +51,20 @@ class TestCoincidences:
     def test_a_training_row_is_judged_without_itself(self):
         distances = distances_of(bags=self.every, spaces=())
         systems = distances.systems(X)
-        found = distances.log_distances(systems, "cpu")
+        found = distances.log_distances(systems, CPU)
         for number in range(N_SYSTEMS):
             np.testing.assert_allclose(found[:, number], expected(systems[number], systems[number], self.every, 1))
 
     @pytest.mark.parametrize("stored", [np.float32, lambda X: X * (1 + 1e-7)])
     def test_also_when_it_is_stored_in_float32(self, stored):
         distances = distances_of(bags=self.every, spaces=())
-        found, exact = (distances.log_distances(distances.systems(rows), "cpu") for rows in (stored(X), X))
+        found, exact = (distances.log_distances(distances.systems(rows), CPU) for rows in (stored(X), X))
         np.testing.assert_allclose(found, exact, atol=1e-4)
 
     def test_but_not_if_it_repeats_by_nature(self):
         single = np.arange(50) % 2 == 0
         distances = distances_of(bags=self.every, spaces=(), single=single)
-        found = distances.log_distances(distances.systems(X), "cpu")
+        found = distances.log_distances(distances.systems(X), CPU)
         floor = 0.5 * np.log(SQUARED_FLOOR * 3)
         np.testing.assert_array_equal(np.isclose(found, floor), np.repeat(~single[:, np.newaxis], N_SYSTEMS, axis=1))
 
@@ -72,7 +73,7 @@ class TestShares:
     def test_name_the_feature_that_is_off(self):
         distances = distances_of()
         off = NEW + [0.0, 0.0, 2.0]  # twenty deviations
-        for shares in distances.feature_shares(distances.systems(off), "cpu"):
+        for shares in distances.feature_shares(distances.systems(off), CPU):
             np.testing.assert_allclose(shares.sum(axis=1), 1.0)
             assert (shares >= 0).all()
             assert (shares.argmax(axis=1) == 2).all()
@@ -84,7 +85,7 @@ class TestShares:
         product, floor = distances.coordinates.whitening.product, SQUARED_FLOOR * 3
         axes = [np.eye(3), product / np.linalg.norm(product, axis=0), np.eye(3)]
         for shares, rows, reference, along in zip(
-            distances.feature_shares(systems, "cpu"), systems.filled, references.filled, axes, strict=True
+            distances.feature_shares(systems, CPU), systems.filled, references.filled, axes, strict=True
         ):
             difference = rows - reference
             squares = (difference**2).sum(axis=1, keepdims=True)
@@ -96,13 +97,13 @@ class TestShares:
         rows = X.copy()
         rows[3] = rows[4] + [0.0, 0.0, 3.0]  # row 4 is the nearest if one feature is left out
         distances = distances_of(rows, every, ())
-        for shares in distances.feature_shares(distances.systems(rows[[3]]), "cpu"):
+        for shares in distances.feature_shares(distances.systems(rows[[3]]), CPU):
             assert shares[0].argmax() == 2
 
     def test_of_a_row_like_all_others_are_equal(self):
         rows = np.ones((50, 3))
         distances = distances_of(rows, spaces=(), single=np.zeros(50, dtype=bool))
-        for shares in distances.feature_shares(distances.systems(rows[:2]), "cpu"):
+        for shares in distances.feature_shares(distances.systems(rows[:2]), CPU):
             np.testing.assert_allclose(shares, 1 / 3)
 
 
@@ -113,14 +114,14 @@ class TestSpaces:
         distances = distances_of(bags=every, spaces=((features, every),))
         systems = distances.systems(X)
         ranks = systems[2][:, features]
-        np.testing.assert_allclose(distances.log_distances(systems, "cpu")[:, -1], expected(ranks, ranks, every, 1))
+        np.testing.assert_allclose(distances.log_distances(systems, CPU)[:, -1], expected(ranks, ranks, every, 1))
 
     def test_coincidences_are_looked_for_in_whole_spaces(self):
         """A row that is in no bag of the systems, but in one of a space of all features."""
         bags, others = np.arange(25)[np.newaxis], np.arange(25, 50)[np.newaxis]
         distances = distances_of(bags=bags, spaces=((np.arange(3), others),))
         systems = distances.systems(X[30:])
-        found = distances.log_distances(systems, "cpu")[:, -1]
+        found = distances.log_distances(systems, CPU)[:, -1]
         ranks = distances.systems(X)[2]
         np.testing.assert_allclose(found, expected(ranks, ranks[30:], others, 1))
 
@@ -131,27 +132,27 @@ class TestSpaces:
 
 class TestDeviceDistances:
     def test_is_made_once(self):
-        distances, device = distances_of(), torch.device("cpu")
-        assert distances._on(device) is distances._on(device)
+        distances = distances_of()
+        assert distances._on(CPU) is distances._on(CPU)
 
     def test_numbers_in_a_block(self):
         """As many distances per row as there are to all systems or to all spaces, whichever are more."""
-        device, features = torch.device("cpu"), np.array([1])
-        assert DeviceDistances(distances_of(), device).n_distances == N_SYSTEMS * BAGS.size
+        features = np.array([1])
+        assert DeviceDistances(distances_of(), CPU).n_distances == N_SYSTEMS * BAGS.size
         many = distances_of(bags=BAGS[:1], spaces=((features, BAGS),) * 2)
-        assert DeviceDistances(many, device).n_distances == 2 * BAGS.size
+        assert DeviceDistances(many, CPU).n_distances == 2 * BAGS.size
 
     def test_blocks_do_not_matter(self, monkeypatch):
         distances = distances_of()
         systems = distances.systems(np.concatenate([NEW, X]))
-        together = distances.log_distances(systems, "cpu")
+        together = distances.log_distances(systems, CPU)
         monkeypatch.setattr(_row_distances, "BLOCK_ELEMENTS", 150)
-        np.testing.assert_allclose(distances.log_distances(systems, "cpu"), together, rtol=1e-12)
+        np.testing.assert_allclose(distances.log_distances(systems, CPU), together, rtol=1e-12)
 
 
 def test_the_state_makes_the_same_distances():
     distances = distances_of()
     again = RowDistances.from_state(distances.to_state())
     np.testing.assert_array_equal(
-        again.log_distances(again.systems(NEW), "cpu"), distances.log_distances(distances.systems(NEW), "cpu")
+        again.log_distances(again.systems(NEW), CPU), distances.log_distances(distances.systems(NEW), CPU)
     )

@@ -26,14 +26,15 @@ from skae._detector._scorer import ScorerParameters
 from skae._rows._row_source import RowSource
 from skae._rows._training_rows import TrainingRows
 
+CPU = torch.device("cpu")
 TRAINING = TrainingParameters("auto", "auto", "auto", "auto", "auto", "auto", "auto")
-PARAMETERS = ScorerParameters(False, 0.9, "auto", "relu", True, TRAINING, "cpu", None)
+PARAMETERS = ScorerParameters(False, 0.9, "auto", "relu", True, TRAINING, None)
 CLEAN = replace(PARAMETERS, novelty=True)
 each_kind = pytest.mark.parametrize("parameters", [PARAMETERS, CLEAN], ids=["contaminated", "clean"])
 
 
 def entries_of(X):
-    rows = TrainingRows(RowSource(X), None, torch.float32, torch.device("cpu"))
+    rows = TrainingRows(RowSource(X), None, torch.float32, CPU)
     return Entries.of(rows, True, np.random.RandomState(0))
 
 
@@ -112,7 +113,7 @@ def test_calibration_rows_are_compared_with_the_other_folds(parameters, n_rows, 
     seen = []
     draw = Sampler.row_distances
     monkeypatch.setattr(Sampler, "row_distances", lambda self, order: seen.append(order) or draw(self, order))
-    distances = cross_fitted_distances(sampler, order, order[::-1])
+    distances = cross_fitted_distances(sampler, order, order[::-1], CPU)
     assert distances.shape[0] == n_rows
     assert np.isfinite(distances).all()
     folds = [fold for fold in range(N_FOLDS) if (entries.fold == fold).any()]
@@ -125,7 +126,7 @@ class TestMostUsualFirst:
         X = np.random.RandomState(0).normal(size=(500, 3))
         X[:25] += 4.0
         entries = entries_of(X)
-        order = most_typical_first(entries, PARAMETERS, "float32", np.random.RandomState(0))
+        order = most_typical_first(entries, PARAMETERS, "float32", CPU, np.random.RandomState(0))
         np.testing.assert_array_equal(np.sort(order), range(500))
         place = np.empty(500)
         place[order] = np.arange(500)
@@ -135,5 +136,5 @@ class TestMostUsualFirst:
     @pytest.mark.parametrize("X", [np.ones((30, 2)), np.random.RandomState(0).normal(size=(2, 2))])
     def test_of_few_rows(self, X):
         entries = entries_of(X)
-        order = most_typical_first(entries, PARAMETERS, "float32", np.random.RandomState(0))
+        order = most_typical_first(entries, PARAMETERS, "float32", CPU, np.random.RandomState(0))
         np.testing.assert_array_equal(np.sort(order), range(len(entries)))

@@ -48,7 +48,7 @@ def test_components_are_the_scorers(n_rows, draw, novelty, dtype, missing):
     ours.set_params(random_state=0).fit(X)
     components = DenoisingComponents(ours._scorer, missing != "nowhere")
     for rows in (X, new):
-        expected = np.nan_to_num(ours._scorer.component_scores(rows, "cpu"), nan=-np.inf)
+        expected = np.nan_to_num(ours._scorer.component_scores(rows, torch.device("cpu")), nan=-np.inf)
         with torch.no_grad():
             found = components(torch.from_numpy(rows)).numpy()
         np.testing.assert_allclose(found, expected, atol=TOLERANCES[dtype] * expected[np.isfinite(expected)].std())

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from skae import AutoencoderTransformer
 from skae._rows import _row_source, _standardised_rows
@@ -87,7 +88,7 @@ def test_batches_are_read_in_order(array, memmap, monkeypatch):
 
 
 def _dtype_and_device(model):
-    parameters = model._fitted.network("cpu").parameters
+    parameters = model._fitted.network(torch.device("cpu")).parameters
     return parameters.dtype, parameters.device
 
 
