@@ -19,11 +19,10 @@ from skae._detector._scorer import Scorer, ScorerFit, ScorerParameters
 from skae._estimator import AUTO, BaseAutoencoder, training_attributes
 from skae._linalg._moments import feature_ranges
 from skae._rows._processes import is_distributed
-from skae._rows._reservoir import Reservoir, draw_priorities, highest_priorities
-from skae._rows._row_source import RowSource
+from skae._rows._reservoir import Reservoir, sample_rows
 from skae._rows._training_rows import TrainingRows
 from skae._support._callbacks import with_callbacks
-from skae._support._categories import ADVICE_TO_CONVERT, ENCODE, Categories, as_table, encoded, find_categories
+from skae._support._categories import ADVICE_TO_CONVERT, ENCODE, as_table, category_counts, encoded, find_categories
 from skae._support._constraints import (
     Boolean,
     FeatureSelection,
@@ -265,7 +264,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         "categorical_features": (OneOf(("from_dtype", None)), FeatureSelection()),
     }
 
-    categories_: Categories
+    categories_: dict[int, np.ndarray]
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -344,7 +343,9 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         with unchanged_on_error(self):
             rows = self._check_training_rows(X, sample_weight, groups)
             attributes = self._fit(rows, local_random_state(self.random_state))
-            self._set(attributes | self._sample_rows(rows, None, MAX_FIT_ROWS, MAX_FIT_NUMBERS)[1])
+            at_most = max(1, min(MAX_FIT_ROWS, MAX_FIT_NUMBERS // rows.n_features))
+            _, reservoir = sample_rows(rows, None, 0, at_most, random_state_after(self.random_state, 0))
+            self._set(attributes | {"n_samples_seen_": rows.n_rows, "_reservoir": reservoir})
         return self
 
     @with_callbacks
@@ -374,8 +375,13 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         with unchanged_on_error(self):
             chunk = self._check_training_rows(X, sample_weight, reset=not self._is_fitted_before, min_samples=1)
             before = getattr(self, "_reservoir", None)
-            rows, reservoir = self._sample_rows(chunk, before, MAX_STREAM_ROWS, MAX_STREAM_NUMBERS)
-            self._set(self._fit(rows, local_random_state(self.random_state)) | reservoir)
+            n_before = 0 if before is None else self.n_samples_seen_
+            at_most = max(1, min(MAX_STREAM_ROWS, MAX_STREAM_NUMBERS // chunk.n_features))
+            random_state = random_state_after(self.random_state, n_before)
+            rows, reservoir = sample_rows(chunk, before, n_before, at_most, random_state)
+            rows = replace(rows, dtype=resolve_dtype(self.dtype, rows.n_rows))
+            attributes = self._fit(rows, local_random_state(self.random_state))
+            self._set(attributes | {"n_samples_seen_": n_before + chunk.n_rows, "_reservoir": reservoir})
         return self
 
     @available_if(_can_label_training_rows)
@@ -711,42 +717,8 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
             activation=self.activation,
             scale=bool(self.scale),
             training=self._training_parameters(),
-            n_categories=self._n_categories(),
+            n_categories=category_counts(self.categories_, self.n_features_in_),
         )
-
-    def _n_categories(self) -> np.ndarray | None:
-        """The number of categories of each feature, 0 for a numeric one; None if all features are numeric."""
-        if not self.categories_:
-            return None
-        counts = np.zeros(self.n_features_in_, dtype=np.intp)
-        for place, known in self.categories_.items():
-            counts[place] = len(known)
-        return counts
-
-    def _sample_rows(
-        self, chunk: TrainingRows, before: Reservoir | None, max_rows: int, max_numbers: int
-    ) -> tuple[TrainingRows, dict[str, Any]]:
-        """A random sample of all rows seen, including the chunk, and the fitted attributes that store it."""
-        n_before = 0 if before is None else self.n_samples_seen_
-        n_seen = n_before + chunk.n_rows
-        weight = np.ones(chunk.n_rows) if chunk.sample_weight is None else chunk.sample_weight
-        priorities = draw_priorities(weight, random_state_after(self.random_state, n_before))
-        at_most = max(1, min(max_rows, max_numbers // chunk.n_features))
-        reservoir = Reservoir.of(chunk.source.local, weight, priorities, highest_priorities(priorities, at_most))
-        if before is not None:
-            if len(before) < n_before:  # rows were left out: only a sample of at most this size is uniform
-                at_most = min(at_most, len(before))
-            reservoir = before.followed_by(reservoir)
-            reservoir = reservoir.select(highest_priorities(reservoir.priorities, at_most))
-        # Once rows are left out, weights have determined which rows are in the sample, and must not count twice.
-        weigh = len(reservoir) == n_seen and (reservoir.weight != 1.0).any()
-        rows = replace(
-            chunk,
-            source=RowSource(reservoir.rows),
-            sample_weight=reservoir.weight if weigh else None,
-            dtype=resolve_dtype(self.dtype, len(reservoir)),
-        )
-        return rows, {"n_samples_seen_": n_seen, "_reservoir": reservoir}
 
     def _score_samples(self, X) -> np.ndarray:
         return self._calibration.scores_of(self._scorer.component_scores(X, resolve_device(self.device)))

@@ -15,14 +15,15 @@ from skae._autoencoder._config import AutoencoderConfig
 from skae._autoencoder._corruption import CORRUPTIONS
 from skae._autoencoder._fit import fit
 from skae._autoencoder._fitted import FittedAutoencoder
-from skae._autoencoder._losses import LOSSES
+from skae._autoencoder._losses import LOSSES, check_range
+from skae._autoencoder._neighbors import check_pairs
 from skae._autoencoder._packaging import AutoencoderFit
 from skae._autoencoder._partial_fit import IncrementalState, state_after_fit, update
 from skae._autoencoder._torch_modules import DecoderModule, EncoderModule
 from skae._defaults._autoencoder import CORRUPTION_LEVEL, autoencoder_settings, chunk_settings, default_layer_sizes
 from skae._defaults._training_parameters import resolved
 from skae._estimator import AUTO, BaseAutoencoder, training_attributes
-from skae._linalg._moments import feature_ranges, missing_share
+from skae._linalg._moments import missing_share
 from skae._rows._processes import is_distributed, processes_of_fit
 from skae._rows._row_source import RowSource
 from skae._rows._training_rows import TrainingRows
@@ -34,10 +35,6 @@ from skae._support._tensors import as_array, is_valid_tensor, like
 from skae._support._threads import settle_count
 from skae._support._torch import resolve_device, resolve_dtype
 from skae._support._validation import check_n_components, check_sample_weight, unchanged_on_error
-
-# Training rows may be outside the range of a loss by this many rounding errors. The output of `MinMaxScaler` is outside
-# of [0, 1] by as many as the values of a feature are larger than its range: by 200 for years within a decade.
-MAX_ROUNDINGS = 500
 
 
 def _has_partial_fit(transformer: AutoencoderTransformer) -> bool:
@@ -677,8 +674,8 @@ class AutoencoderTransformer(BaseAutoencoder):
                 "docs/guide_distributed.md."
             )
         if config.code_class.has_pairs:
-            _check_pairs(rows, self.code, self.dtype)
-        _check_range(rows.source, config)
+            check_pairs(rows, self.code, self.dtype)
+        check_range(rows.source, self.loss)
         return config
 
     def _check_X(self, X, *, reset: bool, min_samples: int = 1):
@@ -714,19 +711,6 @@ class AutoencoderTransformer(BaseAutoencoder):
         return fitted
 
 
-def _check_pairs(rows: TrainingRows, code: str, dtype: str) -> None:
-    """Raise ValueError where nearest rows cannot be looked up, or compared as precisely as needed."""
-    if rows.source.is_distributed:
-        raise ValueError(
-            f"code={code!r} cannot be used within skae.distributed(), because it needs all rows. Call fit in one "
-            "process. See docs/guide_maps.md."
-        )
-    if dtype == "bfloat16":
-        raise ValueError(
-            f"code={code!r} cannot be used with dtype='bfloat16'. Use 'float32' or 'auto'. See docs/guide_maps.md."
-        )
-
-
 def _attributes(fitted: AutoencoderFit) -> dict[str, Any]:
     """The fitted attributes that follow from the fitted autoencoder."""
     n_components = fitted.autoencoder.n_components
@@ -738,23 +722,3 @@ def _attributes(fitted: AutoencoderFit) -> dict[str, Any]:
         "explained_variance_ratio_": fitted.explained_variance_ratio,
         "_fitted": fitted.autoencoder,
     }
-
-
-def _check_range(rows: RowSource, config: AutoencoderConfig) -> None:
-    """Raise ValueError if values of the rows are outside of the range of the loss by more than rounding."""
-    low, high = config.loss_class.value_range
-    if np.isinf(low) and np.isinf(high):
-        return
-    features_lowest, features_highest = feature_ranges(rows)
-    lowest, highest = np.nanmin(features_lowest, initial=low), np.nanmax(features_highest, initial=low)
-    # Rounding errors are relative to the upper bound or, if that is infinite, to the largest entry.
-    largest = max(-lowest, highest) if np.isinf(high) else high
-    rounding = MAX_ROUNDINGS * np.finfo(rows.dtype).eps * largest
-    for extreme in (lowest, highest):
-        if not low - rounding <= extreme <= high + rounding:
-            # As a number of its own dtype, it is printed with enough digits to differ from the bound.
-            raise ValueError(
-                f"loss={config.loss!r} requires values of X {config.loss_class.range_words}. Got "
-                f"{rows.dtype.type(extreme)!s} instead. Scale X into this range or use another loss: see "
-                "docs/guide_losses.md."
-            )

@@ -11,14 +11,21 @@ from __future__ import annotations
 import math
 from typing import ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from skae._linalg._moments import feature_ranges
+from skae._rows._row_source import RowSource
 
 # Reconstructions by the linear path are kept this far inside (0, 1), and above this share of a feature's mean.
 MIN_PROBABILITY = 0.01
 MIN_RATE_SHARE = 0.05
 # The residual at which Huber's loss turns from squared to linear, in units of the root mean variance of a feature.
 HUBER_WIDTH = 1.0
+# Training rows may be outside the range of a loss by this many rounding errors. The output of `MinMaxScaler` is outside
+# of [0, 1] by as many as the values of a feature are larger than its range: by 200 for years within a decade.
+MAX_ROUNDINGS = 500
 
 
 class SquaredError:
@@ -228,3 +235,23 @@ LOSSES: dict[str, type[SquaredError]] = {
     "binary_cross_entropy": BinaryCrossEntropy,
     "poisson": PoissonDeviance,
 }
+
+
+def check_range(rows: RowSource, loss: str) -> None:
+    """Raise ValueError if values of the rows are outside of the range of the loss by more than rounding."""
+    low, high = LOSSES[loss].value_range
+    if np.isinf(low) and np.isinf(high):
+        return
+    features_lowest, features_highest = feature_ranges(rows)
+    lowest, highest = np.nanmin(features_lowest, initial=low), np.nanmax(features_highest, initial=low)
+    # Rounding errors are relative to the upper bound or, if that is infinite, to the largest entry.
+    largest = max(-lowest, highest) if np.isinf(high) else high
+    rounding = MAX_ROUNDINGS * np.finfo(rows.dtype).eps * largest
+    for extreme in (lowest, highest):
+        if not low - rounding <= extreme <= high + rounding:
+            # As a number of its own dtype, it is printed with enough digits to differ from the bound.
+            raise ValueError(
+                f"loss={loss!r} requires values of X {LOSSES[loss].range_words}. Got "
+                f"{rows.dtype.type(extreme)!s} instead. Scale X into this range or use another loss: see "
+                "docs/guide_losses.md."
+            )

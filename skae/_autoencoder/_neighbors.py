@@ -35,6 +35,19 @@ NOISE_SHARE = 0.5
 JUDGED_PAIRS = 256
 
 
+def check_pairs(rows: TrainingRows, code: str, dtype: str) -> None:
+    """Raise ValueError where nearest rows cannot be looked up, or compared as precisely as needed."""
+    if rows.source.is_distributed:
+        raise ValueError(
+            f"code={code!r} cannot be used within skae.distributed(), because it needs all rows. Call fit in one "
+            "process. See docs/guide_maps.md."
+        )
+    if dtype == "bfloat16":
+        raise ValueError(
+            f"code={code!r} cannot be used with dtype='bfloat16'. Use 'float32' or 'auto'. See docs/guide_maps.md."
+        )
+
+
 def search_axes(rows: TrainingRows, scale: bool, random_state: np.random.RandomState) -> np.ndarray | None:
     """The axes along which nearest rows are looked up; None if all features are compared."""
     if rows.n_features <= MAX_SEARCH_COMPONENTS:

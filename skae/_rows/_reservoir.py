@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from skae._rows._blocks import dense_rows
+from skae._rows._row_source import RowSource
+from skae._rows._training_rows import TrainingRows
 
 
 @dataclass(frozen=True)
@@ -52,3 +54,21 @@ def draw_priorities(weight: np.ndarray, random_state: np.random.RandomState) -> 
 def draw_rows(size: int, weight: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:
     """Indices of a weighted sample without replacement; sorted."""
     return np.flatnonzero(highest_priorities(draw_priorities(weight, random_state), size))
+
+
+def sample_rows(
+    chunk: TrainingRows, before: Reservoir | None, n_before: int, at_most: int, random_state: np.random.RandomState
+) -> tuple[TrainingRows, Reservoir]:
+    """A sample of all rows seen: of the chunk and of `before`, which is the sample of the `n_before` earlier rows."""
+    weight = np.ones(chunk.n_rows) if chunk.sample_weight is None else chunk.sample_weight
+    priorities = draw_priorities(weight, random_state)
+    reservoir = Reservoir.of(chunk.source.local, weight, priorities, highest_priorities(priorities, at_most))
+    if before is not None:
+        if len(before) < n_before:  # rows were left out: only a sample of at most this size is uniform
+            at_most = min(at_most, len(before))
+        reservoir = before.followed_by(reservoir)
+        reservoir = reservoir.select(highest_priorities(reservoir.priorities, at_most))
+    # Once rows are left out, weights have determined which rows are in the sample, and must not count twice.
+    weigh = len(reservoir) == n_before + chunk.n_rows and (reservoir.weight != 1.0).any()
+    rows = replace(chunk, source=RowSource(reservoir.rows), sample_weight=reservoir.weight if weigh else None)
+    return rows, reservoir

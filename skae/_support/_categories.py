@@ -130,6 +130,12 @@ def _places(chosen: np.ndarray, n_features: int, names: list) -> np.ndarray:
     return np.unique([names.index(name) for name in chosen.tolist()])
 
 
+def category_counts(categories: Categories, n_features: int) -> np.ndarray | None:
+    """The number of categories of each feature, 0 for a numeric one; None if all features are numeric."""
+    counts = [len(categories.get(place, ())) for place in range(n_features)]
+    return np.array(counts, dtype=np.intp) if categories else None
+
+
 def as_table(X):
     """X itself, or an array of objects if X is a sequence of rows. Raises ValueError or TypeError if X is no table."""
     if sparse.issparse(X):
