@@ -582,7 +582,7 @@ class AutoencoderTransformer(BaseAutoencoder):
         """
         X = self._check_fitted_X(X)
         weight = check_sample_weight(sample_weight, X)
-        errors, norms = self._fitted.squared_errors(X, resolve_device(self.device))
+        errors, norms, _ = self._fitted.errors_and_codes(X, resolve_device(self.device))
         largest = max(errors.max(), norms.max()) or 1.0  # the sums of squares could overflow float64
         error, norm = np.average(errors / largest, weights=weight), np.average(norms / largest, weights=weight)
         if norm == 0.0:

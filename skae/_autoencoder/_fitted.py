@@ -82,15 +82,13 @@ class FittedAutoencoder:
         """The density of the codes of the network. Fitting it takes seconds."""
         return CodeDensity.of(self.sample_codes.astype(np.float64), self.network(torch.device("cpu")).code)
 
-    def encode(self, X, device: torch.device, double: bool = False):
-        """Codes of the rows of X, in X's dtype or, if `double`, in float64."""
+    def encode(self, X, device: torch.device):
+        """Codes of the rows of X, in the dtype of X."""
         network = self.network(device)
         code_map = to_tensor(self.code_map, torch.float64, network.parameters.device)
         # In float64, because codes in the units of X may be beyond the range of float32; by torch, because the threads
         # of NumPy would compete with those of torch.
-        return self._by_blocks(
-            lambda x: network.encode(x).double() @ code_map, network, X, self.n_components, double=double
-        )
+        return self._by_blocks(lambda x: network.encode(x).double() @ code_map, network, X, self.n_components)
 
     def decode(self, codes, device: torch.device):
         """Rows in the units of X for public codes, or the first columns of them, in the codes' dtype."""
@@ -115,28 +113,31 @@ class FittedAutoencoder:
 
         return self._by_blocks(reconstructed, network, X, self.linear.n_features)
 
-    def squared_errors(self, X, device: torch.device) -> tuple[np.ndarray, np.ndarray]:
-        """Squared distances of each row from its reconstruction and from the mean, after division by `scale_`.
+    def errors_and_codes(self, X, device: torch.device) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Squared distances of each row from its reconstruction and from the mean, and its code, all in float64.
 
-        Missing entries count in neither.
+        Differences are divided by `scale_`. Missing entries count in neither distance.
         """
-        network = self.network(device)
+        network, factor = self.network(device), self.linear.unit**2
+        code_map = to_tensor(self.code_map, torch.float64, network.parameters.device)
 
-        def squares(x: Tensor) -> Tensor:
+        def computed(x: Tensor) -> Tensor:
+            z = network.encode(x)
+            codes = z.double() @ code_map
             # In float64, because squares of float32 numbers may be beyond its range.
-            residual = network.decode(network.encode(x)).sub_(x).double()
-            return torch.stack([residual.square_().nansum(1), x.double().square_().nansum(1)], 1)
+            residual = network.decode(z).sub_(x).double()
+            squares = (residual.square_().nansum(1) * factor, x.double().square_().nansum(1) * factor)
+            return torch.column_stack([*squares, codes])
 
-        factor = self.linear.unit**2
-        both = self._by_blocks(squares, network, X, 2, double=True, factor=factor)
-        errors, norms = (to_numpy(both) if isinstance(both, Tensor) else both).T
-        return errors, norms
+        result = self._by_blocks(computed, network, X, 2 + self.n_components, double=True)
+        result = to_numpy(result) if isinstance(result, Tensor) else result
+        return result[:, 0], result[:, 1], result[:, 2:]
 
     def summed_losses(self, X, device: torch.device):
         """The loss of each row, summed over its observed entries."""
         network = self.network(device)
         factor = self.linear.unit**network.loss.unit_power
-        return self._by_blocks(network.summed_losses, network, X, double=True, factor=factor)
+        return self._by_blocks(lambda x: network.summed_losses(x) * factor, network, X, double=True)
 
     def log_evidence_bounds(self, X, device: torch.device):
         """Evidence lower bound of each row in nats; for variational autoencoders only."""
@@ -183,9 +184,8 @@ class FittedAutoencoder:
         *width: int,
         rows: Callable[[slice], Tensor] | None = None,
         double: bool = False,
-        factor: float = 1.0,
     ):
-        """Apply a function to each block of rows; return the results, times a factor, as an array or tensor like X.
+        """Apply a function to each block of rows; return the results as an array or tensor like X.
 
         `rows` turns a slice into a block; by default, blocks are standardised rows of X.
         """
@@ -209,8 +209,6 @@ class FittedAutoencoder:
                 compute(part)
         else:
             map_parts(compute, parts, device)
-        if factor != 1.0:
-            results *= factor
         return check_finite_result(results, self.weights.dtype)
 
     def _in_units_of_X(self, standardised: Tensor, X):

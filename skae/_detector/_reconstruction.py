@@ -118,10 +118,9 @@ class ReconstructionScorer:
 
     @np.errstate(over="ignore")
     def component_scores(self, X, device: torch.device) -> np.ndarray:
-        errors, _ = self.autoencoder.squared_errors(X, device)
-        n_observed = _n_observed(X)
-        # In float64, because whitened codes of extreme rows may be beyond the range of float32.
-        deviations = self.autoencoder.encode(X, device, double=True) - self.code_mean
+        # Codes in float64, because whitened codes of extreme rows may be beyond the range of float32.
+        errors, _, codes = self.autoencoder.errors_and_codes(X, device)
+        n_observed, deviations = _n_observed(X), codes - self.code_mean
         means = np.column_stack([errors / np.maximum(n_observed, 1), np.square(deviations).mean(axis=1)])
         components = 0.5 * np.log(check_finite_result(means, self.autoencoder.weights.dtype) + SQUARED_FLOOR)
         components[n_observed == 0] = np.nan
