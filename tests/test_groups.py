@@ -13,6 +13,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skae import AutoencoderOutlierDetector, AutoencoderTransformer
+from skae._detector import _sampling
 
 SHORT = {"hidden_layer_sizes": (16,), "max_iter": 5, "random_state": 0}
 ESTIMATORS = {
@@ -153,6 +154,14 @@ class TestWhatGroupsAre:
     def test_few_groups_of_any_size(self, estimator, sizes):
         ours = clone(estimator).fit(X, groups=np.repeat(np.arange(len(sizes)), sizes))
         assert np.isfinite(ours.score_samples(np.concatenate([X, NEW]))).all()
+
+    def test_no_bag_has_a_row_twice(self, monkeypatch):
+        """Each row is compared with as many different rows, even if few are outside the largest group."""
+        bags, draw = [], _sampling.draw_bags
+        monkeypatch.setattr(_sampling, "draw_bags", lambda *arguments: bags.append(draw(*arguments)) or bags[-1])
+        clone(ESTIMATORS["denoising"]).fit(X, groups=np.repeat([0, 1], [117, 3]))
+        for bag in (bag for drawn in bags for bag in drawn):
+            assert len(np.unique(bag)) == len(bag)
 
     @each_detector
     def test_equal_rows_of_different_groups(self, detector):

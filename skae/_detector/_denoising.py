@@ -14,7 +14,7 @@ from skae._detector._entries import Entries
 from skae._detector._network_scores import DenoiserScores, MaskedScores, NetworkScores
 from skae._detector._network_training import NetworkTraining
 from skae._detector._row_distances import RowDistances
-from skae._detector._sampling import Sampler, cross_fitted_distances, most_typical_first
+from skae._detector._sampling import Sampler, cross_fitted_distances
 from skae._detector._scorer import ScorerFit, ScorerParameters, normalised
 from skae._detector._tail_surprisal import TailSurprisal, cross_fitted_surprisals, surprisals_by
 from skae._linalg._principal_axes import n_axes_for_share
@@ -57,13 +57,11 @@ class DenoisingScorer:
         if parameters.n_categories is not None:
             entries = entries.with_categories(parameters.n_categories)
             _check_width(entries.n_columns, " columns for features and categories")
-        order, dtype = np.arange(len(entries)), str(rows.dtype).removeprefix("torch.")
-        if not parameters.novelty:
-            order = most_typical_first(entries, parameters, dtype, rows.device, random_state)
-        sampler = Sampler(entries, parameters, dtype, random_state)
+        sampler = Sampler(entries, parameters, str(rows.dtype).removeprefix("torch."), rows.device, random_state)
+        order = np.arange(len(entries)) if parameters.novelty else sampler.most_typical_first()
         row_distances = sampler.row_distances(order)
         calibration, weight = _calibration_rows(entries, random_state)
-        distances = cross_fitted_distances(sampler, order, calibration, rows.device)
+        distances = cross_fitted_distances(sampler, order, calibration)
         tails = tuple(TailSurprisal.of(values, weight) for values in distances[:, N_SYSTEMS:].T)
         groups = None if entries.group is None else entries.group[calibration]
         space_surprisals = cross_fitted_surprisals(distances[:, N_SYSTEMS:], weight, groups)

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from skae._detector._coordinates import N_SYSTEMS, Coordinates
-from skae._detector._entries import N_FOLDS, Entries, rounded_down
+from skae._detector._entries import Entries, rounded_down
 from skae._detector._known_rows import KnownRows
 from skae._detector._nearest_rows import draw_bags
 from skae._detector._row_distances import RowDistances
@@ -30,9 +30,15 @@ class Sampler:
     """Draws references in the same way for new rows and, in cross-fitting, for the rows of a fold."""
 
     def __init__(
-        self, entries: Entries, parameters: ScorerParameters, dtype: str, random_state: np.random.RandomState
+        self,
+        entries: Entries,
+        parameters: ScorerParameters,
+        dtype: str,
+        device: torch.device,
+        random_state: np.random.RandomState,
     ) -> None:
-        self.entries, self.parameters, self._dtype, self._random_state = entries, parameters, dtype, random_state
+        self.entries, self.parameters, self.device = entries, parameters, device
+        self._dtype, self._random_state = dtype, random_state
         novelty, n_features = parameters.novelty, entries.rows.shape[1]
         self._left_out = 0.0 if novelty else MAX_LEFT_OUT
         self._known = None if entries.group is None else KnownRows.of(entries.rows, entries.group)
@@ -47,6 +53,24 @@ class Sampler:
         if self.entries.group is not None:  # a fold of a large group may be more than half
             half = min(half, 1.0 - np.bincount(self.entries.fold, weights=weight).max() / weight.sum())
         return max(1, min(bag_size, rounded_down(half * share * weight.sum())))
+
+    def most_typical_first(self) -> np.ndarray:
+        """Indices of the entries, sorted by the mean surprisal of their distances to small bags of the other folds."""
+        entries, random_state = self.entries, self._random_state
+        distances = np.empty((len(entries), N_SYSTEMS))
+        bag_size = self._limited_bag_size(COARSE_BAG_SIZE)
+        for fold in np.unique(entries.fold):
+            own = entries.fold == fold
+            others = entries if own.all() else entries.select(~own)
+            coordinates = Coordinates.of(
+                others.rows, others.weight, self.parameters.scale, self._dtype, entries.columns
+            )
+            bags = draw_bags(others.weight, COARSE_BAGS, bag_size, random_state)
+            references = coordinates.filled(coordinates.scale.deviations(others.rows))
+            row_distances = RowDistances(coordinates, references, others.single, bags, ())
+            distances[own] = row_distances.log_distances(row_distances.systems(entries.rows[own]), self.device)
+        surprisals = [TailSurprisal.of(values, entries.weight)(values) for values in distances.T]
+        return np.argsort(np.mean(surprisals, axis=0), kind="stable")
 
     def typical(self, order: np.ndarray) -> np.ndarray:
         """Mask of the entries that coordinates and networks are fitted to: the first ones of the order."""
@@ -77,16 +101,15 @@ class Sampler:
         return RowDistances(coordinates, references, entries.single[used], main, tuple(spaces), self._known, groups)
 
 
-def cross_fitted_distances(sampler: Sampler, order: np.ndarray, chosen: np.ndarray, device: torch.device) -> np.ndarray:
+def cross_fitted_distances(sampler: Sampler, order: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     """The log-distances of the chosen entries, each to bags of entries of the other folds."""
     entries = sampler.entries
     found: dict[int, np.ndarray] = {}
-    for fold in range(N_FOLDS):
+    for fold in np.unique(entries.fold[chosen]):
         own, others = chosen[entries.fold[chosen] == fold], order[entries.fold[order] != fold]
-        if len(own):
-            row_distances = sampler.row_distances(others if len(others) else order)
-            distances = row_distances.log_distances(row_distances.systems(entries.rows[own]), device)
-            found |= dict(zip(own, distances, strict=True))
+        row_distances = sampler.row_distances(others if len(others) else order)
+        distances = row_distances.log_distances(row_distances.systems(entries.rows[own]), sampler.device)
+        found |= dict(zip(own, distances, strict=True))
     return np.stack([found[entry] for entry in chosen])
 
 
@@ -94,30 +117,6 @@ def _most_typical(order: np.ndarray, weight: np.ndarray, share: float) -> np.nda
     """The first entries of the order that make up a share of the weight; at least one entry."""
     cumulative = np.cumsum(weight[order])
     return order[: max(1, int(np.searchsorted(cumulative, share * cumulative[-1] * (1.0 + 1e-12), side="right")))]
-
-
-def most_typical_first(
-    entries: Entries,
-    parameters: ScorerParameters,
-    dtype: str,
-    device: torch.device,
-    random_state: np.random.RandomState,
-) -> np.ndarray:
-    """Indices of the entries, sorted by the mean surprisal of their distances to small bags of the other folds."""
-    distances = np.empty((len(entries), N_SYSTEMS))
-    bag_size = max(1, min(COARSE_BAG_SIZE, rounded_down(0.5 * entries.weight.sum())))
-    for fold in range(N_FOLDS):
-        own = entries.fold == fold
-        if not own.any():
-            continue
-        others = entries if own.all() else entries.select(~own)
-        coordinates = Coordinates.of(others.rows, others.weight, parameters.scale, dtype, entries.columns)
-        bags = draw_bags(others.weight, COARSE_BAGS, bag_size, random_state)
-        references = coordinates.filled(coordinates.scale.deviations(others.rows))
-        row_distances = RowDistances(coordinates, references, others.single, bags, ())
-        distances[own] = row_distances.log_distances(row_distances.systems(entries.rows[own]), device)
-    surprisals = [TailSurprisal.of(values, entries.weight)(values) for values in distances.T]
-    return np.argsort(np.mean(surprisals, axis=0), kind="stable")
 
 
 def _draw_subspaces(n_features: int, random_state: np.random.RandomState) -> list[np.ndarray]:

@@ -20,7 +20,6 @@ from skae._detector._sampling import (
     N_SUBSPACES,
     Sampler,
     cross_fitted_distances,
-    most_typical_first,
 )
 from skae._detector._scorer import ScorerParameters
 from skae._rows._row_source import RowSource
@@ -43,7 +42,7 @@ def gaussian(n_rows, n_features=3):
 
 
 def sampler_of(entries, parameters):
-    return Sampler(entries, parameters, "float32", np.random.RandomState(0))
+    return Sampler(entries, parameters, "float32", CPU, np.random.RandomState(0))
 
 
 def in_order(entries):
@@ -113,7 +112,7 @@ def test_calibration_rows_are_compared_with_the_other_folds(parameters, n_rows, 
     seen = []
     draw = Sampler.row_distances
     monkeypatch.setattr(Sampler, "row_distances", lambda self, order: seen.append(order) or draw(self, order))
-    distances = cross_fitted_distances(sampler, order, order[::-1], CPU)
+    distances = cross_fitted_distances(sampler, order, order[::-1])
     assert distances.shape[0] == n_rows
     assert np.isfinite(distances).all()
     folds = [fold for fold in range(N_FOLDS) if (entries.fold == fold).any()]
@@ -126,7 +125,7 @@ class TestMostUsualFirst:
         X = np.random.RandomState(0).normal(size=(500, 3))
         X[:25] += 4.0
         entries = entries_of(X)
-        order = most_typical_first(entries, PARAMETERS, "float32", CPU, np.random.RandomState(0))
+        order = sampler_of(entries, PARAMETERS).most_typical_first()
         np.testing.assert_array_equal(np.sort(order), range(500))
         place = np.empty(500)
         place[order] = np.arange(500)
@@ -136,5 +135,5 @@ class TestMostUsualFirst:
     @pytest.mark.parametrize("X", [np.ones((30, 2)), np.random.RandomState(0).normal(size=(2, 2))])
     def test_of_few_rows(self, X):
         entries = entries_of(X)
-        order = most_typical_first(entries, PARAMETERS, "float32", CPU, np.random.RandomState(0))
+        order = sampler_of(entries, PARAMETERS).most_typical_first()
         np.testing.assert_array_equal(np.sort(order), range(len(entries)))
