@@ -17,6 +17,7 @@ from skae._autoencoder._initialisation import Initialisation, initialise
 from skae._autoencoder._neighbors import NeighborPairs, PairTraining, search_axes
 from skae._autoencoder._network import AutoencoderNetwork
 from skae._autoencoder._packaging import AutoencoderFit, FitInProgress, package
+from skae._autoencoder._warm_start import continued
 from skae._rows._hold_out import split_rows
 from skae._rows._shards import ShardedStandardisedRows
 from skae._rows._standardised_rows import StandardisedRows, n_batches
@@ -51,14 +52,9 @@ def fit(
     Training continues from a `previous` autoencoder if there is one. Rows to hold out are drawn unless a `split` is
     given. The axes and the map of codes are those of all rows, or of the `representative` ones if these are given.
     """
-    if previous is not None and not isinstance(config.n_components, int):
-        config = replace(config, n_components=previous.n_components)
-    initialisation = initialise(
-        rows if representative is None else rows.select(representative),
-        config,
-        masks_entries=config.masks_entries or (previous is not None and previous.takes_mask),
-        random_state=random_state,
-    )
+    config, masks_entries = continued(config, previous)
+    chosen = rows if representative is None else rows.select(representative)
+    initialisation = initialise(chosen, config, masks_entries=masks_entries, random_state=random_state)
     # All processes use the axes of the first one: on another kind of CPU the basis of the same space may differ.
     initialisation = rows.source.broadcast(initialisation)
     progress = start(rows, config, settings, initialisation, random_state, previous, split)

@@ -16,6 +16,7 @@ from skae._autoencoder._fitted import FittedAutoencoder
 from skae._autoencoder._initialisation import Initialisation
 from skae._autoencoder._packaging import AutoencoderFit, FitInProgress, package
 from skae._autoencoder._training_range import EMPTY, TrainingRange
+from skae._autoencoder._warm_start import continued
 from skae._linalg._principal_axes import MAX_COVARIANCE_WIDTH, PrincipalAxes
 from skae._linalg._running_moments import RunningMoments
 from skae._rows._blocks import stacked_rows
@@ -125,8 +126,7 @@ def update(
         )
     moments = RunningMoments.of(chunk.source, chunk.sample_weight)
     moments = moments if state is None else state.moments.merged(moments)
-    if previous is not None and not isinstance(config.n_components, int):
-        config = replace(config, n_components=previous.n_components)
+    config, masks_entries = continued(config, previous)
     axes = moments.axes(config.n_components, config.scale)
     config = replace(config, n_components=len(axes.components))
 
@@ -135,8 +135,7 @@ def update(
     rows, train_rows, kept = _stacked(chunk, mask, reservoir)
     held_out = kept if fraction and len(kept) else None
     split = Split(train_rows, held_out, rows.sample_weight)
-    takes_mask = config.masks_entries or (previous is not None and previous.takes_mask)
-    covariance = moments.covariance / np.outer(axes.scale, axes.scale) if takes_mask else None
+    covariance = moments.covariance / np.outer(axes.scale, axes.scale) if masks_entries else None
     initialisation = Initialisation.of(axes, covariance)
     settings = settings_for(len(train_rows))
     fit = start(rows, config, settings, initialisation, random_state, previous, split)

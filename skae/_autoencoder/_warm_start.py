@@ -18,6 +18,15 @@ from skae._linalg._principal_axes import PrincipalAxes
 SHAPING = ("code", "n_nonzero", "loss", "hidden_layer_sizes", "activation")
 
 
+def continued(config: AutoencoderConfig, previous: FittedAutoencoder | None) -> tuple[AutoencoderConfig, bool]:
+    """The configuration with the previous number of components, unless it is an int; whether entries may be masked."""
+    if previous is None:
+        return config, config.masks_entries
+    if not isinstance(config.n_components, int):
+        config = replace(config, n_components=previous.n_components)
+    return config, config.masks_entries or previous.takes_mask
+
+
 def check_continues(
     previous: FittedAutoencoder,
     config: AutoencoderConfig,
