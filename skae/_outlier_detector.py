@@ -724,8 +724,7 @@ class AutoencoderOutlierDetector(OutlierMixin, BaseAutoencoder):
         return self._calibration.scores_of(self._scorer.component_scores(X, resolve_device(self.device)))
 
     def _feature_contributions(self, X) -> np.ndarray:
-        scorer, calibration = self._scorer, self._calibration
-        device = resolve_device(self.device)
+        scorer, calibration, device = self._scorer, self._calibration, resolve_device(self.device)
         components = scorer.component_scores(X, device)
         shares = scorer.feature_shares(X, calibration.contributions_of(components), device)
         return shares * -calibration.scores_of(components)[:, np.newaxis]

@@ -12,7 +12,7 @@ from skae._autoencoder._network import AutoencoderNetwork
 # The metric is a mean over rows. 256 rows determine it to a few per cent.
 MAX_METRIC_ROWS = 256
 # Jacobians of one block of rows hold at most this many numbers (64 MB in float32).
-BLOCK_ELEMENTS = 1 << 24
+MAX_JACOBIAN_ELEMENTS = 1 << 24
 # Step of finite differences, in deviations of a code: large compared with rounding in float32, small compared with the
 # curvature.
 STEP = 0.02
@@ -29,7 +29,7 @@ def metric_map(network: AutoencoderNetwork, z: Tensor, weight: np.ndarray | None
     n_components = z.shape[1]
     metric = np.zeros((n_components, n_components))
     weight = np.ones(len(z)) if weight is None else weight
-    rows_at_once = max(1, BLOCK_ELEMENTS // (n_components * network.n_features))
+    rows_at_once = max(1, MAX_JACOBIAN_ELEMENTS // (n_components * network.n_features))
     for start in range(0, len(z), rows_at_once):
         part = slice(start, start + rows_at_once)
         root = torch.as_tensor(np.sqrt(weight[part]), dtype=z.dtype, device=z.device)

@@ -20,7 +20,7 @@ from skae._autoencoder._network import AutoencoderNetwork
 from skae._autoencoder._training_range import TrainingRange
 from skae._rows._blocks import row_blocks
 from skae._rows._row_source import RowSource
-from skae._rows._standardised_rows import BLOCK_ELEMENTS
+from skae._rows._standardised_rows import STANDARDISED_ELEMENTS
 from skae._support._state import fields_of
 from skae._support._tensors import like
 from skae._support._threads import map_parts
@@ -123,11 +123,10 @@ class FittedAutoencoder:
 
         def computed(x: Tensor) -> Tensor:
             z = network.encode(x)
-            codes = z.double() @ code_map
             # In float64, because squares of float32 numbers may be beyond its range.
             residual = network.decode(z).sub_(x).double()
             squares = (residual.square_().nansum(1) * factor, x.double().square_().nansum(1) * factor)
-            return torch.column_stack([*squares, codes])
+            return torch.column_stack([*squares, z.double() @ code_map])
 
         result = self._by_blocks(computed, network, X, 2 + self.n_components, double=True)
         result = to_numpy(result) if isinstance(result, Tensor) else result
@@ -202,7 +201,7 @@ class FittedAutoencoder:
             with torch.no_grad(), no_autocast(), np.errstate(over="ignore", invalid="ignore"):
                 results[part] = like(function(rows(part)), X)
 
-        parts = row_blocks(X.shape[0], max(X.shape[1], self.linear.n_features), BLOCK_ELEMENTS)
+        parts = row_blocks(X.shape[0], max(X.shape[1], self.linear.n_features), STANDARDISED_ELEMENTS)
         # Starting a thread takes as long as encoding one row; two threads could not use the same module at once.
         if X.shape[0] == 1 or network.module is not None:
             for part in parts:

@@ -37,7 +37,7 @@ CLIP = 10.0
 N_STEPS = 10
 # Expectation-maximisation: number of iterations, the share of them before moments are averaged, and limits of rows.
 N_ITERATIONS, AVERAGED = 20, 0.5
-MAX_ROWS, MAX_WORK = 10_000, 2e9
+MAX_MOMENT_ROWS, MAX_WORK = 10_000, 2e9
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,7 +175,7 @@ def estimate_moments(x: Tensor, weight: Tensor, generator: torch.Generator) -> t
     Ledoit & Wolf (2004) estimate to be best.
     """
     n_features = x.shape[1]
-    n_rows = int(min(len(x), MAX_ROWS, max(2 * n_features, MAX_WORK / n_features**2)))
+    n_rows = int(min(len(x), MAX_MOMENT_ROWS, max(2 * n_features, MAX_WORK / n_features**2)))
     chosen = torch.from_numpy(stratified_rows(len(x), n_rows)).to(x.device)
     x, weight = x[chosen].double(), weight[chosen].double()
     weight = weight / weight.sum()

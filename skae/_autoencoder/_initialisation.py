@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from skae._autoencoder._config import AutoencoderConfig
-from skae._autoencoder._imputation import MAX_ROWS, GaussianImputer, estimate_moments
+from skae._autoencoder._imputation import MAX_MOMENT_ROWS, GaussianImputer, estimate_moments
 from skae._linalg._moments import constant_safe_scale, observed_moments, weighted_covariance
 from skae._linalg._principal_axes import MAX_COVARIANCE_WIDTH, PrincipalAxes, axes_of_covariance, principal_axes
 from skae._rows._strata import stratified_rows
@@ -61,7 +61,7 @@ def _initialise_incomplete(
     mean, variance = observed_moments(rows.source, sample_weight)
     check_features_observed(~np.isnan(mean), rows.feature_names)
     deviation = constant_safe_scale(mean, variance, n_rows)
-    chosen = stratified_rows(n_rows, MAX_ROWS)
+    chosen = stratified_rows(n_rows, MAX_MOMENT_ROWS)
     x = torch.from_numpy((rows.source.take(chosen) - mean) / deviation)
     weight = np.ones(len(chosen)) if sample_weight is None else sample_weight[chosen]
     generator = make_generator(random_state, x.device)

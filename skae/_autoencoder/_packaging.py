@@ -21,7 +21,7 @@ from skae._linalg._principal_axes import PrincipalAxes
 from skae._linalg._running_moments import RunningMoments
 from skae._rows._blocks import row_blocks
 from skae._rows._row_source import RowSource
-from skae._rows._standardised_rows import BLOCK_ELEMENTS, StandardisedRows
+from skae._rows._standardised_rows import STANDARDISED_ELEMENTS, StandardisedRows
 from skae._rows._strata import rows_by_weight, stratified_rows
 from skae._support._torch import to_numpy
 from skae._training._interfaces import Network, Split, TrainingResult
@@ -84,7 +84,7 @@ class FitInProgress:
 
     def in_blocks(self, chosen: np.ndarray) -> Iterator[Tensor]:
         """The chosen rows, in blocks."""
-        for part in row_blocks(len(chosen), self.network.n_features, BLOCK_ELEMENTS):
+        for part in row_blocks(len(chosen), self.network.n_features, STANDARDISED_ELEMENTS):
             yield self.form.rows.take(chosen[part])
 
     def subsample(self, at_most: int) -> np.ndarray:

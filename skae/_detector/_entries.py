@@ -19,7 +19,7 @@ from skae._rows._training_rows import TrainingRows
 # In cross-fitting, each fold of the rows is scored by distances and networks that were fitted to the other folds.
 N_FOLDS = 3
 # Maximum number of rows that a scorer is fitted to. If there are more, a sample is drawn.
-MAX_ROWS = 20_000
+MAX_FITTED_ROWS = 20_000
 # Equal rows count as copies of one row, unless more than this share of all rows are duplicates, or a row occurs more
 # often than MAX_COPIES. They are then common states, in which new rows will often be.
 MAX_SHARE_OF_COPIES, MAX_COPIES = 0.05, 20
@@ -60,9 +60,9 @@ class Entries:
         _, first, copy_of = np.unique(labels, return_index=True, return_inverse=True)
         count = _rounded(np.bincount(copy_of, weights=rows.effective_counts))
         count = count / _common_factor(count)
-        if len(first) > MAX_ROWS:
-            kept = draw_rows(MAX_ROWS, count, random_state)
-            first, count = first[kept], np.ones(MAX_ROWS)
+        if len(first) > MAX_FITTED_ROWS:
+            kept = draw_rows(MAX_FITTED_ROWS, count, random_state)
+            first, count = first[kept], np.ones(MAX_FITTED_ROWS)
         distinct = np.asarray(dense_rows(rows.source.local, first), dtype=np.float64)
         order = np.argsort(row_hashes(RowSource(_dense_ranks(distinct))), kind="stable")
         distinct, count, first = distinct[order], count[order], first[order]

@@ -8,16 +8,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from skae._detector._scorer import SQUARED_FLOOR
 from skae._support._torch import dtype_of, to_tensor
 
-# Added to the mean square difference of two rows before the logarithm, so that it stays finite for equal rows.
-SQUARED_FLOOR = 1e-3
 # Two rows are candidates for equality if their squared distance is at most this share of the sum of the squared norm
 # and the number of features, which allows for rounding errors of float32. They are equal if, in addition, no feature
 # differs by more than its tolerance.
 COINCIDENCE = 1e-5
 # Numbers in a block of distances: 4 MB, which fits into caches.
-BLOCK_ELEMENTS = 1 << 20
+MAX_BLOCK_DISTANCES = 1 << 20
 
 
 class NearestRows:

@@ -16,7 +16,7 @@ from skae._detector._denoiser import NOISE_LEVELS, DenoiserEnsemble
 from skae._detector._ensemble import Layers
 from skae._detector._entries import N_FOLDS
 from skae._detector._masked_autoencoder import MaskedAutoencoder, Pass, ScoringLayers, masked_inputs
-from skae._detector._nearest_rows import SQUARED_FLOOR
+from skae._detector._scorer import SQUARED_FLOOR
 from skae._detector._tail_surprisal import TailSurprisal, cross_fitted_surprisals, mean_of_two_highest, surprisals_by
 from skae._linalg._quantiles import weighted_quantile
 from skae._rows._blocks import row_blocks

@@ -14,7 +14,7 @@ from skae._autoencoder._fitted import FittedAutoencoder
 from skae._autoencoder._packaging import AutoencoderFit
 from skae._defaults._autoencoder import autoencoder_settings, default_layer_sizes
 from skae._defaults._training_parameters import resolved
-from skae._detector._scorer import ScorerFit, ScorerParameters, normalised
+from skae._detector._scorer import SQUARED_FLOOR, ScorerFit, ScorerParameters, normalised
 from skae._linalg._moments import weighted_mean
 from skae._rows._blocks import dense_rows, row_blocks, row_indices
 from skae._rows._hold_out import split_rows
@@ -25,8 +25,6 @@ from skae._support._validation import check_finite_result
 from skae._support._warnings import warn
 from skae._training._interfaces import Split
 
-# Added to mean squares before the logarithm, so that it stays finite for rows that are reconstructed exactly.
-SQUARED_FLOOR = 1e-3
 # With fewer rows per feature than this, whitened codes of new rows depend strongly on the number of training rows.
 # Autoencoders fitted to different numbers of rows are then not comparable: held-out rows calibrate instead of folds.
 MIN_ROWS_PER_FEATURE_TO_WHITEN = 2

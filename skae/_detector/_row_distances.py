@@ -12,7 +12,7 @@ from torch import Tensor
 
 from skae._detector._coordinates import N_SYSTEMS, Coordinates, Systems
 from skae._detector._known_rows import NO_GROUP, KnownRows
-from skae._detector._nearest_rows import BLOCK_ELEMENTS, NearestRows, coincidences
+from skae._detector._nearest_rows import MAX_BLOCK_DISTANCES, NearestRows, coincidences
 from skae._detector._scorer import normalised
 from skae._rows._blocks import row_blocks
 from skae._support._state import fields_of
@@ -60,7 +60,7 @@ class RowDistances:
         on_device = self._on(device)
         result = np.empty((len(systems.deviations), N_SYSTEMS + len(self.spaces)))
         with torch.no_grad():
-            for part in row_blocks(len(result), on_device.n_distances, BLOCK_ELEMENTS):
+            for part in row_blocks(len(result), on_device.n_distances, MAX_BLOCK_DISTANCES):
                 own = None if groups is None else groups[part]
                 observed = on_device.observed(systems, part)
                 result[part] = to_numpy(self._log_distances(on_device.tensor(systems, part), observed, own, on_device))

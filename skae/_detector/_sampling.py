@@ -56,16 +56,13 @@ class Sampler:
 
     def most_typical_first(self) -> np.ndarray:
         """Indices of the entries, sorted by the mean surprisal of their distances to small bags of the other folds."""
-        entries, random_state = self.entries, self._random_state
-        distances = np.empty((len(entries), N_SYSTEMS))
-        bag_size = self._limited_bag_size(COARSE_BAG_SIZE)
+        entries, parameters = self.entries, self.parameters
+        distances, bag_size = np.empty((len(entries), N_SYSTEMS)), self._limited_bag_size(COARSE_BAG_SIZE)
         for fold in np.unique(entries.fold):
             own = entries.fold == fold
             others = entries if own.all() else entries.select(~own)
-            coordinates = Coordinates.of(
-                others.rows, others.weight, self.parameters.scale, self._dtype, entries.columns
-            )
-            bags = draw_bags(others.weight, COARSE_BAGS, bag_size, random_state)
+            coordinates = Coordinates.of(others.rows, others.weight, parameters.scale, self._dtype, entries.columns)
+            bags = draw_bags(others.weight, COARSE_BAGS, bag_size, self._random_state)
             references = coordinates.filled(coordinates.scale.deviations(others.rows))
             row_distances = RowDistances(coordinates, references, others.single, bags, ())
             distances[own] = row_distances.log_distances(row_distances.systems(entries.rows[own]), self.device)

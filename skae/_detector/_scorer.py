@@ -13,6 +13,9 @@ from skae._rows._training_rows import TrainingRows
 from skae._support._callbacks import Report
 from skae._training._interfaces import TrainingResult
 
+# Added to mean square differences before the logarithm, so that it stays finite for rows that are equal.
+SQUARED_FLOOR = 1e-3
+
 
 @dataclass(frozen=True)
 class ScorerParameters:

@@ -14,9 +14,9 @@ from skae._detector._denoiser import NOISE_LEVELS, DenoiserEnsemble
 from skae._detector._denoising import DenoisingScorer
 from skae._detector._feature_scale import CLIP
 from skae._detector._masked_autoencoder import INPUT_CLIP
-from skae._detector._nearest_rows import SQUARED_FLOOR
 from skae._detector._network_scores import DenoiserScores, MaskedScores
 from skae._detector._row_distances import DeviceDistances
+from skae._detector._scorer import SQUARED_FLOOR
 from skae._detector._tail_surprisal import TailSurprisal
 from skae._support._torch import dtype_of, to_tensor
 

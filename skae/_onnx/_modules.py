@@ -12,7 +12,8 @@ from skae._autoencoder._fitted import FittedAutoencoder
 from skae._autoencoder._network import AutoencoderNetwork
 from skae._detector._calibration import Calibration
 from skae._detector._denoising import DenoisingScorer
-from skae._detector._reconstruction import SQUARED_FLOOR, ReconstructionScorer
+from skae._detector._reconstruction import ReconstructionScorer
+from skae._detector._scorer import SQUARED_FLOOR
 from skae._onnx._denoising import CPU, DenoisingComponents, Surprisals, as_tensor
 from skae._rows._row_source import RowSource
 

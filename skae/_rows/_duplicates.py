@@ -9,7 +9,7 @@ from scipy import sparse
 from skae._rows._row_source import RowSource
 
 # Duplicates are not searched among more rows than these.
-MAX_ROWS = 1_000_000
+MAX_SEARCHED_ROWS = 1_000_000
 # If equal rows are more than this share of all rows, they are a common state, in which new rows will often be, and do
 # not count as duplicates.
 MAX_SHARE = 0.1
@@ -17,7 +17,7 @@ MAX_SHARE = 0.1
 
 def first_occurrences(rows: RowSource) -> NDArray[np.intp] | None:
     """For each row the index of the first row that equals it, or its own; None if all rows are different."""
-    if rows.n_rows > MAX_ROWS:
+    if rows.n_rows > MAX_SEARCHED_ROWS:
         return None
     _, first, group, count = np.unique(row_hashes(rows), return_index=True, return_inverse=True, return_counts=True)
     repeated = (1 < count) & (count <= MAX_SHARE * rows.n_rows)
@@ -25,8 +25,8 @@ def first_occurrences(rows: RowSource) -> NDArray[np.intp] | None:
 
 
 def n_distinct_rows(rows: RowSource) -> int:
-    """The number of different rows; for more than `MAX_ROWS` rows, the number of rows."""
-    return rows.n_rows if rows.n_rows > MAX_ROWS else len(np.unique(row_hashes(rows)))
+    """The number of different rows; for more than `MAX_SEARCHED_ROWS` rows, the number of rows."""
+    return rows.n_rows if rows.n_rows > MAX_SEARCHED_ROWS else len(np.unique(row_hashes(rows)))
 
 
 def row_hashes(rows: RowSource) -> NDArray[np.int64]:

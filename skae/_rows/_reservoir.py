@@ -59,7 +59,7 @@ def draw_rows(size: int, weight: np.ndarray, random_state: np.random.RandomState
 def sample_rows(
     chunk: TrainingRows, before: Reservoir | None, n_before: int, at_most: int, random_state: np.random.RandomState
 ) -> tuple[TrainingRows, Reservoir]:
-    """A sample of all rows seen: of the chunk and of `before`, which is the sample of the `n_before` earlier rows."""
+    """A sample of `at_most` of the rows seen: of the chunk, and of `before`, a sample of `n_before` earlier ones."""
     weight = np.ones(chunk.n_rows) if chunk.sample_weight is None else chunk.sample_weight
     priorities = draw_priorities(weight, random_state)
     reservoir = Reservoir.of(chunk.source.local, weight, priorities, highest_priorities(priorities, at_most))

@@ -15,7 +15,7 @@ from skae._support._tensors import like
 from skae._support._torch import to_tensor
 
 # 1 million numbers: a block of standardised rows fits into the outer cache of the CPU.
-BLOCK_ELEMENTS = 1 << 20
+STANDARDISED_ELEMENTS = 1 << 20
 
 
 class StandardisedRows:
@@ -48,7 +48,7 @@ class StandardisedRows:
 
     def blocks(self) -> Iterator[tuple[slice, Tensor]]:
         """The rows of this process as blocks, in order, with their indices."""
-        for rows, block in self.source.blocks(BLOCK_ELEMENTS):
+        for rows, block in self.source.blocks(STANDARDISED_ELEMENTS):
             yield rows, self._standardised(block)
 
     @cached_property
@@ -65,7 +65,7 @@ class StandardisedRows:
 
     def batches(self, order: np.ndarray, batch_size: int) -> Iterator[tuple[np.ndarray, Tensor]]:
         """The rows of `order` in batches of about `batch_size` rows, as equal as possible."""
-        elements = WINDOW_ELEMENTS if self.source.is_large_file else BLOCK_ELEMENTS
+        elements = WINDOW_ELEMENTS if self.source.is_large_file else STANDARDISED_ELEMENTS
         batches_at_once = max(1, elements // (batch_size * self.source.n_features))
         indices = split_evenly(order, batch_size)
         for first in range(0, len(indices), batches_at_once):

@@ -22,7 +22,7 @@ def test_too_many_features_are_refused(novelty):
 
 @each_kind
 def test_of_more_rows_than_it_takes_a_sample(novelty, monkeypatch):
-    monkeypatch.setattr(_entries, "MAX_ROWS", 200)
+    monkeypatch.setattr(_entries, "MAX_FITTED_ROWS", 200)
     detector = AutoencoderOutlierDetector(novelty=novelty, random_state=0)
     detector.fit(banana(300, 0), sample_weight=np.arange(300) + 1.0)
     np.testing.assert_array_equal(detector._calibration.weight, np.ones(200))
@@ -32,7 +32,7 @@ def test_of_more_rows_than_it_takes_a_sample(novelty, monkeypatch):
 @short
 def test_weights_count_once_in_a_sample(monkeypatch):
     """They decide which rows are drawn; those then stand for as many each."""
-    monkeypatch.setattr(_entries, "MAX_ROWS", 150)
+    monkeypatch.setattr(_entries, "MAX_FITTED_ROWS", 150)
     X, heavy = np.random.RandomState(0).normal(size=(3000, 2)), np.arange(3000) < 300
     X[heavy] += [9.0, 0.0]
     detector = AutoencoderOutlierDetector(novelty=True, max_iter=1, random_state=0)

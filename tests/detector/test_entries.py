@@ -128,7 +128,7 @@ class TestEntries:
         assert entries.weight[own].sum() == pytest.approx(n_copies)
 
     def test_of_many_rows_a_weighted_sample(self, monkeypatch):
-        monkeypatch.setattr(_entries, "MAX_ROWS", 100)
+        monkeypatch.setattr(_entries, "MAX_FITTED_ROWS", 100)
         many = np.column_stack([np.arange(600.0), np.zeros(600)])
         # A thousandth of the weight: about as much of the sample.
         entries = entries_of(many, np.where(np.arange(600) < 300, 1e-3, 1.0))

@@ -8,8 +8,8 @@ from sklearn.metrics import roc_auc_score
 
 from skae import AutoencoderOutlierDetector
 from skae._detector._coordinates import Coordinates
-from skae._detector._nearest_rows import SQUARED_FLOOR
 from skae._detector._row_distances import RowDistances
+from skae._detector._scorer import SQUARED_FLOOR
 
 CPU = torch.device("cpu")
 METHODS = pytest.mark.parametrize("method", ["denoising", "reconstruction"])

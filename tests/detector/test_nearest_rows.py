@@ -5,7 +5,8 @@ import pytest
 import torch
 from sklearn.neighbors import NearestNeighbors
 
-from skae._detector._nearest_rows import SQUARED_FLOOR, NearestRows, coincidences, draw_bags
+from skae._detector._nearest_rows import NearestRows, coincidences, draw_bags
+from skae._detector._scorer import SQUARED_FLOOR
 
 RNG = np.random.RandomState(0)
 REFERENCES, QUERIES = RNG.normal(size=(40, 3)), RNG.normal(size=(10, 3))

@@ -7,8 +7,8 @@ from sklearn.neighbors import NearestNeighbors
 
 from skae._detector import _row_distances
 from skae._detector._coordinates import N_SYSTEMS, Coordinates
-from skae._detector._nearest_rows import SQUARED_FLOOR
 from skae._detector._row_distances import DeviceDistances, RowDistances
+from skae._detector._scorer import SQUARED_FLOOR
 
 CPU = torch.device("cpu")
 RNG = np.random.RandomState(0)
@@ -146,7 +146,7 @@ class TestDeviceDistances:
         distances = distances_of()
         systems = distances.systems(np.concatenate([NEW, X]))
         together = distances.log_distances(systems, CPU)
-        monkeypatch.setattr(_row_distances, "BLOCK_ELEMENTS", 150)
+        monkeypatch.setattr(_row_distances, "MAX_BLOCK_DISTANCES", 150)
         np.testing.assert_allclose(distances.log_distances(systems, CPU), together, rtol=1e-12)
 
 

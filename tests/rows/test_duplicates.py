@@ -41,7 +41,7 @@ def test_none_where_all_differ_or_duplicates_are_a_tenth(monkeypatch):
     assert first_occurrences(RowSource(X)) is None
     X[:2] = 1.0
     assert first_occurrences(RowSource(X)) is not None
-    monkeypatch.setattr(_duplicates, "MAX_ROWS", 29)
+    monkeypatch.setattr(_duplicates, "MAX_SEARCHED_ROWS", 29)
     assert first_occurrences(RowSource(X)) is None
 
 
