@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from scipy.stats import wilcoxon
 
@@ -25,6 +26,11 @@ def load(name: str) -> pd.DataFrame:
 def save(results: pd.DataFrame, folder: Path, name: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     results.to_csv(folder / f"{name}.csv", index=False, float_format="%.6g")
+
+
+def explained(X, reconstruction, mean) -> float:
+    """R²: the explained share of the squared distances from the mean."""
+    return 1.0 - np.square(X - reconstruction).sum() / np.square(X - mean).sum()
 
 
 def number(value: float, digits: int = 3) -> str:

@@ -11,10 +11,9 @@ from __future__ import annotations
 
 import argparse
 
-import numpy as np
 import pandas as pd
 from _data import add_arguments, reduction_sets, split_for_reduction, subsample
-from _results import save
+from _results import explained, save
 from sklearn.decomposition import PCA
 
 from skae import AutoencoderTransformer
@@ -25,10 +24,6 @@ MAX_ROWS = 5000
 SHARE = 0.9
 
 
-def explained(X, mean, reconstruction) -> float:
-    return 1.0 - np.square(X - reconstruction).sum() / np.square(X - mean).sum()
-
-
 def prefixes(X_train, X_test, n_components: int) -> list[dict]:
     """R² of the first components of one code, of models made for that many, and of PCA."""
     ordered = AutoencoderTransformer(n_components, code="ordered", random_state=0).fit(X_train)
@@ -36,9 +31,9 @@ def prefixes(X_train, X_test, n_components: int) -> list[dict]:
     for count in range(1, n_components + 1):
         pca = PCA(count, random_state=0).fit(X_train)
         found = {
-            "prefix": explained(X_test, ordered.mean_, ordered.inverse_transform(codes[:, :count])),
+            "prefix": explained(X_test, ordered.inverse_transform(codes[:, :count]), ordered.mean_),
             "own model": AutoencoderTransformer(count, random_state=0).fit(X_train).score(X_test),
-            "PCA": explained(X_test, pca.mean_, pca.inverse_transform(pca.transform(X_test))),
+            "PCA": explained(X_test, pca.inverse_transform(pca.transform(X_test)), pca.mean_),
         }
         rows += [{"method": method, "components": count, "r2": r2} for method, r2 in found.items()]
     return rows
@@ -48,7 +43,7 @@ def chosen(X_train, X_test) -> list[dict]:
     """The number of components that explains a share, and what it explains of test rows."""
     ordered = AutoencoderTransformer(SHARE, code="ordered", random_state=0).fit(X_train)
     pca = PCA(SHARE).fit(X_train)
-    r2 = explained(X_test, pca.mean_, pca.inverse_transform(pca.transform(X_test)))
+    r2 = explained(X_test, pca.inverse_transform(pca.transform(X_test)), pca.mean_)
     return [
         {"method": f"ordered, {SHARE}", "components": ordered.n_components_, "r2": ordered.score(X_test)},
         {"method": f"PCA, {SHARE}", "components": pca.n_components_, "r2": r2},

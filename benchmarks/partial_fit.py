@@ -15,7 +15,7 @@ import warnings
 import numpy as np
 import pandas as pd
 from _data import add_arguments, load_mnist
-from _results import save
+from _results import explained, save
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA, IncrementalPCA
 from sklearn.exceptions import ConvergenceWarning
@@ -41,11 +41,10 @@ def follow(model, X, size: int, n_passes: int = 1):
     return model
 
 
-def explained(model, X_train, X) -> float:
+def r2(model, X_train, X) -> float:
     if isinstance(model, AutoencoderTransformer):
         return model.score(X)
-    reconstruction = model.inverse_transform(model.transform(X))
-    return 1.0 - np.square(X - reconstruction).sum() / np.square(X - X_train.mean(axis=0)).sum()
+    return explained(X, model.inverse_transform(model.transform(X)), X_train.mean(axis=0))
 
 
 def run(X: np.ndarray, X_test: np.ndarray, size: int) -> pd.DataFrame:
@@ -71,7 +70,7 @@ def run(X: np.ndarray, X_test: np.ndarray, size: int) -> pd.DataFrame:
     for name, fit in fits.items():
         start = time.perf_counter()
         model = fit()
-        rows.append({"method": name, "seconds": time.perf_counter() - start, "r2": explained(model, X, X_test)})
+        rows.append({"method": name, "seconds": time.perf_counter() - start, "r2": r2(model, X, X_test)})
         print(*rows[-1].values(), flush=True)
     return pd.DataFrame(rows)
 

@@ -19,7 +19,7 @@ import _data
 import numpy as np
 import pandas as pd
 from _reducers import SkaeBfloat16, available
-from _results import save
+from _results import explained, save
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
@@ -43,11 +43,11 @@ def measure(reducer, X_train, X_test, y_train, y_test) -> dict:
     _, fit_seconds = timed(reducer.fit, X_train)
     codes_test, transform_seconds = timed(reducer.transform, X_test)
     codes_train = reducer.transform(X_train)
-    error = np.square(X_test - reducer.reconstruct(X_test)).sum()
+    r2 = explained(X_test, reducer.reconstruct(X_test), X_train.mean(axis=0))
     logistic = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(codes_train, y_train)
     neighbours = KNeighborsClassifier(5).fit(codes_train, y_train)
     return {
-        "r2": 1 - error / np.square(X_test - X_train.mean(axis=0)).sum(),
+        "r2": r2,
         "logistic": logistic.score(codes_test, y_test),
         "neighbours": neighbours.score(codes_test, y_test),
         "fit_s": fit_seconds,

@@ -15,9 +15,8 @@ import argparse
 import warnings
 
 import _data
-import numpy as np
 import pandas as pd
-from _results import save
+from _results import explained, save
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA, MiniBatchDictionaryLearning
 from sklearn.linear_model import LogisticRegression
@@ -66,11 +65,6 @@ class Dictionary:
         return codes @ self.model.components_ + self.mean
 
 
-def explained(model, X_train, X_test) -> float:
-    error = np.square(X_test - model.inverse_transform(model.transform(X_test))).sum()
-    return 1 - error / np.square(X_test - X_train.mean(axis=0)).sum()
-
-
 def probe(model, X_train, X_test, y_train, y_test) -> dict:
     codes, codes_test = model.transform(X_train), model.transform(X_test)
     classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=300, tol=1e-3))
@@ -78,7 +72,7 @@ def probe(model, X_train, X_test, y_train, y_test) -> dict:
     return {
         "found active": (codes_test != 0).sum(axis=1).mean(),
         "components used": int((codes != 0).any(axis=0).sum()),
-        "R²": explained(model, X_train, X_test),
+        "R²": explained(X_test, model.inverse_transform(codes_test), X_train.mean(axis=0)),
         "accuracy": search.score(codes_test, y_test),
     }
 

@@ -15,8 +15,8 @@ import time
 import warnings
 
 import _data
-import numpy as np
 from _reducers import available
+from _results import explained
 from sklearn.neural_network import MLPRegressor
 
 from skae import AutoencoderTransformer
@@ -48,8 +48,7 @@ def timed_fits(make, X_train, X_test, repeats: int) -> tuple[float, float]:
         start = time.perf_counter()
         model = make().fit(X_train)
         seconds.append(time.perf_counter() - start)
-    residual = np.square(X_test - model.reconstruct(X_test)).sum()
-    return statistics.median(seconds), 1 - residual / np.square(X_test - X_train.mean(axis=0)).sum()
+    return statistics.median(seconds), explained(X_test, model.reconstruct(X_test), X_train.mean(axis=0))
 
 
 def main() -> None:

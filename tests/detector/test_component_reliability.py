@@ -2,18 +2,10 @@
 
 import numpy as np
 import pytest
-import torch
+from entry_cases import entries_of
 
 from skae import AutoencoderOutlierDetector
 from skae._detector._component_reliability import MIN_WEIGHT, N_ROWS, NOISE, corrupted_rows, reliability
-from skae._detector._entries import Entries
-from skae._rows._row_source import RowSource
-from skae._rows._training_rows import TrainingRows
-
-
-def entries_of(X, weight=None):
-    rows = TrainingRows(RowSource(np.asarray(X, float)), weight, torch.float32, torch.device("cpu"))
-    return Entries.of(rows, True, np.random.RandomState(0))
 
 
 class TestReliability:

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from ensemble_cases import SIZES, initialised, outputs
+from ensemble_cases import SIZES, MemberTests, initialised, outputs
 
 from skae._detector._denoiser import NOISE_LEVELS, DenoiserEnsemble, level_embedding
 
@@ -75,20 +75,5 @@ def test_gradient_is_autograds(x, hidden_layer_sizes, weighted):
     torch.testing.assert_close(gradient, parameters.grad)
 
 
-def test_a_row_of_no_weight_teaches_nothing(x):
-    network = make_network((4,))
-    weight = torch.ones(9, 2, dtype=torch.float64)
-    weight[:, 1] = 0.0
-    gradient = torch.zeros_like(network.parameters)
-    network.bind_gradient(gradient)
-    network.loss_and_gradient(x, weight)
-    for of_weights, of_biases in network._ensemble.layer_views(gradient):
-        assert of_weights[0].any()
-        assert not of_weights[1].any()
-        assert not of_biases[1].any()
-
-
-def test_losses_are_the_same_in_every_call(x):
-    network = make_network((4,))
-    torch.testing.assert_close(network.row_losses(x), network.row_losses(x), rtol=0, atol=0)
-    assert network.row_losses(x).shape == (9, 2)
+class TestMembers(MemberTests):
+    make_network = staticmethod(make_network)

@@ -2,21 +2,13 @@
 
 import numpy as np
 import pytest
-import torch
+from entry_cases import entries_of
 from scipy import stats
 
 from skae._detector import _entries
-from skae._detector._entries import MAX_COPIES, N_FOLDS, Entries, rounded_down
-from skae._rows._row_source import RowSource
-from skae._rows._training_rows import TrainingRows
+from skae._detector._entries import MAX_COPIES, N_FOLDS, rounded_down
 
 X = np.random.RandomState(0).normal(size=(60, 3))
-
-
-def entries_of(X, weight=None, seed=0, groups=None):
-    weight = None if weight is None else np.asarray(weight, float)
-    rows = TrainingRows(RowSource(np.asarray(X, float)), weight, torch.float32, torch.device("cpu"), groups=groups)
-    return Entries.of(rows, True, np.random.RandomState(seed))
 
 
 def assert_same(ours, other, unit=1.0):

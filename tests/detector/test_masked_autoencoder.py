@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from ensemble_cases import SIZES, initialised, outputs
+from ensemble_cases import SIZES, MemberTests, initialised, outputs
 
 from skae._detector._bins import MISSING, NO_BIN
 from skae._detector._coordinates import Systems
@@ -93,20 +93,9 @@ class TestTraining:
         assert not last.unflatten(2, (N_FEATURES, N_BINS))[:, :, 1].any()
         assert bias.unflatten(2, (N_FEATURES, N_BINS))[:, :, 0].any()
 
-    def test_a_row_of_no_weight_teaches_nothing(self, x):
-        network, weight = make_network((4,)), torch.ones(9, N_MEMBERS, dtype=torch.float64)
-        weight[:, 1] = 0.0
-        gradient = torch.zeros_like(network.parameters)
-        network.bind_gradient(gradient)
-        network.loss_and_gradient(x, weight)
-        for of_weights, of_biases in network._ensemble.layer_views(gradient):
-            assert of_weights[0].any()
-            assert not of_weights[1].any()
-            assert not of_biases[1].any()
 
-    def test_losses_are_the_same_in_every_call(self, x):
-        network = make_network((4,))
-        torch.testing.assert_close(network.row_losses(x), network.row_losses(x), rtol=0, atol=0)
+class TestMembers(MemberTests):
+    make_network = staticmethod(make_network)
 
 
 class TestPasses:

@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from entry_cases import entries_of
 from sklearn.metrics import roc_auc_score
 
 from skae._defaults._training_parameters import TrainingParameters
-from skae._detector._entries import N_FOLDS, Entries
+from skae._detector._entries import N_FOLDS
 from skae._detector._sampling import (
     BAG_SIZE,
     BAGS,
@@ -22,19 +23,12 @@ from skae._detector._sampling import (
     cross_fitted_distances,
 )
 from skae._detector._scorer import ScorerParameters
-from skae._rows._row_source import RowSource
-from skae._rows._training_rows import TrainingRows
 
 CPU = torch.device("cpu")
 TRAINING = TrainingParameters("auto", "auto", "auto", "auto", "auto", "auto", "auto")
 PARAMETERS = ScorerParameters(False, 0.9, "auto", "relu", True, TRAINING, None)
 CLEAN = replace(PARAMETERS, novelty=True)
 each_kind = pytest.mark.parametrize("parameters", [PARAMETERS, CLEAN], ids=["contaminated", "clean"])
-
-
-def entries_of(X):
-    rows = TrainingRows(RowSource(X), None, torch.float32, CPU)
-    return Entries.of(rows, True, np.random.RandomState(0))
 
 
 def gaussian(n_rows, n_features=3):
