@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# Above the highest calibration value, excesses are divided by the mean excess of this share of the highest values. The
-# mean excess is at least MIN_TAIL_UNIT, because log-distances of a row vary by about 0.1 between samples of bags.
-TAIL, MIN_TAIL_UNIT = 0.1, 0.1
+# Above the highest calibration value, excesses are divided by the mean excess of this share of the highest values, or of
+# this many if they are more, but of half of all values at most. The mean of fewer excesses varies so much that the
+# highest surprisal of many features is far too high. The mean excess is at least MIN_TAIL_UNIT, because log-distances of
+# a row vary by about 0.1 between samples of bags.
+TAIL, MIN_TAIL_VALUES, MIN_TAIL_UNIT = 0.1, 10.0, 0.1
 # Groups of calibration values are divided into at most this many parts. Each part is compared with the others.
 MAX_PARTS = 20
 # Maximum number of knots of a table. They are evenly spaced in the surprisals.
@@ -24,7 +26,8 @@ class TailSurprisal:
     .. math:: s(v) = -\log \frac{\sum_i w_i\,1[v_i \ge v]}{1 + \sum_i w_i}
 
     Between two calibration values it is interpolated. Above the highest one it increases linearly, by one per `unit`:
-    the mean excess of the highest tenth of the values, which estimates the scale of an exponential tail.
+    the mean excess of the highest tenth of the values (of at least ten, or half of them if they are fewer than 20),
+    which estimates the scale of an exponential tail.
     """
 
     knots: np.ndarray
@@ -62,7 +65,7 @@ def _table(values: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarr
     counts = np.bincount(group, weights=weight)
     at_least = np.cumsum(counts[::-1])[::-1]
     total = at_least[0]
-    tail = at_least <= max(TAIL * total, at_least[-1])
+    tail = at_least <= max(TAIL * total, min(MIN_TAIL_VALUES, 0.5 * total), at_least[-1])
     below = knots[~tail][-1] if not tail.all() else knots[0]
     unit = max(MIN_TAIL_UNIT, float(np.average(knots[tail] - below, weights=counts[tail])))
     # A new value that equals several values is equally likely to rank anywhere among them.

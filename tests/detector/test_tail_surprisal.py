@@ -25,11 +25,18 @@ class TestTailSurprisal:
         # Between two values half way, below all as the lowest.
         np.testing.assert_allclose(tail(np.array([2.5, 0.0])), -np.log([np.sqrt(3 * 2) / 5, 4 / 5]))
 
-    def test_beyond_the_highest_in_units_of_the_mean_excess(self):
-        """A tenth of 20 values are 19 and 20, on average 1.5 above 18."""
-        tail = surprisal(np.arange(1.0, 21.0))
-        assert tail.unit == pytest.approx(1.5)
-        np.testing.assert_allclose(tail(np.array([26.0])), np.log(21) + 6.0 / 1.5)
+    @pytest.mark.parametrize(
+        ("n_values", "unit"),
+        [
+            (200, 10.5),  # a tenth are the values from 181 on, on average 10.5 above 180
+            (40, 5.5),  # the ten highest
+            (12, 3.5),  # half of them
+        ],
+    )
+    def test_beyond_the_highest_in_units_of_the_mean_excess(self, n_values, unit):
+        tail = surprisal(np.arange(1.0, n_values + 1.0))
+        assert tail.unit == pytest.approx(unit)
+        np.testing.assert_allclose(tail(np.array([n_values + 6.0])), np.log(n_values + 1) + 6.0 / unit)
 
     def test_the_unit_of_an_exponential_tail_is_its_scale(self):
         values = np.random.RandomState(0).exponential(3.0, size=20_000)
@@ -79,8 +86,8 @@ class TestLeftOut:
         assert lowest == pytest.approx(shares[0])
         assert second == pytest.approx(shares[0] + 1 / 3 * (shares[2] - shares[0]))
         assert third == pytest.approx(shares[1] + 2 / 3 * (shares[3] - shares[1]))
-        # Beyond the highest of the others: the tail is the highest value, one above the next.
-        assert highest == pytest.approx(shares[3] + 1.0)
+        # Beyond the highest of the others: the tail are 4 and 5, on average 2.5 above 2.
+        assert highest == pytest.approx(shares[3] + 1.0 / 2.5)
 
     def test_values_that_others_share_stay(self):
         values, weight = np.array([[1.0], [2.0], [2.0], [3.0]]), np.ones(4)
