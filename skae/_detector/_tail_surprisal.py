@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# Above the highest calibration value, excesses are divided by the mean excess of this share of the highest values, or of
-# this many if they are more, but of half of all values at most. The mean of fewer excesses varies so much that the
-# highest surprisal of many features is far too high. The mean excess is at least MIN_TAIL_UNIT, because log-distances of
-# a row vary by about 0.1 between samples of bags.
+# Above the highest calibration value, excesses are divided by the mean excess of this share of the highest values, and
+# of at least this many, but of half of all values at most. The mean of fewer excesses varies so much that the highest
+# surprisal of many features is far too high. The mean excess is at least MIN_TAIL_UNIT, because log-distances of a row
+# vary by about 0.1 between samples of bags.
 TAIL, MIN_TAIL_VALUES, MIN_TAIL_UNIT = 0.1, 10.0, 0.1
 # Groups of calibration values are divided into at most this many parts. Each part is compared with the others.
 MAX_PARTS = 20
