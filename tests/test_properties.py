@@ -86,10 +86,12 @@ detectors = st.builds(
 
 
 def fit(estimator, X, sample_weight=None):
-    """The fitted estimator.
+    """The fitted estimator, with at most as many components as features unless its code is sparse.
 
     A row may be too far from a fold without it for a network asked to compute in float32: an error that says so.
     """
+    if isinstance(estimator.n_components, int) and getattr(estimator, "code", "dense") != "sparse":
+        estimator.set_params(n_components=min(estimator.n_components, X.shape[1]))
     try:
         return estimator.fit(X, sample_weight=sample_weight)
     except ValueError as error:
