@@ -94,6 +94,7 @@ def test_modules_are_on_the_cpu(mode):
     with mode():
         encoder, decoder = fitted.encoder_module(), fitted.decoder_module()
     codes = encoder(torch.tensor(X)).detach()
+    # Products of float32 numbers of order one, in another order than in the estimator.
     np.testing.assert_allclose(codes, fitted.transform(X), atol=1e-5)
     np.testing.assert_allclose(decoder(codes.double()).detach(), fitted.reconstruct(X), atol=1e-5)
 
@@ -122,4 +123,5 @@ def test_graphs(fit, mode):
     session = onnxruntime.InferenceSession(graph.SerializeToString())
     result = session.run(None, {session.get_inputs()[0].name: rows})[-1]
     expected = fitted.transform(rows) if fit == "dense" else fitted.decision_function(rows)[:, np.newaxis]
+    # float32 in another order; bfloat16 would be off by 4e-3 of a number. Logarithms of distances magnify rounding.
     np.testing.assert_allclose(result, expected, atol=1e-3)
